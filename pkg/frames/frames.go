@@ -1,0 +1,171 @@
+// Package frames writes answers as Grafana's data frames, following the dataplane contract.
+package frames
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// StatisticLabel tells series of different statistics apart.
+const StatisticLabel = "statistic"
+
+// OthersValue is the model's name on the series that stands for all models beyond a query's limit.
+const OthersValue = "others"
+
+// Answer is what a query's frames are made of.
+type Answer struct {
+	Signal  signal.Signal
+	GroupBy []signal.Label
+	Series  []analysis.Series
+	// Legend is a name with {{label}} in it, or empty for one made of the labels.
+	Legend string
+	// Instant answers hold one number a series.
+	Instant bool
+	Notices []data.Notice
+	// Executed is what was run, as the user may read it.
+	Executed string
+}
+
+var typeVersion = data.FrameTypeVersion{0, 1}
+
+// Of writes an answer as frames: one a series, or a single one without fields where there is none. Notices and what was run
+// are on the first.
+func Of(a Answer) data.Frames {
+	kind := data.FrameTypeTimeSeriesMulti
+	if a.Instant {
+		kind = data.FrameTypeNumericMulti
+	}
+	if len(a.Series) == 0 {
+		return data.Frames{Empty(kind, a.Executed, a.Notices)}
+	}
+	several := statistics(a.Series) > 1
+	out := make(data.Frames, 0, len(a.Series))
+	for _, s := range a.Series {
+		out = append(out, data.NewFrame("", a.fields(s, several)...).SetMeta(meta(kind)))
+	}
+	out[0].Meta.Notices = a.Notices
+	out[0].Meta.ExecutedQueryString = a.Executed
+	return out
+}
+
+// Empty is the frame of an answer without data: typed, without fields.
+func Empty(kind data.FrameType, executed string, notices []data.Notice) *data.Frame {
+	f := data.NewFrame("").SetMeta(meta(kind))
+	f.Meta.Notices = notices
+	f.Meta.ExecutedQueryString = executed
+	return f
+}
+
+func meta(kind data.FrameType) *data.FrameMeta {
+	return &data.FrameMeta{Type: kind, TypeVersion: typeVersion}
+}
+
+func (a Answer) fields(s analysis.Series, several bool) []*data.Field {
+	labels := data.Labels{StatisticLabel: string(s.Statistic)}
+	for k, v := range s.Labels {
+		labels[k] = v
+	}
+	if s.Others {
+		labels[string(signal.Model)] = OthersValue
+	}
+	value := data.NewField(a.Signal.Name, labels, s.Values)
+	value.Config = &data.FieldConfig{
+		DisplayNameFromDS: a.name(labels, several),
+		Description:       a.Signal.Description,
+		Unit:              a.Signal.GrafanaUnit(),
+	}
+	if a.Instant {
+		return []*data.Field{value}
+	}
+	return []*data.Field{data.NewField("Time", nil, times(s.Times)), value}
+}
+
+// name is the legend's text: the user's own, or the values of the grouping labels and, where there are several, the
+// statistic.
+func (a Answer) name(labels data.Labels, several bool) string {
+	if a.Legend != "" {
+		return fill(a.Legend, labels)
+	}
+	var parts []string
+	for _, l := range signal.Labels {
+		if v := labels[string(l)]; v != "" {
+			parts = append(parts, v)
+		}
+	}
+	if several || len(parts) == 0 {
+		parts = append(parts, labels[StatisticLabel])
+	}
+	if len(a.GroupBy) == 0 && !several {
+		return a.Signal.Title
+	}
+	return strings.Join(parts, " · ")
+}
+
+func fill(legend string, labels data.Labels) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(legend, "{{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		name, after, closed := strings.Cut(rest, "}}")
+		if !closed {
+			b.WriteString("{{" + rest)
+			return b.String()
+		}
+		b.WriteString(labels[strings.TrimSpace(name)])
+		legend = after
+	}
+}
+
+func statistics(all []analysis.Series) int {
+	var seen []signal.Statistic
+	for _, s := range all {
+		if !slices.Contains(seen, s.Statistic) {
+			seen = append(seen, s.Statistic)
+		}
+	}
+	return len(seen)
+}
+
+func times(ms []int64) []time.Time {
+	out := make([]time.Time, len(ms))
+	for i, t := range ms {
+		out[i] = time.UnixMilli(t).UTC()
+	}
+	return out
+}
+
+// Raw writes series that a user's own PromQL answered, under the store's names.
+func Raw(all []series.Series, legend string, instant bool, executed string, notices []data.Notice) data.Frames {
+	kind := data.FrameTypeTimeSeriesMulti
+	if instant {
+		kind = data.FrameTypeNumericMulti
+	}
+	if len(all) == 0 {
+		return data.Frames{Empty(kind, executed, notices)}
+	}
+	var out data.Frames
+	for _, s := range all {
+		value := data.NewField("Value", data.Labels(s.Labels), s.Values)
+		if legend != "" {
+			value.Config = &data.FieldConfig{DisplayNameFromDS: fill(legend, s.Labels)}
+		}
+		fields := []*data.Field{value}
+		if !instant {
+			fields = []*data.Field{data.NewField("Time", nil, times(s.Times)), value}
+		}
+		out = append(out, data.NewFrame("", fields...).SetMeta(meta(kind)))
+	}
+	out[0].Meta.Notices = notices
+	out[0].Meta.ExecutedQueryString = executed
+	return out
+}

@@ -1,0 +1,151 @@
+// Package plan is the small closed algebra that every recipe compiles to and every executor answers.
+//
+// A plan's value at one time is a vector: one number for each label set. Labels are the store's until a Rename or SetLabel
+// gives them the project's names.
+package plan
+
+import "time"
+
+// Node is a plan or a part of one.
+type Node interface{ node() }
+
+// Comparison is how a matcher compares a label with its value.
+type Comparison string
+
+// The comparisons. The regular expressions are RE2, anchored at both ends.
+const (
+	Equal    Comparison = "="
+	NotEqual Comparison = "!="
+	Match    Comparison = "=~"
+	NotMatch Comparison = "!~"
+)
+
+// Matcher is a condition on a label of the store.
+type Matcher struct {
+	Label   string
+	Compare Comparison
+	Value   string
+}
+
+// Select names the samples of a metric.
+type Select struct {
+	Metric   string
+	Matchers []Matcher
+	// Layer is where the metric was measured; it changes no number.
+	Layer string
+}
+
+// Last is the newest sample of each series.
+type Last struct{ Of Select }
+
+// Rate is the increase per second of each counter over the window, resets corrected.
+type Rate struct {
+	Of     Select
+	Window time.Duration
+}
+
+// Total is the increase of each counter over the whole range that is asked for: one number for every step.
+type Total struct{ Of Select }
+
+// Reduction is how samples within a window become one.
+type Reduction string
+
+// The reductions.
+const (
+	MeanOver Reduction = "mean"
+	MaxOver  Reduction = "max"
+)
+
+// Over reduces the samples of each series within the window.
+type Over struct {
+	Of     Select
+	Window time.Duration
+	Reduce Reduction
+}
+
+// Operation is how series of a group become one.
+type Operation string
+
+// The operations. Group yields 1 for every group there is.
+const (
+	Sum   Operation = "sum"
+	Mean  Operation = "mean"
+	Max   Operation = "max"
+	Count Operation = "count"
+	Group Operation = "group"
+)
+
+// Aggregate makes one series of all those that agree in the labels By.
+type Aggregate struct {
+	Op Operation
+	By []string
+	Of Node
+}
+
+// Quantile is taken from histogram buckets that are already summed: series with the label le beside those of the group.
+type Quantile struct {
+	Q  float64
+	Of Node
+}
+
+// Ratio divides series of equal labels; where either side is missing there is no answer.
+type Ratio struct{ Of, To Node }
+
+// Scale multiplies every value.
+type Scale struct {
+	Of     Node
+	Factor float64
+}
+
+// Above leaves only values greater than a bound.
+type Above struct {
+	Of   Node
+	Than float64
+}
+
+// Union puts series of different labels together; of equal ones the first counts.
+type Union struct{ Of []Node }
+
+// SetLabel gives every series a label.
+type SetLabel struct {
+	Of           Node
+	Label, Value string
+}
+
+// Rename copies a label's value to another label; an Aggregate drops the old one.
+type Rename struct {
+	Of       Node
+	From, To string
+}
+
+// TopK keeps the series that belong to the K groups of the highest rank, or all others (Rest). Rank's series have the
+// labels By.
+type TopK struct {
+	Of   Node
+	By   []string
+	K    int
+	Rank Node
+	Rest bool
+}
+
+// Where keeps the series for which Exists has one that agrees in the labels On.
+type Where struct {
+	Of     Node
+	On     []string
+	Exists Node
+}
+
+func (Last) node()      {}
+func (Rate) node()      {}
+func (Total) node()     {}
+func (Over) node()      {}
+func (Aggregate) node() {}
+func (Quantile) node()  {}
+func (Ratio) node()     {}
+func (Scale) node()     {}
+func (Above) node()     {}
+func (Union) node()     {}
+func (SetLabel) node()  {}
+func (Rename) node()    {}
+func (TopK) node()      {}
+func (Where) node()     {}

@@ -1,0 +1,230 @@
+package profile
+
+import (
+	"slices"
+	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// Part is a plan that answers one statistic of a query, and where its numbers come from.
+type Part struct {
+	Statistic signal.Statistic
+	Plan      plan.Node
+	// Others is set on the plan for what the limit leaves out, as one series.
+	Others bool
+	// Separate is set where series of a group cannot be merged: they keep their identity (each label of signal.Labels
+	// that they have, under the profile's name for it).
+	Separate map[string]signal.Label
+	Sources  []Source
+}
+
+// Source is a recipe that takes part in a plan.
+type Source struct {
+	Profile *Profile
+	Recipe  Recipe
+}
+
+// Environment is what a compilation depends on beside the query.
+type Environment struct {
+	// Window is what rates are taken over where the query does not say.
+	Window time.Duration
+	// Limited says that there are more groups than the query's limit.
+	Limited bool
+	// Exists says whether the store has a metric at all.
+	Exists func(metric string) bool
+}
+
+// Compile makes the plans that answer a query from the profiles whose servers are there. A statistic that nothing there
+// answers has no part; Explain says why.
+func (s Set) Compile(q signal.Query, env Environment) []Part {
+	if q.Window == 0 {
+		q.Window = env.Window
+	}
+	var parts []Part
+	for _, st := range q.Statistics {
+		for _, sources := range alike(s.choose(q.Signal, st, env.Exists)) {
+			c := compiler{set: s, q: q, statistic: st, env: env}
+			parts = append(parts, c.parts(sources)...)
+		}
+	}
+	return parts
+}
+
+// choose picks each profile's preferred recipe among those whose metrics exist. One query reads one layer: that of the
+// first profile that answers.
+func (s Set) choose(sig signal.Signal, st signal.Statistic, exists func(string) bool) []Source {
+	var chosen []Source
+	for _, p := range s {
+		for _, r := range p.Signals[sig.Name] {
+			if !r.answers(sig, st) || !slices.ContainsFunc(r.Reads(), func(m string) bool { return exists(seriesName(p, m)) }) {
+				continue
+			}
+			if len(chosen) == 0 || chosen[0].Profile.Layer == p.Layer {
+				chosen = append(chosen, Source{Profile: p, Recipe: r})
+			}
+			break
+		}
+	}
+	return chosen
+}
+
+// alike puts sources together whose terms can be summed before anything else is done with them.
+func alike(sources []Source) [][]Source {
+	var groups [][]Source
+next:
+	for _, s := range sources {
+		for i, g := range groups {
+			if g[0].Recipe.kind() == s.Recipe.kind() {
+				groups[i] = append(g, s)
+				continue next
+			}
+		}
+		groups = append(groups, []Source{s})
+	}
+	return groups
+}
+
+type kind int
+
+const (
+	kindSum kind = iota
+	kindAverage
+	kindQuotient
+	kindSummary
+	kindHistogram
+	kindPresent
+)
+
+func (r Recipe) kind() kind {
+	switch {
+	case len(r.Average) > 0:
+		return kindAverage
+	case r.Ratio != nil || r.Mean != nil:
+		return kindQuotient
+	case r.Summary != "":
+		return kindSummary
+	case r.Histogram != "":
+		return kindHistogram
+	case r.Present != nil:
+		return kindPresent
+	}
+	return kindSum
+}
+
+// answers says whether the recipe can give a statistic of the signal.
+func (r Recipe) answers(sig signal.Signal, st signal.Statistic) bool {
+	_, quantile := st.Quantile()
+	switch r.kind() {
+	case kindSummary:
+		return quantile
+	case kindHistogram:
+		return quantile || st == signal.Mean
+	case kindQuotient:
+		return st == signal.Mean
+	}
+	return !quantile && (sig.Shape != signal.Distribution || st == signal.Last)
+}
+
+// seriesName is the name under which a metric's series are stored.
+func seriesName(p *Profile, metric string) string {
+	if p.Metrics[metric].Type == Histogram {
+		return metric + "_bucket"
+	}
+	return metric
+}
+
+type compiler struct {
+	set       Set
+	q         signal.Query
+	statistic signal.Statistic
+	env       Environment
+}
+
+func (c compiler) parts(sources []Source) []Part {
+	part := Part{Statistic: c.statistic, Sources: sources}
+	if sources[0].Recipe.kind() == kindSummary {
+		// A profile a part: what series are told apart by has the profile's names.
+		parts := make([]Part, 0, len(sources))
+		for _, s := range sources {
+			part := part
+			part.Sources = []Source{s}
+			part.Separate = s.Profile.identity(s.Recipe.Summary)
+			part.Plan = c.summary(s)
+			if part.Plan != nil {
+				parts = append(parts, part)
+			}
+		}
+		return parts
+	}
+	rank, by := c.rank()
+	if rank == nil {
+		part.Plan = c.node(sources, c.q.GroupBy, nil)
+		return keepAnswered(part)
+	}
+	kept := part
+	if n := c.node(sources, c.q.GroupBy, nil); n != nil {
+		kept.Plan = plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank}
+	}
+	rest := part
+	rest.Others = true
+	if c.q.Others {
+		rest.Plan = c.node(sources, without(c.q.GroupBy, ranked), func(n plan.Node) plan.Node {
+			return plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank, Rest: true}
+		})
+	}
+	return keepAnswered(kept, rest)
+}
+
+func keepAnswered(parts ...Part) []Part {
+	return slices.DeleteFunc(parts, func(p Part) bool { return p.Plan == nil })
+}
+
+// node is the plan over several sources of one kind; nil where the filters leave nothing. The cut is applied to every term
+// while it still has the labels that ranks go by.
+func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) plan.Node) plan.Node {
+	var of, to []termOf
+	operation := plan.Sum
+	for _, s := range sources {
+		r := s.Recipe
+		switch r.kind() {
+		case kindQuotient:
+			if r.Ratio != nil {
+				of, to = appendTerms(of, s.Profile, signal.Requests, r.Ratio.Of), appendTerms(to, s.Profile, signal.Requests, r.Ratio.To)
+			} else {
+				of, to = appendTerms(of, s.Profile, c.q.Signal.Unit, r.Mean.Sum), appendTerms(to, s.Profile, signal.Requests, r.Mean.Count)
+			}
+		case kindHistogram:
+			if c.statistic == signal.Mean {
+				of = append(of, termOf{profile: s.Profile, unit: c.q.Signal.Unit, Term: Term{Metric: r.Histogram}, suffix: "_sum"})
+				to = append(to, termOf{profile: s.Profile, unit: s.Profile.Metrics[r.Histogram].Unit, Term: Term{Metric: r.Histogram}, suffix: "_count"})
+			} else {
+				of = append(of, termOf{profile: s.Profile, unit: s.Profile.Metrics[r.Histogram].Unit, Term: Term{Metric: r.Histogram}, suffix: "_bucket"})
+			}
+		case kindPresent:
+			of = append(of, termOf{profile: s.Profile, Term: r.Present.Term, present: r.Present})
+		case kindAverage:
+			operation = plan.Mean
+			of = appendTerms(of, s.Profile, c.q.Signal.Unit, r.Average)
+		default:
+			of = appendTerms(of, s.Profile, c.q.Signal.Unit, r.Sum)
+		}
+	}
+	if q, ok := c.statistic.Quantile(); ok {
+		return c.quantile(q, of, by, cut)
+	}
+	value := c.total(operation, of, by, cut)
+	if len(to) == 0 || value == nil {
+		return value
+	}
+	count := c.total(operation, to, by, cut)
+	if count == nil {
+		return nil
+	}
+	return plan.Ratio{Of: value, To: count}
+}
+
+func without(labels, drop []signal.Label) []signal.Label {
+	return slices.DeleteFunc(slices.Clone(labels), func(l signal.Label) bool { return slices.Contains(drop, l) })
+}

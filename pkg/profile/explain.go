@@ -1,0 +1,107 @@
+package profile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// Explain says why the servers that are there do not answer a statistic of a signal, and what would.
+func (s Set) Explain(sig signal.Signal, st signal.Statistic, exists func(metric string) bool) string {
+	var sentences []string
+	for _, p := range s {
+		if len(p.Signals) == 0 || p.Layer == ownLayer {
+			continue
+		}
+		if enable := p.enable(sig, st, exists); enable != "" {
+			sentences = append(sentences, fmt.Sprintf("%s reports no %s of %s as it is set up. To have it, %s.", p.Name, st, sig.Name, enable))
+		} else if len(p.Signals[sig.Name]) > 0 {
+			sentences = append(sentences, fmt.Sprintf("%s reports %s, but not its %s.", p.Name, sig.Name, st))
+		} else {
+			sentences = append(sentences, fmt.Sprintf("%s does not report %s.", p.Name, sig.Name))
+		}
+	}
+	if len(sentences) == 0 {
+		sentences = append(sentences, fmt.Sprintf("Nothing here reports %s.", sig.Name))
+	}
+	if !s.reports(sig) && sig.MeasuredBy != "" {
+		sentences = append(sentences, fmt.Sprintf("It is measured by %s.", sig.MeasuredBy))
+	}
+	return strings.Join(sentences, " ")
+}
+
+// ownLayer is that of the series that the project makes from management endpoints.
+const ownLayer = "management"
+
+func (s Set) reports(sig signal.Signal) bool {
+	for _, p := range s {
+		if len(p.Signals[sig.Name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// enable says what to switch on for the missing metrics of the preferred recipe that would answer.
+func (p *Profile) enable(sig signal.Signal, st signal.Statistic, exists func(string) bool) string {
+	for _, r := range p.Signals[sig.Name] {
+		if !r.answers(sig, st) {
+			continue
+		}
+		for _, m := range r.Reads() {
+			if e := p.Metrics[m].Enable; e != "" && !exists(seriesName(p, m)) {
+				return e
+			}
+		}
+	}
+	return ""
+}
+
+// SwitchedOff lists what a server that shows the given metrics could report and does not, each with what to do: one
+// sentence for each remedy, in the order of the signals.
+func (p *Profile) SwitchedOff(exists func(metric string) bool) []string {
+	var out []string
+	signalsOf := map[string][]string{}
+	var order []string
+	for _, sig := range signal.All() {
+		for _, r := range p.Signals[sig.Name] {
+			for _, m := range r.Reads() {
+				e := p.Metrics[m].Enable
+				if e == "" || exists(seriesName(p, m)) {
+					continue
+				}
+				if signalsOf[e] == nil {
+					order = append(order, e)
+				}
+				if n := signalsOf[e]; len(n) == 0 || n[len(n)-1] != label(sig, r) {
+					signalsOf[e] = append(n, label(sig, r))
+				}
+			}
+		}
+	}
+	for _, e := range order {
+		out = append(out, fmt.Sprintf("For %s: %s.", strings.Join(signalsOf[e], ", "), e))
+	}
+	return out
+}
+
+func label(sig signal.Signal, r Recipe) string {
+	if r.kind() == kindSummary {
+		return "quantiles of " + sig.Name
+	}
+	return sig.Name
+}
+
+// Describe says in a clause how the numbers of a part come about, for the user.
+func (p Part) Describe() string {
+	var out []string
+	for _, s := range p.Sources {
+		text := fmt.Sprintf("%s by %s (%s layer)", s.Recipe.Provenance(), s.Profile.Name, s.Profile.Layer)
+		if s.Recipe.How != "" {
+			text += ": " + s.Recipe.How
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, "; ")
+}

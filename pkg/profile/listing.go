@@ -1,0 +1,72 @@
+package profile
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// Listing is where the values of a label are found: its name in the store, and the series that have it.
+type Listing struct {
+	Label  string
+	Series []plan.Select
+}
+
+// Listing says where to look for the values of a label, one answer a profile that knows it.
+func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Listing {
+	var out []Listing
+	for _, p := range s {
+		l := Listing{Label: p.Labels[label]}
+		if l.Label == "" {
+			continue
+		}
+		for _, metric := range p.telling(label) {
+			c := compiler{set: s, q: signal.Query{Filters: othersThan(filters, label)}}
+			if selected, served, ok := c.selectSeries(termOf{Term: Term{Metric: metric}, profile: p}); ok && served == nil {
+				selected.Metric = seriesName(p, metric)
+				l.Series = append(l.Series, selected)
+			}
+		}
+		if len(l.Series) > 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// telling lists the metrics that tell a label's values: the identity metric if it does, else all those that carry it.
+func (p *Profile) telling(label signal.Label) []string {
+	if p.carries(p.Metrics[p.Identity], label) {
+		return []string{p.Identity}
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.Metrics)), func(name string) bool {
+		return !slices.Contains(p.Metrics[name].Labels, label)
+	})
+}
+
+// othersThan leaves a label's own filter out, so that a dropdown does not shrink to what it has chosen.
+func othersThan(filters map[signal.Label][]string, label signal.Label) map[signal.Label][]string {
+	out := maps.Clone(filters)
+	delete(out, label)
+	return out
+}
+
+// Given lists the values that recipes themselves give a label, such as the states of replicas.
+func (s Set) Given(label signal.Label) []string {
+	var out []string
+	for _, p := range s {
+		for _, recipes := range p.Signals {
+			for _, r := range recipes {
+				for _, t := range r.terms() {
+					if v := t.Set[label]; v != "" {
+						out = append(out, v)
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,172 @@
+// Package profile says how one server's metrics fill the signals: a declarative file a server, and the compiler that makes
+// plans of it.
+package profile
+
+import "github.com/coldhit/modelserving-datasource/pkg/signal"
+
+// Profile describes one server's metrics.
+type Profile struct {
+	ID            string `yaml:"id"`
+	Name          string `yaml:"name"`
+	Versions      string `yaml:"versions"`
+	Documentation string `yaml:"documentation"`
+	// Layer is where the server measures: recorder, gateway, queue proxy, server, worker, management.
+	Layer      string      `yaml:"layer"`
+	Endpoint   Endpoint    `yaml:"endpoint"`
+	Management *Management `yaml:"management"`
+	// Fingerprint lists metrics of which any one tells that a metrics page is this server's.
+	Fingerprint []string `yaml:"fingerprint"`
+	// Identity is the metric that exists exactly for the models that a replica serves.
+	Identity string `yaml:"identity"`
+	// Traffic is what models are ranked by where only the busiest are shown.
+	Traffic []Term `yaml:"traffic"`
+	// Replica lists the labels that tell one replica's series from another's.
+	Replica []string `yaml:"replica"`
+	// Labels translates the project's labels into the server's.
+	Labels  map[signal.Label]string `yaml:"labels"`
+	Metrics map[string]Metric       `yaml:"metrics"`
+	// Signals lists recipes by signal, the preferred one first.
+	Signals map[string][]Recipe `yaml:"signals"`
+	Traps   []string            `yaml:"traps"`
+}
+
+// Endpoint is where the metrics page usually is.
+type Endpoint struct {
+	Port int    `yaml:"port" json:"port"`
+	Path string `yaml:"path" json:"path"`
+}
+
+// Management is where the server says what its metrics do not.
+type Management struct {
+	// Protocol is open_inference_v2.
+	Protocol string `yaml:"protocol"`
+	Port     int    `yaml:"port"`
+}
+
+// Type of a metric, as the server has it and whatever its name says.
+type Type string
+
+// The types.
+const (
+	Counter   Type = "counter"
+	Gauge     Type = "gauge"
+	Summary   Type = "summary"
+	Histogram Type = "histogram"
+)
+
+// Metric is a fact about one of the server's metrics.
+type Metric struct {
+	Type Type        `yaml:"type"`
+	Unit signal.Unit `yaml:"unit"`
+	// Labels lists the project's labels that the metric carries of its own; those of the target are not listed.
+	Labels []signal.Label `yaml:"labels"`
+	Since  string         `yaml:"since"`
+	// Enable says what to switch on to have the metric, where it is not always there.
+	Enable string `yaml:"enable"`
+}
+
+// Recipe is one way to fill a signal. Exactly one of the kinds is set.
+type Recipe struct {
+	// How is a clause for the user about what the number is made of, where that is not plain.
+	How string `yaml:"how"`
+
+	Sum       []Term   `yaml:"sum"`
+	Average   []Term   `yaml:"average"`
+	Ratio     *Ratio   `yaml:"ratio"`
+	Mean      *Mean    `yaml:"mean"`
+	Summary   string   `yaml:"summary"`
+	Histogram string   `yaml:"histogram"`
+	Present   *Present `yaml:"present"`
+}
+
+// Present counts the replicas that have series of a metric, once for each value of the labels Per.
+type Present struct {
+	Term `yaml:",inline"`
+	Per  []signal.Label `yaml:"per"`
+}
+
+// Ratio is one sum of counters divided by another.
+type Ratio struct {
+	Of []Term `yaml:"of"`
+	To []Term `yaml:"to"`
+}
+
+// Mean is a sum over requests divided by their count.
+type Mean struct {
+	Sum   []Term `yaml:"sum"`
+	Count []Term `yaml:"count"`
+}
+
+// Term is one metric's part in a sum.
+type Term struct {
+	Metric string `yaml:"metric"`
+	// Where narrows the metric's series by the server's own labels.
+	Where map[string]Where `yaml:"where"`
+	// Set gives the term's series a label that the server does not give them.
+	Set      map[signal.Label]string `yaml:"set"`
+	Subtract bool                    `yaml:"subtract"`
+	// Positive leaves values out that are not above zero.
+	Positive bool `yaml:"positive"`
+	// As is "concurrency" for a counter of durations that is read by Little's law: seconds a second are requests at once.
+	As string `yaml:"as"`
+}
+
+const asConcurrency = "concurrency"
+
+// Where is a condition on a label: to be one of, or none of, the values.
+type Where struct {
+	Is  []string `yaml:"is"`
+	Not []string `yaml:"not"`
+}
+
+// Has says whether the metrics that a page or a store holds tell this profile's server.
+func (p *Profile) Has(exists func(metric string) bool) bool {
+	for _, m := range p.Fingerprint {
+		if exists(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// Reads lists the metrics that a recipe takes its numbers from, in the order of the recipe.
+func (r Recipe) Reads() []string {
+	var out []string
+	for _, t := range r.terms() {
+		out = append(out, t.Metric)
+	}
+	if r.Summary != "" {
+		out = append(out, r.Summary)
+	}
+	if r.Histogram != "" {
+		out = append(out, r.Histogram)
+	}
+	return out
+}
+
+// Provenance says in a word how the recipe's numbers come about: measured as they are, or derived.
+func (r Recipe) Provenance() string {
+	if r.Present != nil {
+		return "derived"
+	}
+	for _, t := range r.terms() {
+		if t.As != "" {
+			return "derived"
+		}
+	}
+	return "measured"
+}
+
+func (r Recipe) terms() []Term {
+	terms := append(append([]Term{}, r.Sum...), r.Average...)
+	if r.Ratio != nil {
+		terms = append(append(terms, r.Ratio.Of...), r.Ratio.To...)
+	}
+	if r.Mean != nil {
+		terms = append(append(terms, r.Mean.Sum...), r.Mean.Count...)
+	}
+	if r.Present != nil {
+		terms = append(terms, r.Present.Term)
+	}
+	return terms
+}

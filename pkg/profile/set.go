@@ -1,0 +1,84 @@
+package profile
+
+import (
+	"bytes"
+	_ "embed" // the profiles that come with the plugin
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var (
+	//go:embed modelserving.yaml
+	modelservingYAML string
+	//go:embed triton.yaml
+	tritonYAML string
+)
+
+// Set is the profiles of a data source, in a fixed order.
+type Set []*Profile
+
+// Embedded loads the profiles that come with the plugin.
+func Embedded() (Set, error) {
+	var set Set
+	for _, text := range []string{modelservingYAML, tritonYAML} {
+		p, err := Parse([]byte(text))
+		if err != nil {
+			return nil, err
+		}
+		set = append(set, p)
+	}
+	return set, nil
+}
+
+// Find is the profile of an id, or nil.
+func (s Set) Find(id string) *Profile {
+	i := slices.IndexFunc(s, func(p *Profile) bool { return p.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return s[i]
+}
+
+// Detect lists the profiles whose server is told by the metrics that exist.
+func (s Set) Detect(exists func(metric string) bool) Set {
+	var found Set
+	for _, p := range s {
+		if p.Has(exists) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// Targets lists the profiles of servers that have a metrics page of their own.
+func (s Set) Targets() Set {
+	return slices.DeleteFunc(slices.Clone(s), func(p *Profile) bool { return p.Endpoint == (Endpoint{}) })
+}
+
+// Parse reads one profile and checks it. Its errors name the profile, the place and what is wrong there.
+func Parse(text []byte) (*Profile, error) {
+	p := &Profile{}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(p); err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	if err := p.validate(); err != nil {
+		return nil, fmt.Errorf("profile %q: %w", p.ID, err)
+	}
+	return p, nil
+}
+
+// SeriesNames lists the stored name of every metric that a profile knows.
+func (s Set) SeriesNames() []string {
+	var out []string
+	for _, p := range s {
+		for name := range p.Metrics {
+			out = append(out, seriesName(p, name))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,290 @@
+package profile
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// The labels that traffic ranks are told apart by, and those that scraping gives every series of a target.
+var (
+	ranked     = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Version, signal.Replica}
+	targetOwn  = []signal.Label{signal.Environment, signal.Deployment, signal.Replica}
+	partMarker = "part"
+)
+
+// termOf is a term with the profile that it belongs to and the unit that it is wanted in.
+type termOf struct {
+	Term
+	profile *Profile
+	unit    signal.Unit
+	suffix  string
+	// present, where set, counts series instead of reading their values.
+	present *Present
+	// total reads a counter's increase over the whole range instead of its rate.
+	total bool
+	// standing reads a counter as it stands.
+	standing bool
+}
+
+func appendTerms(to []termOf, p *Profile, unit signal.Unit, terms []Term) []termOf {
+	for _, t := range terms {
+		to = append(to, termOf{Term: t, profile: p, unit: unit})
+	}
+	return to
+}
+
+// total is the sum or mean of terms by labels of the project; nil where the filters leave no term.
+func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cut func(plan.Node) plan.Node) plan.Node {
+	inner := by
+	if cut != nil {
+		inner = union(by, c.rankedBy())
+	}
+	var nodes []plan.Node
+	renamed := false
+	for _, t := range terms {
+		if n, r := c.term(op, t, inner); n != nil {
+			nodes, renamed = append(nodes, n), renamed || r
+		}
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	whole := nodes[0]
+	if len(nodes) > 1 {
+		for i := range nodes {
+			nodes[i] = plan.SetLabel{Of: nodes[i], Label: partMarker, Value: strconv.Itoa(i + 1)}
+		}
+		whole = plan.Union{Of: nodes}
+	}
+	if cut != nil {
+		whole = cut(whole)
+	}
+	if len(nodes) > 1 || renamed || cut != nil {
+		whole = plan.Aggregate{Op: op, By: words(by), Of: whole}
+	}
+	return whole
+}
+
+// quantile merges the buckets of a group before the quantile is taken. Bucket bounds of different units are never mixed:
+// the result is scaled, so all terms need one unit.
+func (c compiler) quantile(q float64, terms []termOf, by []signal.Label, cut func(plan.Node) plan.Node) plan.Node {
+	var nodes []plan.Node
+	for _, t := range terms {
+		buckets := c.total(plan.Sum, []termOf{t}, append(slices.Clone(by), "le"), cut)
+		if buckets == nil {
+			continue
+		}
+		factor, err := t.profile.Metrics[t.Metric].Unit.Factor(c.q.Signal.Unit)
+		if err != nil {
+			continue // refused when the profile was loaded
+		}
+		nodes = append(nodes, scaled(plan.Quantile{Q: q, Of: buckets}, factor))
+	}
+	switch len(nodes) {
+	case 0:
+		return nil
+	case 1:
+		return nodes[0]
+	}
+	return plan.Union{Of: nodes}
+}
+
+// term is one metric's contribution by labels of the project, and whether it still carries a label of the server's.
+func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Node, bool) {
+	selected, served, ok := c.selectSeries(t)
+	if !ok {
+		return nil, false
+	}
+	metric := t.profile.Metrics[t.Metric]
+	var values plan.Node
+	switch {
+	case t.present != nil || t.standing || (metric.Type == Gauge && c.statistic == signal.Last):
+		values = plan.Last{Of: selected}
+	case metric.Type == Gauge && c.statistic == signal.Max:
+		values = plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MaxOver}
+	case metric.Type == Gauge:
+		values = plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MeanOver}
+	case t.total:
+		values = plan.Total{Of: selected}
+	default:
+		values = plan.Rate{Of: selected, Window: c.q.Window}
+	}
+	if served != nil {
+		values = plan.Where{Of: values, On: t.profile.Replica, Exists: *served}
+	}
+	if t.Positive {
+		values = plan.Above{Of: values, Than: 0}
+	}
+	own := t.profile.native(metric, t.Set, by)
+	if t.present != nil {
+		op = plan.Count
+		once := theirs(t.profile.native(metric, t.Set, union(by, t.present.Per)))
+		values = plan.Aggregate{Op: plan.Group, By: union(once, t.profile.Replica), Of: values}
+	}
+	var n plan.Node = plan.Aggregate{Op: op, By: theirs(own), Of: values}
+	renamed := false
+	for _, l := range own {
+		if l.ours != l.theirs {
+			n, renamed = plan.Rename{Of: n, From: l.theirs, To: l.ours}, true
+		}
+	}
+	for _, l := range by {
+		if v, ok := t.Set[l]; ok {
+			n = plan.SetLabel{Of: n, Label: string(l), Value: v}
+		}
+	}
+	factor := t.factor(metric)
+	return scaled(n, factor), renamed
+}
+
+func (t termOf) factor(m Metric) float64 {
+	factor := 1.0
+	switch {
+	case t.present != nil:
+	case t.As == asConcurrency:
+		factor, _ = m.Unit.Factor(signal.Seconds) // checked when the profile was loaded
+	case t.suffix != "_bucket" && t.suffix != "_count":
+		factor, _ = m.Unit.Factor(t.unit)
+	}
+	if t.Subtract {
+		return -factor
+	}
+	return factor
+}
+
+func scaled(n plan.Node, factor float64) plan.Node {
+	if factor == 1 {
+		return n
+	}
+	return plan.Scale{Of: n, Factor: factor}
+}
+
+// selectSeries is the selection that the query's filters leave of a term. Where the metric does not say the model, served
+// is what exists only on the replicas that serve it. The answer is false where nothing can be left.
+func (c compiler) selectSeries(t termOf) (s plan.Select, served *plan.Node, ok bool) {
+	p, metric := t.profile, t.profile.Metrics[t.Metric]
+	s = plan.Select{Metric: t.Metric + t.suffix, Layer: p.Layer}
+	var ofModel []plan.Matcher
+	for _, l := range signal.Labels {
+		values, filtered := c.q.Filters[l]
+		if !filtered {
+			continue
+		}
+		if set, ok := t.Set[l]; ok {
+			if !slices.Contains(values, set) {
+				return s, nil, false
+			}
+			continue
+		}
+		switch {
+		case p.carries(metric, l):
+			s.Matchers = append(s.Matchers, oneOf(p.Labels[l], values))
+		case p.carries(p.Metrics[p.Identity], l):
+			ofModel = append(ofModel, oneOf(p.Labels[l], values))
+		case !slices.Contains(values, ""):
+			return s, nil, false
+		}
+	}
+	s.Matchers = append(s.Matchers, conditions(t.Where)...)
+	if len(ofModel) > 0 {
+		for _, m := range s.Matchers {
+			if slices.ContainsFunc(targetOwn, func(l signal.Label) bool { return p.Labels[l] == m.Label }) {
+				ofModel = append(ofModel, m)
+			}
+		}
+		var exists plan.Node = plan.Aggregate{Op: plan.Group, By: p.Replica,
+			Of: plan.Last{Of: plan.Select{Metric: p.Identity, Matchers: ofModel, Layer: p.Layer}}}
+		served = &exists
+	}
+	return s, served, true
+}
+
+// carries says whether a metric's series have a label of the project's: their own, or the target's.
+func (p *Profile) carries(m Metric, l signal.Label) bool {
+	return p.Labels[l] != "" && (slices.Contains(m.Labels, l) || slices.Contains(targetOwn, l))
+}
+
+type labelName struct{ ours, theirs string }
+
+func theirs(of []labelName) []string {
+	out := make([]string, len(of))
+	for i, l := range of {
+		out[i] = l.theirs
+	}
+	return out
+}
+
+func words(labels []signal.Label) []string {
+	out := make([]string, len(labels))
+	for i, l := range labels {
+		out[i] = string(l)
+	}
+	return out
+}
+
+// union lists a's elements and those of b that a lacks.
+func union[T comparable](a, b []T) []T {
+	out := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// native lists the labels that a term's series are grouped by, under both names.
+func (p *Profile) native(m Metric, set map[signal.Label]string, by []signal.Label) []labelName {
+	var out []labelName
+	for _, l := range by {
+		if _, given := set[l]; given {
+			continue
+		}
+		switch {
+		case l == "le":
+			out = append(out, labelName{"le", "le"})
+		case p.carries(m, l):
+			out = append(out, labelName{string(l), p.Labels[l]})
+		}
+	}
+	return out
+}
+
+// conditions writes a term's own conditions as matchers, in a fixed order.
+func conditions(where map[string]Where) []plan.Matcher {
+	var out []plan.Matcher
+	for label, w := range where {
+		if len(w.Is) > 0 {
+			out = append(out, oneOf(label, w.Is))
+		}
+		if len(w.Not) > 0 {
+			m := oneOf(label, w.Not)
+			m.Compare = map[plan.Comparison]plan.Comparison{plan.Equal: plan.NotEqual, plan.Match: plan.NotMatch}[m.Compare]
+			out = append(out, m)
+		}
+	}
+	slices.SortFunc(out, func(a, b plan.Matcher) int {
+		return strings.Compare(a.Label+string(a.Compare), b.Label+string(b.Compare))
+	})
+	return out
+}
+
+// oneOf matches a label that has one of the values, taken literally.
+func oneOf(label string, values []string) plan.Matcher {
+	if len(values) == 1 {
+		return plan.Matcher{Label: label, Compare: plan.Equal, Value: values[0]}
+	}
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = regexp.QuoteMeta(v)
+	}
+	return plan.Matcher{Label: label, Compare: plan.Match, Value: strings.Join(quoted, "|")}
+}
+
+// number writes a probability as servers write it in the label quantile.
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

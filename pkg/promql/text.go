@@ -1,0 +1,98 @@
+package promql
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+)
+
+// Text writes a plan as PromQL. The span is the length of the range that is asked for; Total needs it.
+func Text(n plan.Node, span time.Duration) string {
+	w := writer{span: max(span, time.Second).Round(time.Millisecond)}
+	return w.expr(n)
+}
+
+type writer struct{ span time.Duration }
+
+func (w writer) expr(n plan.Node) string {
+	switch n := n.(type) {
+	case plan.Last:
+		return Selector(n.Of)
+	case plan.Rate:
+		return fmt.Sprintf("rate(%s[%s])", Selector(n.Of), duration(n.Window))
+	case plan.Total:
+		return fmt.Sprintf("increase(%s[%s] @ end())", Selector(n.Of), duration(w.span))
+	case plan.Over:
+		return fmt.Sprintf("%s(%s[%s])", reductions[n.Reduce], Selector(n.Of), duration(n.Window))
+	case plan.Aggregate:
+		return fmt.Sprintf("%s by (%s) (%s)", operations[n.Op], labelList(n.By), w.expr(n.Of))
+	case plan.Quantile:
+		return fmt.Sprintf("histogram_quantile(%s, %s)", number(n.Q), w.expr(n.Of))
+	case plan.Ratio:
+		return w.operand(n.Of) + " / " + w.operand(n.To)
+	case plan.Scale:
+		return number(n.Factor) + " * " + w.operand(n.Of)
+	case plan.Above:
+		return w.operand(n.Of) + " > " + number(n.Than)
+	case plan.Union:
+		parts := make([]string, len(n.Of))
+		for i, p := range n.Of {
+			parts[i] = w.operand(p)
+		}
+		return strings.Join(parts, " or ")
+	case plan.SetLabel:
+		return fmt.Sprintf(`label_replace(%s, %s, %s, "", "")`, w.expr(n.Of), strconv.Quote(n.Label), quoteReplacement(n.Value))
+	case plan.Rename:
+		return fmt.Sprintf(`label_replace(%s, %s, "$1", %s, "(.*)")`, w.expr(n.Of), strconv.Quote(n.To), strconv.Quote(n.From))
+	case plan.TopK:
+		word := "and"
+		if n.Rest {
+			word = "unless"
+		}
+		return fmt.Sprintf("%s %s on (%s) topk(%d, %s)", w.operand(n.Of), word, labelList(n.By), n.K, w.expr(n.Rank))
+	case plan.Where:
+		return fmt.Sprintf("%s and on (%s) %s", w.operand(n.Of), labelList(n.On), w.operand(n.Exists))
+	}
+	panic(fmt.Sprintf("promql: a plan has the unknown node %T", n)) // a node without a text is a fault in this package
+}
+
+// operand is the text of a node where an operator binds to it.
+func (w writer) operand(n plan.Node) string {
+	switch n.(type) {
+	case plan.Ratio, plan.Scale, plan.Above, plan.Union, plan.TopK, plan.Where:
+		return "(" + w.expr(n) + ")"
+	}
+	return w.expr(n)
+}
+
+var reductions = map[plan.Reduction]string{plan.MeanOver: "avg_over_time", plan.MaxOver: "max_over_time"}
+
+var operations = map[plan.Operation]string{
+	plan.Sum: "sum", plan.Mean: "avg", plan.Max: "max", plan.Count: "count", plan.Group: "group",
+}
+
+// Selector writes a selection of samples as PromQL.
+func Selector(s plan.Select) string {
+	if len(s.Matchers) == 0 {
+		return s.Metric
+	}
+	parts := make([]string, len(s.Matchers))
+	for i, m := range s.Matchers {
+		parts[i] = m.Label + string(m.Compare) + strconv.Quote(m.Value)
+	}
+	return s.Metric + "{" + strings.Join(parts, ", ") + "}"
+}
+
+func labelList(labels []string) string { return strings.Join(labels, ", ") }
+
+func duration(d time.Duration) string { return model.Duration(d).String() }
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// A dollar sign stands for a capture group in a replacement.
+func quoteReplacement(s string) string { return strconv.Quote(strings.ReplaceAll(s, "$", "$$")) }

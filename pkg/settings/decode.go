@@ -1,0 +1,229 @@
+package settings
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/units"
+	"github.com/prometheus/common/model"
+)
+
+// Defaults of what is left empty.
+const (
+	DefaultInterval      = 15 * time.Second
+	DefaultTimeout       = 10 * time.Second
+	DefaultRetentionTime = 15 * 24 * time.Hour
+	minInterval          = time.Second
+	maxInterval          = time.Hour
+	maxTargets           = 1000
+)
+
+// DefaultLimits bound a scrape where the settings do not.
+var DefaultLimits = Limits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}
+
+// The names of secure settings.
+const (
+	apiKeyPrefix  = "apiKey."
+	caCertificate = "caCertificate"
+)
+
+type stored struct {
+	Kind          Kind           `json:"kind"`
+	Interval      string         `json:"interval"`
+	Timeout       string         `json:"timeout"`
+	RetentionTime string         `json:"retentionTime"`
+	RetentionSize string         `json:"retentionSize"`
+	FileDiscovery bool           `json:"fileDiscovery"`
+	Limits        storedLimits   `json:"limits"`
+	Targets       []storedTarget `json:"targets"`
+}
+
+type storedLimits struct {
+	BodySize         string `json:"bodySize"`
+	Samples          int    `json:"samples"`
+	Labels           int    `json:"labels"`
+	LabelNameLength  int    `json:"labelNameLength"`
+	LabelValueLength int    `json:"labelValueLength"`
+}
+
+type storedTarget struct {
+	ID            string `json:"id"`
+	URL           string `json:"url"`
+	Profile       string `json:"profile"`
+	Environment   string `json:"environment"`
+	Deployment    string `json:"deployment"`
+	Interval      string `json:"interval"`
+	ManagementURL string `json:"managementUrl"`
+	AuthScheme    string `json:"authScheme"`
+	TLSSkipVerify bool   `json:"tlsSkipVerify"`
+}
+
+// Decode reads a data source's settings. Its errors are sentences that name the setting; none quotes a secret.
+func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
+	var s stored
+	if len(jsonData) > 0 {
+		if err := json.Unmarshal(jsonData, &s); err != nil {
+			return Settings{}, fmt.Errorf("the data source's settings are not readable: %w", err)
+		}
+	}
+	if s.Kind == "" {
+		s.Kind = KindEmbedded
+	}
+	if s.Kind != KindEmbedded {
+		return Settings{}, fmt.Errorf("the data source's kind is %q; this version of the plugin knows %q", s.Kind, KindEmbedded)
+	}
+	e, err := s.embedded(secrets)
+	if err != nil {
+		return Settings{}, err
+	}
+	return Settings{Kind: s.Kind, Embedded: e}, nil
+}
+
+func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
+	e.FileDiscovery = s.FileDiscovery
+	e.CACertificate = secrets[caCertificate]
+	if e.Interval, err = duration("interval", s.Interval, DefaultInterval, minInterval, maxInterval); err != nil {
+		return e, err
+	}
+	if e.Timeout, err = duration("time-out", s.Timeout, min(DefaultTimeout, e.Interval), 100*time.Millisecond, 5*time.Minute); err != nil {
+		return e, err
+	}
+	if e.RetentionTime, err = duration("retention time", s.RetentionTime, DefaultRetentionTime, time.Hour, 100*365*24*time.Hour); err != nil {
+		return e, err
+	}
+	if e.RetentionBytes, err = size("retention size", s.RetentionSize, 0, 1<<20); err != nil {
+		return e, err
+	}
+	if e.Limits, err = s.Limits.decode(); err != nil {
+		return e, err
+	}
+	if len(s.Targets) > maxTargets {
+		return e, fmt.Errorf("there are %d targets; at most %d are possible", len(s.Targets), maxTargets)
+	}
+	seen := map[string]bool{}
+	for i, t := range s.Targets {
+		target, err := t.decode(secrets)
+		if err != nil {
+			return e, fmt.Errorf("target %d: %w", i+1, err)
+		}
+		if seen[target.ID] {
+			return e, fmt.Errorf("target %d: its id %q belongs to another target already", i+1, target.ID)
+		}
+		seen[target.ID] = true
+		e.Targets = append(e.Targets, target)
+	}
+	return e, nil
+}
+
+func (l storedLimits) decode() (out Limits, err error) {
+	out = DefaultLimits
+	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultLimits.BodyBytes, 1<<10); err != nil {
+		return out, err
+	}
+	for _, n := range []struct {
+		name string
+		from int
+		to   *int
+	}{
+		{"sample limit", l.Samples, &out.Samples},
+		{"label limit", l.Labels, &out.Labels},
+		{"label name length limit", l.LabelNameLength, &out.LabelNameLength},
+		{"label value length limit", l.LabelValueLength, &out.LabelValueLength},
+	} {
+		if n.from < 0 {
+			return out, fmt.Errorf("the %s is %d; it must be above zero, or 0 for the default of %d", n.name, n.from, *n.to)
+		}
+		if n.from > 0 {
+			*n.to = n.from
+		}
+	}
+	return out, nil
+}
+
+var targetID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func (t storedTarget) decode(secrets map[string]string) (Target, error) {
+	if !targetID.MatchString(t.ID) {
+		return Target{}, fmt.Errorf("its id %q must be 1 to 64 letters, digits, dashes or underscores", t.ID)
+	}
+	out := Target{
+		ID: t.ID, Profile: t.Profile, Environment: strings.TrimSpace(t.Environment), Deployment: strings.TrimSpace(t.Deployment),
+		AuthScheme: t.AuthScheme, APIKey: secrets[apiKeyPrefix+t.ID], TLSSkipVerify: t.TLSSkipVerify,
+	}
+	if out.AuthScheme == "" {
+		out.AuthScheme = "Bearer"
+	}
+	page, err := address(t.URL)
+	if err != nil {
+		return out, fmt.Errorf("its URL %w", err)
+	}
+	if page.Path == "" || page.Path == "/" {
+		page.Path = "/metrics"
+	}
+	out.URL = page.String()
+	if t.ManagementURL != "" {
+		management, err := address(t.ManagementURL)
+		if err != nil {
+			return out, fmt.Errorf("its management URL %w", err)
+		}
+		out.ManagementURL = strings.TrimSuffix(management.String(), "/")
+	}
+	if t.Interval != "" {
+		if out.Interval, err = duration("interval", t.Interval, 0, minInterval, maxInterval); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// address parses a URL and leaves out of its errors what may be secret.
+func address(text string) (*url.URL, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil, errors.New("is missing")
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("is not valid; write it as http://host:port/metrics or https://…")
+	}
+	if u.User != nil {
+		return nil, errors.New("holds a user name or password; remove it and set the API key instead")
+	}
+	if u.Fragment != "" {
+		return nil, errors.New("has a fragment (#…), which has no meaning here")
+	}
+	return u, nil
+}
+
+func duration(name, text string, unset, least, most time.Duration) (time.Duration, error) {
+	if text == "" {
+		return unset, nil
+	}
+	d, err := model.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("the %s %q is not a duration; write it like 15s, 5m or 15d", name, text)
+	}
+	if got := time.Duration(d); got < least || got > most {
+		return 0, fmt.Errorf("the %s %q must be between %s and %s", name, text, model.Duration(least), model.Duration(most))
+	}
+	return time.Duration(d), nil
+}
+
+func size(name, text string, unset, least int64) (int64, error) {
+	if text == "" {
+		return unset, nil
+	}
+	n, err := units.ParseBase2Bytes(text)
+	if err != nil {
+		return 0, fmt.Errorf("the %s %q is not a size; write it like 512MB or 10GB", name, text)
+	}
+	if int64(n) < least {
+		return 0, fmt.Errorf("the %s %q must be at least %s", name, text, units.Base2Bytes(least))
+	}
+	return int64(n), nil
+}

@@ -1,0 +1,61 @@
+// Package settings decodes and validates what is configured on a data source.
+package settings
+
+import (
+	"time"
+)
+
+// Kind says what stores the data that a data source answers from.
+type Kind string
+
+// KindEmbedded scrapes and stores in the plugin's own process.
+const KindEmbedded Kind = "embedded"
+
+// Settings is a data source's configuration, decoded, validated and with its defaults filled in.
+type Settings struct {
+	Kind     Kind
+	Embedded Embedded
+}
+
+// Embedded configures the embedded engine. Nothing in it names a file or folder on the server.
+type Embedded struct {
+	Targets []Target
+	// FileDiscovery also reads targets from the discovery folder that the server's administrator set.
+	FileDiscovery bool
+	// Interval and Timeout hold for targets that set none of their own.
+	Interval time.Duration
+	Timeout  time.Duration
+	// RetentionTime and RetentionBytes bound the stored history; zero bytes means no bound by size.
+	RetentionTime  time.Duration
+	RetentionBytes int64
+	Limits         Limits
+	// CACertificate, PEM, is trusted in addition to the system's; empty for the system's alone.
+	CACertificate string
+}
+
+// Limits bound one scrape. A scrape over a limit fails as a whole and says which limit it was.
+type Limits struct {
+	BodyBytes        int64
+	Samples          int
+	Labels           int
+	LabelNameLength  int
+	LabelValueLength int
+}
+
+// Target is one metrics endpoint.
+type Target struct {
+	// ID is stable for the target's life and keeps its secrets and series together.
+	ID  string
+	URL string
+	// Profile is a profile's id, or empty to detect it.
+	Profile     string
+	Environment string
+	Deployment  string
+	Interval    time.Duration
+	// ManagementURL is the base URL of the server's management or inference API; empty for the profile's default.
+	ManagementURL string
+	// AuthScheme goes before APIKey in the Authorization header ("Bearer" unless set).
+	AuthScheme    string
+	APIKey        string
+	TLSSkipVerify bool
+}

@@ -1,0 +1,128 @@
+package signal
+
+var (
+	ofModel   = []Label{Environment, Deployment, Model, Version, Replica}
+	ofOutcome = []Label{Environment, Deployment, Model, Version, Replica, Status, Code}
+	ofState   = []Label{Environment, Deployment, Model, Version, Replica, State}
+	ofReplica = []Label{Environment, Deployment, Replica}
+	ofGPU     = []Label{Environment, Deployment, Replica, GPU}
+)
+
+const (
+	byRecorder = "the recorder in front of the server, or a gateway that counts it (Istio, Envoy, ModelMesh)"
+	byQueue    = "a platform with a durable asynchronous queue (SageMaker asynchronous inference, Baseten)"
+)
+
+var catalogue = []Signal{
+	{
+		Name: "requests", Title: "Requests", Group: Volume, Shape: Count, Unit: Requests, GroupBy: ofOutcome,
+		Description: "Requests that ended, per second. Split by status (2xx, 4xx and 5xx where the server reports codes, success and failure where it reports only outcomes) or by the raw code or reason.",
+		MeasuredBy:  byRecorder,
+	},
+	{
+		Name: "error_rate", Title: "Error rate", Group: Volume, Shape: Share, Unit: Ratio, GroupBy: ofModel,
+		Description: "Share of requests that failed on the server's side. No traffic is no data.",
+		MeasuredBy:  byRecorder,
+	},
+	{
+		Name: "client_error_rate", Title: "Client error rate", Group: Volume, Shape: Share, Unit: Ratio, GroupBy: ofModel,
+		Description: "Share of requests that ended because of the client: bad requests, cancellations.",
+		MeasuredBy:  byRecorder,
+	},
+	{
+		Name: "response_time", Title: "Response time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "End to end, as the serving tier sees it: cold start, queue and inference together.",
+		MeasuredBy:  byRecorder,
+	},
+	{
+		Name: "inference_time", Title: "Inference time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "Execution of the model alone, without waiting.",
+		MeasuredBy:  "a model server that times its execution (Triton, Ray Serve, KServe)",
+	},
+	{
+		Name: "queue_time", Title: "Queue time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "Waiting inside the server before the model runs.",
+		MeasuredBy:  "a model server that times its queue (Triton, TorchServe, vLLM)",
+	},
+	{
+		Name: "time_to_first_byte", Title: "Time to first byte", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "From the request's arrival to the first byte of the response.",
+		MeasuredBy:  "the recorder in front of the server, or a server that times the first response of a stream",
+	},
+	{
+		Name: "request_size", Title: "Request size", Group: Size, Shape: Distribution, Unit: Bytes, GroupBy: ofModel,
+		Description: "Bytes of request bodies.", MeasuredBy: byRecorder,
+	},
+	{
+		Name: "response_size", Title: "Response size", Group: Size, Shape: Distribution, Unit: Bytes, GroupBy: ofModel,
+		Description: "Bytes of response bodies.", MeasuredBy: byRecorder,
+	},
+	{
+		Name: "replicas", Title: "Replicas", Group: ReplicaRow, Shape: Level, Unit: Replicas, GroupBy: ofState,
+		Description: "Replicas by state. Active ones serve; starting ones are scheduled or loading.",
+		MeasuredBy:  "the metrics page of every replica as a target, or kube-state-metrics",
+	},
+	{
+		Name: "concurrent_requests", Title: "Concurrent requests", Group: Demand, Shape: Level, Unit: Requests, GroupBy: ofState,
+		Description: "Requests in the server at once: executing and queued. Executing is Little's law where no gauge counts it: seconds of work completed per second.",
+		MeasuredBy:  byRecorder,
+	},
+	{
+		Name: "async_queue_size", Title: "Async queue size", Group: Demand, Shape: Level, Unit: Requests, GroupBy: ofModel,
+		Description: "Requests waiting in a durable asynchronous queue.", MeasuredBy: byQueue,
+	},
+	{
+		Name: "async_queue_time", Title: "Async queue time", Group: Demand, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "Time that requests spent in a durable asynchronous queue.", MeasuredBy: byQueue,
+	},
+	{
+		Name: "cpu_usage", Title: "CPU usage", Group: Compute, Shape: Level, Unit: Ratio, GroupBy: ofReplica,
+		Description: "Share of the replica's CPUs in use.",
+		MeasuredBy:  "a server that reports its host (Triton), or cAdvisor",
+	},
+	{
+		Name: "memory_usage", Title: "Memory usage", Group: Compute, Shape: Level, Unit: Bytes, GroupBy: ofReplica,
+		Description: "Memory in use where the replica runs.",
+		MeasuredBy:  "a server that reports its host (Triton), or cAdvisor",
+	},
+	{
+		Name: "gpu_utilization", Title: "GPU utilization", Group: Compute, Shape: Level, Unit: Ratio, GroupBy: ofGPU,
+		Description: "Share of time in which a kernel ran on the GPU.",
+		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",
+	},
+	{
+		Name: "gpu_memory", Title: "GPU memory", Group: Compute, Shape: Level, Unit: Bytes, GroupBy: ofGPU,
+		Description: "Memory in use on the GPU, by every process on it.",
+		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",
+	},
+	{
+		Name: "gpu_power", Title: "GPU power", Group: Compute, Shape: Level, Unit: Watts, GroupBy: ofGPU,
+		Description: "Power that the GPU draws.",
+		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",
+	},
+	{
+		Name: "models_resident", Title: "Models resident", Group: ModelCache, Shape: Level, Unit: Models, GroupBy: ofModel,
+		Description: "Models whose weights are in memory, ready to serve. By model: on how many replicas.",
+		MeasuredBy:  "a server with a management endpoint that lists its models",
+	},
+	{
+		Name: "model_loads", Title: "Model loads", Group: ModelCache, Shape: Count, Unit: Events, GroupBy: ofModel,
+		Description: "Loads of models into memory, per second.",
+		MeasuredBy:  "a server with a management endpoint that lists its models",
+	},
+	{
+		Name: "model_evictions", Title: "Model evictions", Group: ModelCache, Shape: Count, Unit: Events, GroupBy: ofModel,
+		Description: "Models taken out of memory, per second, for whatever reason.",
+		MeasuredBy:  "a server with a management endpoint that lists its models",
+	},
+	{
+		Name: "load_time", Title: "Load time", Group: ModelCache, Shape: Distribution, Unit: Seconds, GroupBy: ofModel, Extra: []Statistic{Last},
+		Description: "Time to bring a model into memory.",
+		MeasuredBy:  "a server that times its loads (Triton 24.11 and later, vLLM, Seldon)",
+	},
+	{
+		Name: "response_cache_hit_ratio", Title: "Response cache hit ratio", Group: OtherCaches, Shape: Share, Unit: Ratio, GroupBy: ofModel,
+		Description: "Share of requests answered with a response that was computed before. Not the model cache.",
+		MeasuredBy:  "a server with a response cache (Triton, MLServer)",
+	},
+}

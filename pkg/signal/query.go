@@ -1,0 +1,87 @@
+package signal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Query asks for one signal.
+type Query struct {
+	Signal     Signal
+	Statistics []Statistic
+	GroupBy    []Label
+	// Filters keep the series whose label has one of the values.
+	Filters map[Label][]string
+	// Limit keeps that many groups, those with the most traffic; 0 keeps all. Others adds the sum of the rest.
+	Limit  int
+	Others bool
+	// Window is what rates and ratios are taken over; 0 for the rate interval.
+	Window time.Duration
+}
+
+// MaxLimit bounds how many groups one query may return.
+const MaxLimit = 1000
+
+// NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for who wrote the query.
+func NewQuery(name string, statistics, groupBy []string, filters map[string][]string, limit int, others bool, window time.Duration) (Query, error) {
+	s, ok := Find(name)
+	if !ok {
+		return Query{}, fmt.Errorf("there is no signal %q; choose one of: %s", name, strings.Join(names(catalogue, func(s Signal) string { return s.Name }), ", "))
+	}
+	q := Query{Signal: s, Limit: limit, Others: others, Window: window, Filters: map[Label][]string{}}
+	for _, st := range statistics {
+		if !s.Has(Statistic(st)) {
+			return Query{}, fmt.Errorf("signal %q has no statistic %q; it has: %s", name, st, strings.Join(names(s.Statistics(), func(s Statistic) string { return string(s) }), ", "))
+		}
+		if !slices.Contains(q.Statistics, Statistic(st)) {
+			q.Statistics = append(q.Statistics, Statistic(st))
+		}
+	}
+	if len(q.Statistics) == 0 {
+		q.Statistics = s.DefaultStatistics()
+	}
+	for _, g := range groupBy {
+		if !slices.Contains(s.GroupBy, Label(g)) {
+			return Query{}, fmt.Errorf("signal %q cannot be grouped by %q; it can be by: %s", name, g, strings.Join(names(s.GroupBy, func(l Label) string { return string(l) }), ", "))
+		}
+		if !slices.Contains(q.GroupBy, Label(g)) {
+			q.GroupBy = append(q.GroupBy, Label(g))
+		}
+	}
+	parsed, err := NewFilters(filters)
+	if err != nil {
+		return Query{}, err
+	}
+	q.Filters = parsed
+	if limit < 0 || limit > MaxLimit {
+		return Query{}, fmt.Errorf("the limit is %d; it must be between 0 (the default) and %d", limit, MaxLimit)
+	}
+	if window < 0 {
+		return Query{}, fmt.Errorf("the window %s is negative", window)
+	}
+	return q, nil
+}
+
+// NewFilters checks the labels of filters. A label without values filters nothing.
+func NewFilters(filters map[string][]string) (map[Label][]string, error) {
+	parsed := map[Label][]string{}
+	for label, values := range filters {
+		if !slices.Contains(Labels, Label(label)) {
+			return nil, fmt.Errorf("there is no label %q to filter by; choose one of: %s", label, strings.Join(names(Labels, func(l Label) string { return string(l) }), ", "))
+		}
+		if len(values) > 0 {
+			parsed[Label(label)] = values
+		}
+	}
+	return parsed, nil
+}
+
+func names[T any](of []T, name func(T) string) []string {
+	out := make([]string, len(of))
+	for i, v := range of {
+		out[i] = name(v)
+	}
+	return out
+}

@@ -1,0 +1,81 @@
+package signal
+
+import "fmt"
+
+// Unit is what a number counts. Signals and the metrics that fill them name their units from the same table.
+type Unit string
+
+// The units that signals are answered in, and those that servers report.
+const (
+	Seconds      Unit = "seconds"
+	Milliseconds Unit = "milliseconds"
+	Microseconds Unit = "microseconds"
+	Nanoseconds  Unit = "nanoseconds"
+	Bytes        Unit = "bytes"
+	Kibibytes    Unit = "kibibytes"
+	Mebibytes    Unit = "mebibytes"
+	Gibibytes    Unit = "gibibytes"
+	Ratio        Unit = "ratio"
+	Percent      Unit = "percent"
+	Watts        Unit = "watts"
+	Milliwatts   Unit = "milliwatts"
+	Joules       Unit = "joules"
+	Requests     Unit = "requests"
+	Tokens       Unit = "tokens"
+	Models       Unit = "models"
+	Replicas     Unit = "replicas"
+	Events       Unit = "events"
+)
+
+type measure struct {
+	dimension string
+	// factor turns a value into the dimension's base unit.
+	factor float64
+	// grafana names the unit for panels, of a value and of a rate per second.
+	grafana, grafanaRate string
+}
+
+var measures = map[Unit]measure{
+	Seconds:      {"time", 1, "s", ""},
+	Milliseconds: {"time", 1e-3, "ms", ""},
+	Microseconds: {"time", 1e-6, "µs", ""},
+	Nanoseconds:  {"time", 1e-9, "ns", ""},
+	Bytes:        {"size", 1, "bytes", "binBps"},
+	Kibibytes:    {"size", 1 << 10, "kbytes", ""},
+	Mebibytes:    {"size", 1 << 20, "mbytes", ""},
+	Gibibytes:    {"size", 1 << 30, "gbytes", ""},
+	Ratio:        {"ratio", 1, "percentunit", ""},
+	Percent:      {"ratio", 1e-2, "percent", ""},
+	Watts:        {"power", 1, "watt", ""},
+	Milliwatts:   {"power", 1e-3, "mwatt", ""},
+	Joules:       {"energy", 1, "joule", "watt"},
+	Requests:     {"requests", 1, "short", "reqps"},
+	Tokens:       {"tokens", 1, "short", "cps"},
+	Models:       {"models", 1, "short", ""},
+	Replicas:     {"replicas", 1, "short", ""},
+	Events:       {"events", 1, "short", "ops"},
+}
+
+// Known says whether u is in the table of units.
+func (u Unit) Known() bool { _, ok := measures[u]; return ok }
+
+// Grafana is the id of Grafana's unit for values of u, or for u per second.
+func (u Unit) Grafana(perSecond bool) string {
+	m := measures[u]
+	if perSecond && m.grafanaRate != "" {
+		return m.grafanaRate
+	}
+	return m.grafana
+}
+
+// Factor is what a value in u is multiplied with to be in to. It is an error if they measure different things.
+func (u Unit) Factor(to Unit) (float64, error) {
+	a, b := measures[u], measures[to]
+	if a.dimension == "" || a.dimension != b.dimension {
+		return 0, fmt.Errorf("%q cannot be converted to %q", u, to)
+	}
+	if u == to {
+		return 1, nil
+	}
+	return a.factor / b.factor, nil
+}
