@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery"
+	"github.com/prometheus/prometheus/scrape"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/util/compression"
+
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+// errClosed is the answer of an engine that the registry has closed.
+var errClosed = errors.New("the embedded engine is closed: the plugin is stopping; try again")
+
+// engine scrapes and stores for one key. It runs from open to close and takes new settings while it runs.
+type engine struct {
+	key      Key
+	options  Options
+	promql   *queryRunner
+	logger   log.Logger
+	db       *tsdb.DB
+	scraping *scrape.Manager
+	finding  *discovery.Manager
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	// loops are the goroutines that end with ctx; uses are calls by handles in progress.
+	loops sync.WaitGroup
+	uses  sync.WaitGroup
+
+	mu sync.Mutex
+	// closed forbids new uses.
+	closed bool
+	// newest is what was last asked for; changed wakes the goroutine that applies it.
+	newest  revision
+	changed chan struct{}
+
+	// active are the targets that are scraped, by job, as of about a second ago.
+	active    atomic.Pointer[map[string][]*scrape.Target]
+	residency *residency
+}
+
+// revision is settings in the form that Prometheus takes them, ready to be applied.
+type revision struct {
+	settings settings.Embedded
+	config   *config.Config
+	// number counts the revisions of an engine, so that one that was applied is told from one that waits.
+	number int
+}
+
+// openEngine opens the storage at <data>/<org>/<uid> and starts scraping once settings are applied.
+func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*engine, error) {
+	logger := o.Logger.With("org", key.OrgID, "datasource", key.UID)
+	folder := key.folder(o.DataPath)
+	registry := prometheus.NewRegistry()
+	db, err := tsdb.Open(folder, bridge(logger, "tsdb"), registry, storageOptions(s), nil)
+	if err != nil {
+		return nil, explainOpening(folder, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &engine{key: key, options: o, promql: runner, logger: logger, db: db, ctx: ctx, cancel: cancel}
+	if err := e.startScraping(registry); err != nil {
+		cancel()
+		return nil, errors.Join(err, db.Close())
+	}
+	e.active.Store(&map[string][]*scrape.Target{})
+	e.residency = newResidency(e)
+	e.changed = make(chan struct{}, 1)
+	e.loops.Go(e.applyRevisions)
+	e.loops.Go(e.residency.run)
+	return e, nil
+}
+
+// storageOptions sizes the TSDB for thousands of series, where Prometheus's own defaults are for millions.
+func storageOptions(s settings.Embedded) *tsdb.Options {
+	o := tsdb.DefaultOptions()
+	o.RetentionDuration = s.RetentionTime.Milliseconds()
+	o.MaxBytes = s.RetentionBytes
+	o.WALSegmentSize = 16 << 20
+	o.WALCompression = compression.Snappy
+	o.WALReplayConcurrency = 2
+	o.StripeSize = 1 << 10
+	o.HeadChunksWriteBufferSize = 256 << 10
+	// Blocks are merged up to a tenth of the retention, so that retention drops data in small pieces.
+	longest := min(s.RetentionTime/10, 36*time.Hour)
+	o.MaxBlockDuration = max(longest.Milliseconds(), o.MinBlockDuration)
+	return o
+}
+
+func explainOpening(folder string, err error) error {
+	const setting = "`[plugin.coldhit-modelserving-datasource] data_path` in grafana.ini"
+	switch text := err.Error(); {
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("the folder %s cannot be written: %w. Give Grafana's user write permission, or name another "+
+			"folder with %s", folder, err, setting)
+	case strings.Contains(text, "lock DB directory"):
+		return fmt.Errorf("the folder %s is in use by another process. Stop the other Grafana, or give each a folder of its "+
+			"own with %s", folder, setting)
+	}
+	return fmt.Errorf("the storage in %s cannot be opened: %w. The folder is set with %s", folder, err, setting)
+}
+
+func (e *engine) startScraping(registry *prometheus.Registry) error {
+	metrics, err := discovery.CreateAndRegisterSDMetrics(registry)
+	if err != nil {
+		return fmt.Errorf("start discovery: %w", err)
+	}
+	e.finding = discovery.NewManager(e.ctx, bridge(e.logger, "discovery"), registry, metrics, discovery.Updatert(time.Second))
+	if e.finding == nil {
+		return errors.New("start discovery: its metrics cannot be registered")
+	}
+	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, e.db, registry)
+	if err != nil {
+		return fmt.Errorf("start scraping: %w", err)
+	}
+	e.loops.Go(func() { _ = e.finding.Run() })
+	e.loops.Go(func() { _ = e.scraping.Run(e.finding.SyncCh()) })
+	return nil
+}
+
+// apply takes settings over; they come into force in the background, because a target that is being read when it
+// changes is waited for. An error means that nothing changed.
+func (e *engine) apply(s settings.Embedded) error {
+	c, err := e.configFor(s)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.newest = revision{settings: s, config: c, number: e.newest.number + 1}
+	e.mu.Unlock()
+	select {
+	case e.changed <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// current is the newest revision, applied or about to be.
+func (e *engine) current() revision {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.newest
+}
+
+func (e *engine) applyRevisions() {
+	done := revision{}
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-e.changed:
+		}
+		next := e.current()
+		if next.number == done.number {
+			continue
+		}
+		if err := e.applyRevision(done, next); err != nil {
+			e.logger.Error("Settings were not applied in full", "error", err)
+		}
+		done = next
+	}
+}
+
+func (e *engine) applyRevision(previous, next revision) error {
+	discoveries := make(map[string]discovery.Configs, len(next.config.ScrapeConfigs))
+	for _, job := range next.config.ScrapeConfigs {
+		discoveries[job.JobName] = job.ServiceDiscoveryConfigs
+	}
+	err := errors.Join(
+		e.db.ApplyConfig(next.config),
+		e.scraping.ApplyConfig(next.config),
+		e.finding.ApplyConfig(discoveries),
+	)
+	if previous.config == nil {
+		return err
+	}
+	for _, job := range previous.config.ScrapeConfigs {
+		if _, kept := discoveries[job.JobName]; !kept {
+			err = errors.Join(err, e.endJob(job.JobName))
+		}
+	}
+	return err
+}
+
+// use keeps the engine open until done is called and ties ctx to its life.
+func (e *engine) use(ctx context.Context) (tied context.Context, done func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, nil, errClosed
+	}
+	e.uses.Add(1)
+	tied, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(e.ctx, func() { cancel(errClosed) })
+	return tied, func() {
+		stop()
+		cancel(nil)
+		e.uses.Done()
+	}, nil
+}
+
+// close ends all goroutines, writes what is in memory and gives the folder free.
+func (e *engine) close() error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.cancel()
+	e.loops.Wait()
+	// Without jobs a reload that is under way finds nothing to start; Stop alone would race with it.
+	err := e.scraping.ApplyConfig(emptyConfig())
+	e.scraping.Stop()
+	e.uses.Wait()
+	if err := errors.Join(err, e.db.Close()); err != nil {
+		return fmt.Errorf("close the storage in %s: %w", e.db.Dir(), err)
+	}
+	return nil
+}
+
+// activeTargets are the targets that are scraped, by job. It never waits for a scrape.
+func (e *engine) activeTargets() map[string][]*scrape.Target { return *e.active.Load() }
+
+// since is the time of the oldest data; zero if there is none.
+func (e *engine) since() time.Time {
+	oldest, err := e.db.StartTime()
+	if err != nil || oldest == math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.UnixMilli(oldest)
+}
+
+// folder is where the key's data lies under path.
+func (k Key) folder(path string) string {
+	return filepath.Join(path, strconv.FormatInt(k.OrgID, 10), k.UID)
+}

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+)
+
+// Handle is a reference to an engine. It stays usable after Release for calls that are in progress, until the engine is
+// closed; then every call answers an error.
+type Handle struct {
+	registry *Registry
+	slot     *slot
+	engine   *engine
+	warnings []string
+	release  sync.Once
+}
+
+var _ promql.Backend = (*Handle)(nil)
+
+// Release gives the reference back. The engine goes on scraping.
+func (h *Handle) Release() {
+	h.release.Do(func() { h.registry.release(h.slot) })
+}
+
+// Range evaluates expr at every step of [start, end]: at least a millisecond a step, at most 11,000 steps. Infinities and
+// NaN are answered as they are. An ended ctx is answered with its own error.
+func (h *Handle) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (promql.Answer, error) {
+	return h.engine.rangeQuery(ctx, expr, start, end, step)
+}
+
+// Instant evaluates expr at one time.
+func (h *Handle) Instant(ctx context.Context, expr string, at time.Time) (promql.Answer, error) {
+	return h.engine.instantQuery(ctx, expr, at)
+}
+
+// LabelValues lists at most limit values of a label, sorted; limit 0 means all. The time range is taken coarsely: values
+// of series that ended up to a few hours outside it may be among them.
+func (h *Handle) LabelValues(ctx context.Context, label string, selectors []string, start, end time.Time, limit int) ([]string, error) {
+	return h.engine.labelValues(ctx, label, selectors, start, end, limit)
+}
+
+// ScrapeInterval is the longest interval of the engine's targets.
+func (h *Handle) ScrapeInterval() time.Duration { return h.engine.scrapeInterval() }
+
+// Targets lists the configured targets in their order, then the discovered ones.
+func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) { return h.engine.targets(ctx) }
+
+// Since is the time of the oldest stored data; zero if there is none yet.
+func (h *Handle) Since() time.Time { return h.engine.since() }
+
+// Warnings are sentences about how the engine is set up.
+func (h *Handle) Warnings() []string { return slices.Clone(h.warnings) }

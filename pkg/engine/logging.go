@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+
+	"github.com/coldhit/modelserving-datasource/pkg/target"
+)
+
+// bridge hands the log lines of Prometheus's packages to the SDK's logger; to nothing if logger is nil. Prometheus's
+// levels are a server's own: what it tells an operator there is detail in a plugin, and scrape failures are shown where
+// users look for them.
+func bridge(logger log.Logger, component string) *slog.Logger {
+	if logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(&bridgeHandler{logger: logger.With("component", component), quiet: component != "tsdb"})
+}
+
+// bridgeHandler redacts every URL in messages and attributes: targets' URLs may hold secrets.
+type bridgeHandler struct {
+	logger log.Logger
+	// quiet components log nothing above debug.
+	quiet bool
+}
+
+func (h *bridgeHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level > slog.LevelDebug || h.logger.Level() <= log.Debug
+}
+
+func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
+	arguments := make([]any, 0, 2*record.NumAttrs())
+	record.Attrs(func(a slog.Attr) bool {
+		arguments = append(arguments, redactAttribute(a)...)
+		return true
+	})
+	message := target.RedactText(record.Message)
+	switch {
+	case h.quiet || record.Level < slog.LevelWarn:
+		h.logger.Debug(message, arguments...)
+	case record.Level < slog.LevelError:
+		h.logger.Warn(message, arguments...)
+	default:
+		h.logger.Error(message, arguments...)
+	}
+	return nil
+}
+
+func (h *bridgeHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
+	var arguments []any
+	for _, a := range attributes {
+		arguments = append(arguments, redactAttribute(a)...)
+	}
+	return &bridgeHandler{logger: h.logger.With(arguments...), quiet: h.quiet}
+}
+
+// WithGroup keeps attributes flat: the SDK's logger has no groups.
+func (h *bridgeHandler) WithGroup(string) slog.Handler { return h }
+
+func redactAttribute(a slog.Attr) []any {
+	return []any{a.Key, target.RedactText(a.Value.Resolve().String())}
+}

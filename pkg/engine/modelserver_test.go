@@ -1,0 +1,173 @@
+package engine_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+const (
+	interval = 200 * time.Millisecond
+	patience = 20 * time.Second
+	moment   = 20 * time.Millisecond
+)
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(childTarget); address != "" {
+		runChild(address, os.Getenv(childFolder))
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// modelServer replays what a real server said: a metrics page and a model repository.
+type modelServer struct {
+	*httptest.Server
+	page, index atomic.Pointer[http.HandlerFunc]
+	scrapes     atomic.Int64
+}
+
+func newModelServer(t *testing.T) *modelServer {
+	t.Helper()
+	s := &modelServer{}
+	s.serveText("a 1\n")
+	s.serveIndex("[]")
+	mux := http.NewServeMux()
+	mux.HandleFunc("/metrics", func(w http.ResponseWriter, r *http.Request) {
+		s.scrapes.Add(1)
+		(*s.page.Load())(w, r)
+	})
+	mux.HandleFunc("POST /v2/repository/index", func(w http.ResponseWriter, r *http.Request) { (*s.index.Load())(w, r) })
+	s.Server = httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func answer(contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func (s *modelServer) serve(h http.HandlerFunc) { s.page.Store(&h) }
+func (s *modelServer) serveText(page string)    { s.serve(answer("text/plain; version=0.0.4", page)) }
+func (s *modelServer) serveIndex(listing string) {
+	h := answer("application/json", listing)
+	s.index.Store(&h)
+}
+
+func capture(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile("testdata/" + name)
+	require.NoError(t, err)
+	return string(content)
+}
+
+func (s *modelServer) target(id string) settings.Target {
+	return settings.Target{ID: id, URL: s.URL + "/metrics", Environment: "production", Deployment: "vision"}
+}
+
+func (s *modelServer) port(t *testing.T) int {
+	t.Helper()
+	u, err := url.Parse(s.URL)
+	require.NoError(t, err)
+	port, err := strconv.Atoi(u.Port())
+	require.NoError(t, err)
+	return port
+}
+
+func embedded(targets ...settings.Target) settings.Embedded {
+	return settings.Embedded{
+		Targets: targets, Interval: interval, Timeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour, RetentionBytes: 1 << 30,
+		Limits: settings.Limits{BodyBytes: 1 << 20, Samples: 1000, Labels: 20, LabelNameLength: 64, LabelValueLength: 128},
+	}
+}
+
+// profiles knows Triton, as the profile files describe it.
+type profiles struct{ port int }
+
+func (p profiles) Management(id string) (engine.Management, bool) {
+	return engine.Management{Port: p.port}, id == "triton"
+}
+
+func (p profiles) Detect(has func(string) bool) []string {
+	if has("nv_inference_request_success") {
+		return []string{"triton"}
+	}
+	return nil
+}
+
+func newRegistry(t *testing.T, o engine.Options) *engine.Registry {
+	t.Helper()
+	if o.DataPath == "" {
+		o.DataPath = t.TempDir()
+	}
+	o.Logger = log.NewNullLogger()
+	registry := engine.NewRegistry(o)
+	t.Cleanup(func() { require.NoError(t, registry.Close()) })
+	return registry
+}
+
+var mainKey = engine.Key{OrgID: 1, UID: "serving"}
+
+func acquire(t *testing.T, r *engine.Registry, key engine.Key, s settings.Embedded) *engine.Handle {
+	t.Helper()
+	handle, err := r.Acquire(context.Background(), key, s, time.Time{})
+	require.NoError(t, err)
+	t.Cleanup(handle.Release)
+	return handle
+}
+
+// value evaluates an expression that has one series, or none.
+func value(t *testing.T, h *engine.Handle, expr string) (float64, bool) {
+	t.Helper()
+	found, err := h.Instant(context.Background(), expr, time.Now())
+	require.NoError(t, err)
+	if len(found.Series) == 0 {
+		return 0, false
+	}
+	require.Len(t, found.Series, 1, expr)
+	return found.Series[0].Values[0], true
+}
+
+func eventually(t *testing.T, h *engine.Handle, expr string, want float64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		got, found := value(t, h, expr)
+		return found && got == want
+	}, patience, moment, "%s should become %g", expr, want)
+}
+
+func eventuallyGone(t *testing.T, h *engine.Handle, expr string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, found := value(t, h, expr)
+		return !found
+	}, patience, moment, "%s should end", expr)
+}
+
+func status(t *testing.T, h *engine.Handle, id string) engine.TargetStatus {
+	t.Helper()
+	statuses, err := h.Targets(context.Background())
+	require.NoError(t, err)
+	for _, s := range statuses {
+		if s.ID == id {
+			return s
+		}
+	}
+	return engine.TargetStatus{}
+}

@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	engineql "github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
+)
+
+const (
+	// maxQuerySamples bounds what one query holds in memory: some 160 MB.
+	maxQuerySamples = 10_000_000
+	// maxQueryTime bounds one query.
+	maxQueryTime = time.Minute
+	// maxQueries is how many queries run at once over all engines; others wait.
+	maxQueries = 8
+	// maxPoints bounds a series of an answer, as Prometheus's own API does.
+	maxPoints = 11_000
+)
+
+// queryRunner evaluates PromQL over any engine's storage.
+type queryRunner struct {
+	engine *engineql.Engine
+	parser parser.Parser
+	slots  chan struct{}
+}
+
+func newQueryRunner() *queryRunner {
+	p := parser.NewParser(parser.Options{})
+	return &queryRunner{
+		parser: p,
+		slots:  make(chan struct{}, maxQueries),
+		engine: engineql.NewEngine(engineql.EngineOpts{
+			Logger:                   bridge(nil, ""),
+			MaxSamples:               maxQuerySamples,
+			Timeout:                  maxQueryTime,
+			EnableAtModifier:         true,
+			EnableNegativeOffset:     true,
+			Parser:                   p,
+			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+		}),
+	}
+}
+
+// newQuery is one of the PromQL engine's constructors with its arguments bound.
+type newQuery func(ctx context.Context, options engineql.QueryOpts) (engineql.Query, error)
+
+// run waits for a free slot and evaluates. An ended ctx is answered with its own error.
+func (r *queryRunner) run(ctx context.Context, lookback time.Duration, create newQuery) (promql.Answer, error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return promql.Answer{}, context.Cause(ctx)
+	}
+	query, err := create(ctx, engineql.NewPrometheusQueryOpts(false, lookback, nil))
+	if err != nil {
+		return promql.Answer{}, fmt.Errorf("the query cannot be read: %w", err)
+	}
+	defer query.Close()
+	result := query.Exec(ctx)
+	if result.Err != nil {
+		return promql.Answer{}, explainQuery(ctx, result.Err)
+	}
+	answer, err := answerOf(result.Value)
+	answer.Warnings = append(warningsOf(result.Warnings, query.String()), answer.Warnings...)
+	return answer, err
+}
+
+func explainQuery(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var (
+		timeout engineql.ErrQueryTimeout
+		samples engineql.ErrTooManySamples
+	)
+	switch {
+	case errors.As(err, &timeout):
+		return fmt.Errorf("the query ran longer than %s: choose a shorter range, a longer step or fewer series", maxQueryTime)
+	case errors.As(err, &samples):
+		return fmt.Errorf("the query needs more than %d samples at once: choose a shorter range, a longer step or fewer series",
+			maxQuerySamples)
+	}
+	return fmt.Errorf("the query failed: %w", err)
+}
+
+func warningsOf(found annotations.Annotations, query string) []string {
+	warnings, infos := found.AsStrings(query, 10, 10)
+	return append(warnings, infos...)
+}
+
+func answerOf(value parser.Value) (promql.Answer, error) {
+	var answer promql.Answer
+	histograms := false
+	switch v := value.(type) {
+	case engineql.Matrix:
+		for _, s := range v {
+			histograms = histograms || len(s.Histograms) > 0
+			if len(s.Floats) == 0 {
+				continue
+			}
+			one := series.Series{Labels: s.Metric.Map(), Times: make([]int64, len(s.Floats)), Values: make([]float64, len(s.Floats))}
+			for i, point := range s.Floats {
+				one.Times[i], one.Values[i] = point.T, point.F
+			}
+			answer.Series = append(answer.Series, one)
+		}
+	case engineql.Vector:
+		for _, s := range v {
+			if s.H != nil {
+				histograms = true
+				continue
+			}
+			answer.Series = append(answer.Series, series.Series{Labels: s.Metric.Map(), Times: []int64{s.T}, Values: []float64{s.F}})
+		}
+	case engineql.Scalar:
+		answer.Series = []series.Series{{Labels: map[string]string{}, Times: []int64{v.T}, Values: []float64{v.V}}}
+	default:
+		return answer, fmt.Errorf("the query answers a %s: only numbers over time can be shown", value.Type())
+	}
+	if histograms {
+		answer.Warnings = append(answer.Warnings,
+			"Native histograms among the results are left out: reduce them with histogram_quantile() or histogram_avg().")
+	}
+	return answer, nil
+}
+
+// rangeQuery evaluates expr at every step of [start, end].
+func (e *engine) rangeQuery(ctx context.Context, expr string, start, end time.Time, step time.Duration) (promql.Answer, error) {
+	if step < time.Millisecond {
+		return promql.Answer{}, fmt.Errorf("the step %s is shorter than a millisecond, which is the finest there is", step)
+	}
+	if end.Before(start) {
+		return promql.Answer{}, errors.New("the range is empty: it ends before it starts")
+	}
+	if points := end.Sub(start)/step + 1; points > maxPoints {
+		return promql.Answer{}, fmt.Errorf("the range has %d steps of %s and %d are allowed: choose a longer step or a shorter range",
+			points, step, maxPoints)
+	}
+	ctx, done, err := e.use(ctx)
+	if err != nil {
+		return promql.Answer{}, err
+	}
+	defer done()
+	return e.promql.run(ctx, e.lookback(), func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
+		return e.promql.engine.NewRangeQuery(ctx, e.db, o, expr, start, end, step)
+	})
+}
+
+// instantQuery evaluates expr at one time.
+func (e *engine) instantQuery(ctx context.Context, expr string, at time.Time) (promql.Answer, error) {
+	ctx, done, err := e.use(ctx)
+	if err != nil {
+		return promql.Answer{}, err
+	}
+	defer done()
+	return e.promql.run(ctx, e.lookback(), func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
+		return e.promql.engine.NewInstantQuery(ctx, e.db, o, expr, at)
+	})
+}
+
+// labelValues is at most limit values of a label, sorted; limit 0 means all.
+func (e *engine) labelValues(ctx context.Context, label string, selectors []string, start, end time.Time, limit int) ([]string, error) {
+	matcherSets := make([][]*labels.Matcher, 0, max(1, len(selectors)))
+	for _, selector := range selectors {
+		matchers, err := e.promql.parser.ParseMetricSelector(selector)
+		if err != nil {
+			return nil, fmt.Errorf("the selector %s cannot be read: %w", selector, err)
+		}
+		matcherSets = append(matcherSets, matchers)
+	}
+	if len(selectors) == 0 {
+		matcherSets = append(matcherSets, nil)
+	}
+	ctx, done, err := e.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	querier, err := e.db.Querier(start.UnixMilli(), end.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("read the storage: %w", err)
+	}
+	defer func() { _ = querier.Close() }()
+	found := map[string]struct{}{}
+	for _, matchers := range matcherSets {
+		values, _, err := querier.LabelValues(ctx, label, &storage.LabelHints{}, matchers...)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the values of the label %s: %w", label, err)
+		}
+		for _, value := range values {
+			// The storage's strings die with the querier.
+			found[strings.Clone(value)] = struct{}{}
+		}
+	}
+	values := slices.Sorted(maps.Keys(found))
+	if limit > 0 && len(values) > limit {
+		values = values[:limit]
+	}
+	return values, nil
+}
+
+// lookback is how old a series' last sample may be to count as its value. Series that end are marked as ended when they
+// do, so this only bridges scrapes that were missed.
+func (e *engine) lookback() time.Duration {
+	const prometheusDefault = 5 * time.Minute
+	return max(prometheusDefault, 3*e.scrapeInterval())
+}
+
+// scrapeInterval is the longest interval of any target.
+func (e *engine) scrapeInterval() time.Duration {
+	current := e.current()
+	longest := time.Duration(0)
+	if current.config != nil {
+		for _, job := range current.config.ScrapeConfigs {
+			longest = max(longest, time.Duration(job.ScrapeInterval))
+		}
+	}
+	if longest == 0 {
+		longest = current.settings.Interval
+	}
+	// Discovered targets may name an interval of their own.
+	for _, t := range e.activeTargets()[fileDiscoveryJob] {
+		if own, err := model.ParseDuration(t.GetValue(model.ScrapeIntervalLabel)); err == nil {
+			longest = max(longest, time.Duration(own))
+		}
+	}
+	return longest
+}

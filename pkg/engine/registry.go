@@ -1,0 +1,228 @@
+// Package engine is the embedded engine: it scrapes metrics endpoints with Prometheus's scrape package, stores what it
+// reads in Prometheus's TSDB and answers PromQL from there, one engine for each Grafana organisation and data source.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+// DefaultIdlePeriod is how long an engine that nobody refers to goes on scraping.
+const DefaultIdlePeriod = 7 * 24 * time.Hour
+
+// Key names an engine: a data source of an organisation.
+type Key struct {
+	OrgID int64
+	UID   string
+}
+
+// Options are the same for all engines of a registry.
+type Options struct {
+	// DataPath is the folder under which every engine has one of its own; empty for one below the system's temporary
+	// folder, with a warning.
+	DataPath string
+	// DiscoveryPath is the folder with files that name targets, at <org id>/<uid>/*.{json,yml,yaml}; empty for none.
+	DiscoveryPath string
+	Logger        log.Logger
+	// IdlePeriod is how long an engine without references goes on; 0 for DefaultIdlePeriod.
+	IdlePeriod time.Duration
+	// Profiles tells which servers list their models; nil if none do.
+	Profiles Profiles
+}
+
+// Registry holds the engines of a process. Engines outlive the handles to them.
+type Registry struct {
+	options  Options
+	warnings []string
+	promql   *queryRunner
+
+	mu     sync.Mutex
+	closed bool
+	slots  map[Key]*slot
+}
+
+// slot is the place of one key's engine. Whoever holds busy may open, change or close the engine, so that the folder is
+// never opened twice.
+type slot struct {
+	key  Key
+	busy chan struct{}
+	// The rest belongs to the holder of busy.
+	engine *engine
+	// updated is when the settings in use were saved.
+	updated    time.Time
+	references int
+	idle       *time.Timer
+}
+
+// NewRegistry makes a registry without engines.
+func NewRegistry(o Options) *Registry {
+	if o.Logger == nil {
+		o.Logger = log.DefaultLogger
+	}
+	if o.IdlePeriod == 0 {
+		o.IdlePeriod = DefaultIdlePeriod
+	}
+	r := &Registry{promql: newQueryRunner(), slots: map[Key]*slot{}}
+	if o.DataPath == "" {
+		o.DataPath = filepath.Join(os.TempDir(), "coldhit-modelserving-datasource")
+		r.warnings = append(r.warnings, fmt.Sprintf("Data is stored in the temporary folder %s and is lost when the system "+
+			"cleans it up. Set `data_path` under `[plugin.coldhit-modelserving-datasource]` in grafana.ini.", o.DataPath))
+	}
+	r.options = o
+	return r
+}
+
+// A uid becomes a folder's name. Grafana allows these characters; a dot is not among them.
+var validUID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Acquire answers a handle to the key's engine, which it opens if need be, and applies the settings to it. updated is
+// when the settings were saved, zero if unknown: settings older than those in use are not applied, because an instance with old settings
+// may be made after one with new settings. The handle must be released.
+func (r *Registry) Acquire(ctx context.Context, key Key, s settings.Embedded, updated time.Time) (*Handle, error) {
+	if key.OrgID < 1 || !validUID.MatchString(key.UID) {
+		return nil, fmt.Errorf("the data source uid %q of organisation %d cannot name a folder: a uid has letters, digits, - and _ only",
+			key.UID, key.OrgID)
+	}
+	place, err := r.slot(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := place.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer place.unlock()
+	if r.isClosed() {
+		return nil, errClosed
+	}
+	warnings, err := r.bringUp(place, s, updated)
+	if err != nil {
+		return nil, err
+	}
+	place.references++
+	place.stopIdling()
+	return &Handle{registry: r, slot: place, engine: place.engine, warnings: append(warnings, r.warnings...)}, nil
+}
+
+// bringUp opens the engine or changes its settings. The caller holds the slot.
+func (r *Registry) bringUp(place *slot, s settings.Embedded, updated time.Time) (warnings []string, err error) {
+	if place.engine != nil && !updated.IsZero() && updated.Before(place.updated) {
+		return []string{"Newer settings are in use than those of this request."}, nil
+	}
+	opened := place.engine
+	if opened == nil {
+		if opened, err = openEngine(place.key, r.options, r.promql, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := opened.apply(s); err != nil {
+		if place.engine == nil {
+			err = errors.Join(err, opened.close())
+		}
+		return nil, err
+	}
+	place.engine, place.updated = opened, updated
+	return nil, nil
+}
+
+func (r *Registry) slot(key Key) (*slot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errClosed
+	}
+	place, known := r.slots[key]
+	if !known {
+		place = &slot{key: key, busy: make(chan struct{}, 1)}
+		r.slots[key] = place
+	}
+	return place, nil
+}
+
+func (r *Registry) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+func (s *slot) lock(ctx context.Context) error {
+	select {
+	case s.busy <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *slot) unlock() { <-s.busy }
+
+func (s *slot) stopIdling() {
+	if s.idle != nil {
+		s.idle.Stop()
+		s.idle = nil
+	}
+}
+
+// release gives back one reference; the last one starts the idle period. Scraping goes on meanwhile.
+func (r *Registry) release(place *slot) {
+	place.busy <- struct{}{}
+	defer place.unlock()
+	place.references--
+	if place.references == 0 && place.engine != nil {
+		place.stopIdling()
+		place.idle = time.AfterFunc(r.options.IdlePeriod, func() { r.closeIdle(place) })
+	}
+}
+
+func (r *Registry) closeIdle(place *slot) {
+	place.busy <- struct{}{}
+	defer place.unlock()
+	if place.references > 0 || place.engine == nil {
+		return
+	}
+	r.options.Logger.Debug("An unused engine is closed", "org", place.key.OrgID, "datasource", place.key.UID)
+	if err := place.closeEngine(); err != nil {
+		r.options.Logger.Error("An unused engine was not closed cleanly", "error", err)
+	}
+}
+
+func (s *slot) closeEngine() error {
+	s.stopIdling()
+	if s.engine == nil {
+		return nil
+	}
+	err := s.engine.close()
+	s.engine = nil
+	return err
+}
+
+// Close ends all engines and writes what they hold in memory. A scrape in progress is waited for, at most its time-out.
+func (r *Registry) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	places := make([]*slot, 0, len(r.slots))
+	for _, place := range r.slots {
+		places = append(places, place)
+	}
+	r.mu.Unlock()
+	errs := make([]error, len(places))
+	var closing sync.WaitGroup
+	for i, place := range places {
+		closing.Go(func() {
+			place.busy <- struct{}{}
+			defer place.unlock()
+			errs[i] = place.closeEngine()
+		})
+	}
+	closing.Wait()
+	return errors.Join(append(errs, r.promql.engine.Close())...)
+}

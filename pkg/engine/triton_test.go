@@ -1,0 +1,123 @@
+package engine_test
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
+)
+
+func TestRealTritonFromIdleToReload(t *testing.T) {
+	server := newModelServer(t)
+	server.serveText(capture(t, "1-metrics-all-idle.txt"))
+	server.serveIndex(capture(t, "3-repository-index.txt"))
+	registry := newRegistry(t, engine.Options{Profiles: profiles{port: server.port(t)}})
+	handle := acquire(t, registry, mainKey, embedded(server.target("triton1")))
+
+	const cached = `nv_inference_request_success{model="cached"}`
+	const resident = `modelserving_models_resident{model="cached",version="1"}`
+	eventually(t, handle, cached, 0)
+	quantile, found := value(t, handle, `nv_cache_miss_summary_per_model{model="cached",quantile="0.5"}`)
+	require.True(t, found)
+	require.True(t, math.IsNaN(quantile), "an idle summary has no quantile")
+	eventually(t, handle, resident, 1)
+	eventually(t, handle, `sum(modelserving_models_resident)`, 7)
+	eventually(t, handle, `sum(modelserving_model_loads_total) + sum(modelserving_model_evictions_total)`, 0)
+	require.Equal(t, "triton", status(t, handle, "triton1").Profile)
+
+	server.serveText(capture(t, "2-metrics-all-loaded.txt"))
+	eventually(t, handle, cached, 80)
+	_, found = value(t, handle, cached+` and on() up{job="triton1",environment="production",deployment="vision"} == 1`)
+	require.True(t, found)
+	server.serveText(capture(t, "5-metrics-during-burst.txt"))
+	eventually(t, handle, `max(nv_inference_pending_request_count)`, burstPending)
+
+	server.serveText(capture(t, "6-metrics-after-unload-cached.txt"))
+	server.serveIndex(capture(t, "6-index-after-unload.txt"))
+	eventuallyGone(t, handle, cached)
+	eventually(t, handle, resident, 0)
+	eventually(t, handle, `modelserving_model_evictions_total{model="cached"}`, 1)
+	_, found = value(t, handle, `nv_inference_request_success{model="slow"}`)
+	require.True(t, found, "the other models go on")
+
+	server.serveText(capture(t, "7-metrics-after-reload-cached.txt"))
+	server.serveIndex(capture(t, "3-repository-index.txt"))
+	eventually(t, handle, cached, 0)
+	eventually(t, handle, resident, 1)
+	eventually(t, handle, `modelserving_model_loads_total{model="cached"}`, 1)
+	eventually(t, handle, `sum(modelserving_model_loads_total)`, 1)
+	eventually(t, handle, `sum(modelserving_model_evictions_total)`, 1)
+	loads, found := value(t, handle, `increase(modelserving_model_loads_total{model="cached"}[10m]) > 0`)
+	require.True(t, found)
+	require.Positive(t, loads)
+	require.Empty(t, status(t, handle, "triton1").ManagementError)
+}
+
+// burstPending is the highest number of pending requests in the capture during a burst.
+const burstPending = 10
+
+func TestModelThatIsNewOrGone(t *testing.T) {
+	server := newModelServer(t)
+	server.serveIndex(`[{"name":"old","version":"1","state":"READY"},{"name":"never"}]`)
+	target := server.target("t")
+	target.Profile, target.ManagementURL = "triton", server.URL
+	handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, embedded(target))
+	eventually(t, handle, `modelserving_models_resident{model="old"}`, 1)
+	eventually(t, handle, `modelserving_models_resident{model="never"}`, 0)
+
+	server.serveIndex(`[{"name":"new","version":"1","state":"READY"}]`)
+	eventually(t, handle, `modelserving_model_loads_total{model="new"}`, 1)
+	eventuallyGone(t, handle, `modelserving_models_resident{model="old"}`)
+	eventuallyGone(t, handle, `modelserving_models_resident{model="never"}`)
+	increase, found := value(t, handle, `increase(modelserving_model_loads_total{model="new"}[1m])`)
+	require.True(t, found, "a first load must be seen as a step")
+	require.Positive(t, increase)
+	eventually(t, handle, `sum(max_over_time(modelserving_model_evictions_total{model="old"}[1m]))`, 1)
+}
+
+func TestManagementFailureDoesNotStopScraping(t *testing.T) {
+	server := newModelServer(t)
+	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
+	target := server.target("t")
+	target.Profile, target.ManagementURL = "triton", server.URL
+	handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, embedded(target))
+	eventually(t, handle, `modelserving_models_resident`, 1)
+
+	broken := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	server.index.Store(&broken)
+	eventuallyGone(t, handle, `modelserving_models_resident`)
+	require.Eventually(t, func() bool { return status(t, handle, "t").ManagementError != "" }, patience, moment)
+	require.Contains(t, status(t, handle, "t").ManagementError, "HTTP 500")
+	before := server.scrapes.Load()
+	require.Eventually(t, func() bool { return server.scrapes.Load() > before+2 }, patience, moment)
+	require.True(t, status(t, handle, "t").Up)
+
+	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
+	eventually(t, handle, `modelserving_models_resident`, 1)
+	eventually(t, handle, `modelserving_model_loads_total`, 0)
+	require.Empty(t, status(t, handle, "t").ManagementError)
+}
+
+func TestLabelValues(t *testing.T) {
+	server := newModelServer(t)
+	server.serveText(capture(t, "1-metrics-all-idle.txt"))
+	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, embedded(server.target("t")))
+	eventually(t, handle, `count(nv_inference_request_success)`, 7)
+	ask := func(label string, limit int, selectors ...string) []string {
+		values, err := handle.LabelValues(context.Background(), label, selectors, time.Now().Add(-time.Minute), time.Now(), limit)
+		require.NoError(t, err)
+		return values
+	}
+	require.Equal(t, []string{"cached", "failing", "fast", "pipe", "slow", "stream"}, ask("model", 0))
+	require.Equal(t, []string{"cached", "failing"}, ask("model", 2))
+	require.Equal(t, []string{"fast", "slow"}, ask("model", 0, `{model="fast"}`, `nv_inference_request_success{model=~"sl.*"}`))
+	require.Equal(t, []string{"production"}, ask("environment", 0))
+	require.Empty(t, ask("model", 0, `{model="no\"such\nmodel"}`))
+	_, err := handle.LabelValues(context.Background(), "model", []string{"{"}, time.Now(), time.Now(), 0)
+	require.ErrorContains(t, err, "cannot be read")
+}

@@ -1,0 +1,173 @@
+package target
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+// maxRedirects is how many redirects are followed when no API key is set; with a key none is.
+const maxRedirects = 10
+
+// Client speaks HTTP with one target, with its authorization, certificates and time-out. Close it after use.
+type Client struct {
+	settings settings.Target
+	url      *url.URL
+	timeout  time.Duration
+	http     *http.Client
+}
+
+// New makes the client of one target; embedded gives the time-out and the CA certificate. The error is an *Error with
+// the problem InvalidSettings.
+func New(t settings.Target, embedded settings.Embedded) (*Client, error) {
+	u, err := ParseURL(t.URL)
+	if err != nil {
+		return nil, &Error{Problem: InvalidSettings, Sentence: err.Error(), cause: err}
+	}
+	options := httpclient.Options{
+		Timeouts: &httpclient.TimeoutOptions{
+			Timeout:               embedded.Timeout,
+			DialTimeout:           embedded.Timeout,
+			KeepAlive:             httpclient.DefaultTimeoutOptions.KeepAlive,
+			TLSHandshakeTimeout:   embedded.Timeout,
+			ExpectContinueTimeout: httpclient.DefaultTimeoutOptions.ExpectContinueTimeout,
+			MaxIdleConns:          1,
+			MaxIdleConnsPerHost:   1,
+			IdleConnTimeout:       httpclient.DefaultTimeoutOptions.IdleConnTimeout,
+		},
+		TLS: &httpclient.TLSOptions{InsecureSkipVerify: t.TLSSkipVerify},
+		// None of the SDK's middlewares: they would put the URL with its query into traces.
+		Middlewares: []httpclient.Middleware{},
+		ConfigureClient: func(_ httpclient.Options, client *http.Client) {
+			client.CheckRedirect = redirectPolicy(t.APIKey != "" || u.User != nil)
+		},
+	}
+	if embedded.CACertificate != "" {
+		roots, err := TrustedRoots(embedded.CACertificate)
+		if err != nil {
+			return nil, &Error{Problem: InvalidSettings, Sentence: err.Error(), cause: err}
+		}
+		options.ConfigureTLSConfig = func(_ httpclient.Options, config *tls.Config) { config.RootCAs = roots }
+	}
+	client, err := httpclient.New(options)
+	if err != nil {
+		return nil, &Error{Problem: InvalidSettings, Sentence: "The HTTP client cannot be made: " + err.Error() + ".", cause: err}
+	}
+	return &Client{settings: t, url: u, timeout: embedded.Timeout, http: client}, nil
+}
+
+// redirectPolicy follows no redirect when credentials go along, so that they reach no other server.
+func redirectPolicy(credentials bool) func(*http.Request, []*http.Request) error {
+	return func(_ *http.Request, via []*http.Request) error {
+		if credentials {
+			return http.ErrUseLastResponse
+		}
+		if len(via) >= maxRedirects {
+			return errors.New("it redirects in a circle")
+		}
+		return nil
+	}
+}
+
+// Authorization is the value of the Authorization header that a target's settings ask for; empty for none.
+func Authorization(t settings.Target) string {
+	if t.APIKey == "" {
+		return ""
+	}
+	scheme := t.AuthScheme
+	if scheme == "" {
+		scheme = "Bearer"
+	}
+	return scheme + " " + t.APIKey
+}
+
+// URL is the target's metrics page.
+func (c *Client) URL() *url.URL {
+	u := *c.url
+	return &u
+}
+
+// Close lets go of the client's idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Answer is a complete response with status 200.
+type Answer struct {
+	ContentType string
+	Body        []byte
+}
+
+// Do sends one request with the target's authorization and reads the whole answer. The body, decompressed, may have at
+// most limit bytes (no bound if limit is 0). Errors are *Error; any status other than 200 is one.
+func (c *Client) Do(ctx context.Context, method string, u *url.URL, header http.Header, limit int64) (Answer, error) {
+	subject := Subject{URL: u, KeySet: c.settings.APIKey != "", Timeout: c.timeout}
+	request, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
+	if err != nil {
+		return Answer{}, subject.Explain(err)
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	if value := Authorization(c.settings); value != "" {
+		request.Header.Set("Authorization", value)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return Answer{}, subject.Explain(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return Answer{}, subject.explainResponse(response)
+	}
+	body, err := readWithin(response.Body, limit)
+	if errors.Is(err, errBodyTooLarge) {
+		return Answer{}, subject.TooLarge(limit)
+	}
+	if err != nil {
+		return Answer{}, subject.Explain(err)
+	}
+	return Answer{ContentType: response.Header.Get("Content-Type"), Body: body}, nil
+}
+
+// TooLarge is the reason when a body has more bytes than the limit.
+func (s Subject) TooLarge(limit int64) *Error {
+	return s.problem(TooLarge, errBodyTooLarge, "The page of %s is larger than the limit of %d bytes. Raise the limit or let the "+
+		"server export less.", Redact(s.URL), limit)
+}
+
+var errBodyTooLarge = errors.New("body too large")
+
+func readWithin(body io.Reader, limit int64) ([]byte, error) {
+	if limit > 0 {
+		body = io.LimitReader(body, limit+1)
+	}
+	var buffer bytes.Buffer
+	if _, err := buffer.ReadFrom(body); err != nil {
+		return nil, err
+	}
+	if limit > 0 && int64(buffer.Len()) > limit {
+		return nil, errBodyTooLarge
+	}
+	return buffer.Bytes(), nil
+}
+
+// explainResponse also recognises a TLS server that answers a plain request in words, as Go and nginx do.
+func (s Subject) explainResponse(response *http.Response) *Error {
+	if response.StatusCode == http.StatusBadRequest && s.URL.Scheme == "http" {
+		// A reading error leaves the text short, and then the status alone is explained.
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
+		if strings.Contains(strings.ToLower(string(text)), "http request") && strings.Contains(string(text), "HTTPS") {
+			return s.tlsServer(nil)
+		}
+	}
+	return s.ExplainStatus(response.StatusCode)
+}
