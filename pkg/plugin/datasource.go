@@ -1,0 +1,79 @@
+// Package plugin is what Grafana talks to: it decodes and validates requests and answers them in data frames.
+package plugin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
+
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+// ID is the plugin's id, as in plugin.json.
+const ID = "coldhit-modelserving-datasource"
+
+// Datasource answers for one configured data source, until its settings change.
+type Datasource struct {
+	backend.CallResourceHandler
+
+	settings settings.Settings
+	profiles profile.Set
+	store    *engine.Handle
+	logger   log.Logger
+}
+
+var (
+	_ backend.QueryDataHandler      = (*Datasource)(nil)
+	_ backend.CheckHealthHandler    = (*Datasource)(nil)
+	_ backend.CallResourceHandler   = (*Datasource)(nil)
+	_ instancemgmt.InstanceDisposer = (*Datasource)(nil)
+)
+
+// Factory makes instances over a registry of engines, which outlive them.
+func Factory(registry *engine.Registry, profiles profile.Set) datasource.InstanceFactoryFunc {
+	return func(ctx context.Context, stored backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+		s, err := settings.Decode(stored.JSONData, stored.DecryptedSecureJSONData)
+		if err != nil {
+			return nil, backend.DownstreamError(err)
+		}
+		key := engine.Key{OrgID: backend.PluginConfigFromContext(ctx).OrgID, UID: stored.UID}
+		store, err := registry.Acquire(ctx, key, s.Embedded, stored.Updated)
+		if err != nil {
+			return nil, fmt.Errorf("the embedded engine did not start: %w", err)
+		}
+		d := &Datasource{settings: s, profiles: profiles, store: store, logger: log.DefaultLogger}
+		d.CallResourceHandler = httpadapter.New(d.routes())
+		return d, nil
+	}
+}
+
+// EngineProfiles is what the engine needs to know of profiles.
+func EngineProfiles(profiles profile.Set) engine.Profiles { return engineProfiles{profiles} }
+
+type engineProfiles struct{ set profile.Set }
+
+func (p engineProfiles) Management(id string) (engine.Management, bool) {
+	found := p.set.Find(id)
+	if found == nil || found.Management == nil {
+		return engine.Management{}, false
+	}
+	return engine.Management{Port: found.Management.Port}, true
+}
+
+func (p engineProfiles) Detect(has func(metric string) bool) []string {
+	var ids []string
+	for _, found := range p.set.Targets().Detect(has) {
+		ids = append(ids, found.ID)
+	}
+	return ids
+}
+
+// Dispose lets go of the engine, which goes on scraping.
+func (d *Datasource) Dispose() { d.store.Release() }

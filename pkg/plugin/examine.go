@@ -1,0 +1,125 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/coldhit/modelserving-datasource/pkg/management"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+	"github.com/coldhit/modelserving-datasource/pkg/target"
+)
+
+// finding is what a check found out about one target. Nothing in it is a secret.
+type finding struct {
+	URL     string `json:"url"`
+	Name    string `json:"name,omitempty"`
+	Answers bool   `json:"answers"`
+	// Problem is a sentence; empty if the target answers as it should.
+	Problem string `json:"problem,omitempty"`
+	Profile string `json:"profile,omitempty"`
+	Server  string `json:"server,omitempty"`
+	Version string `json:"version,omitempty"`
+	Models  int    `json:"models"`
+	Samples int    `json:"samples"`
+	// Missing says what is not switched on, and how to.
+	Missing []string `json:"missing,omitempty"`
+}
+
+func (f finding) short() string {
+	server := f.Server
+	if f.Version != "" {
+		server += " " + f.Version
+	}
+	return fmt.Sprintf("%s with %s", server, count(f.Models, "model", "models"))
+}
+
+func (f finding) long() []string {
+	name := f.URL
+	if f.Name != "" {
+		name = fmt.Sprintf("%s (%s)", f.URL, f.Name)
+	}
+	if f.Problem != "" {
+		return []string{fmt.Sprintf("✗ %s: %s", name, f.Problem)}
+	}
+	lines := []string{fmt.Sprintf("✓ %s: %s, %d samples", name, f.short(), f.Samples)}
+	for _, m := range f.Missing {
+		lines = append(lines, "   "+m)
+	}
+	return lines
+}
+
+// examine reads a target's metrics page now, and asks its management endpoint what it is.
+func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
+	f := finding{Name: identityOf(t)}
+	client, err := target.New(t, d.settings.Embedded)
+	if err != nil {
+		f.Problem = err.Error()
+		return f
+	}
+	defer client.Close()
+	f.URL = target.Redact(client.URL())
+	result := client.Probe(ctx, d.settings.Embedded.Limits)
+	if result.Err != nil {
+		f.Problem = result.Err.Sentence
+		return f
+	}
+	f.Samples = result.Page.Samples
+	has := func(metric string) bool { _, ok := result.Page.Metrics[metric]; return ok }
+	p, problem := d.recognize(t, f.URL, has)
+	if problem != "" {
+		f.Problem = problem
+		return f
+	}
+	f.Answers, f.Profile, f.Server = true, p.ID, p.Name
+	f.Models = len(result.Page.Values(p.Labels[signal.Model]))
+	f.Missing = p.SwitchedOff(has)
+	if p.Management != nil {
+		f.Version, err = serverVersion(ctx, client, t, p.Management.Port)
+		if err != nil {
+			f.Missing = append(f.Missing, fmt.Sprintf("For models_resident, model_loads, model_evictions and the version: %s", err))
+		}
+	}
+	return f
+}
+
+// recognize is the profile of a metrics page, or why there is none.
+func (d *Datasource) recognize(t settings.Target, url string, has func(string) bool) (*profile.Profile, string) {
+	known := d.profiles.Targets()
+	found := known.Detect(has)
+	if t.Profile == "" {
+		if len(found) == 0 {
+			return nil, fmt.Sprintf("%s answers metrics, but none that a profile knows (%s).", url, serverNames(known))
+		}
+		return found[0], ""
+	}
+	p := known.Find(t.Profile)
+	switch {
+	case p == nil:
+		return nil, fmt.Sprintf("The profile %q of %s does not exist.", t.Profile, url)
+	case p.Has(has):
+		return p, ""
+	case len(found) > 0:
+		return nil, fmt.Sprintf("%s is not %s, as its profile says, but %s: choose that profile, or Detect.", url, p.Name, serverNames(found))
+	}
+	return nil, fmt.Sprintf("%s is not %s, as its profile says: none of the metrics %s is there.", url, p.Name, strings.Join(p.Fingerprint, ", "))
+}
+
+func serverNames(set profile.Set) string {
+	var out []string
+	for _, p := range set {
+		out = append(out, p.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func serverVersion(ctx context.Context, client *target.Client, t settings.Target, port int) (string, error) {
+	base, err := management.BaseURL(t, port)
+	if err != nil {
+		return "", err
+	}
+	server, err := management.New(client, base).Server(ctx)
+	return server.Version, err
+}

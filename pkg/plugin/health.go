@@ -1,0 +1,148 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+const (
+	// healthConcurrency bounds how many targets are asked at once, healthTime how long a check may take in all.
+	healthConcurrency = 8
+	healthTime        = 25 * time.Second
+)
+
+// healthDetails is what a check answers beside its message.
+type healthDetails struct {
+	VerboseMessage string    `json:"verboseMessage"`
+	Targets        []finding `json:"targets"`
+}
+
+// CheckHealth asks every target now, whatever scraping has found so far, and says what each one is or why it does not
+// answer.
+func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	findings := d.examineConfigured(ctx)
+	discovered, err := d.discovered(ctx)
+	if err != nil {
+		return nil, err
+	}
+	findings = append(findings, discovered...)
+	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, d.store.Warnings())}
+	detailsJSON, err := json.Marshal(details)
+	if err != nil {
+		return nil, err
+	}
+	status, message := summarize(findings)
+	if status == backend.HealthStatusOk {
+		for _, w := range d.store.Warnings() {
+			message += " " + w
+		}
+	}
+	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
+}
+
+func (d *Datasource) examineConfigured(ctx context.Context) []finding {
+	targets := d.settings.Embedded.Targets
+	findings := make([]finding, len(targets))
+	var group errgroup.Group
+	group.SetLimit(healthConcurrency)
+	for i, t := range targets {
+		group.Go(func() error {
+			findings[i] = d.examine(ctx, t)
+			return nil
+		})
+	}
+	_ = group.Wait() // findings carry the errors
+	return findings
+}
+
+// discovered is what scraping found of the targets that files name: they are not asked again here.
+func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
+	targets, err := d.store.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	configured := map[string]bool{}
+	for _, t := range d.settings.Embedded.Targets {
+		configured[t.ID] = true
+	}
+	var out []finding
+	for _, t := range targets {
+		if !configured[t.ID] {
+			out = append(out, findingOf(t, d))
+		}
+	}
+	return out, nil
+}
+
+func findingOf(t engine.TargetStatus, d *Datasource) finding {
+	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up}
+	if !t.Up && t.LastError == "" {
+		f.Problem = fmt.Sprintf("%s was discovered and has not been scraped yet.", t.URL)
+	}
+	if p := d.profiles.Find(t.Profile); p != nil {
+		f.Profile, f.Server = p.ID, p.Name
+	}
+	if t.ManagementError != "" {
+		f.Missing = append(f.Missing, t.ManagementError)
+	}
+	return f
+}
+
+// summarize makes one line of what was found.
+func summarize(findings []finding) (backend.HealthStatus, string) {
+	if len(findings) == 0 {
+		return backend.HealthStatusError, "No targets: add a model server's metrics URL, then save again."
+	}
+	var answering, problems []string
+	for _, f := range findings {
+		if f.Problem != "" {
+			problems = append(problems, f.Problem)
+		} else {
+			answering = append(answering, f.short())
+		}
+	}
+	if len(problems) == 0 {
+		return backend.HealthStatusOk, fmt.Sprintf("%s: %s.", count(len(findings), "target answers", "targets answer"), strings.Join(firstOf(answering), "; "))
+	}
+	return backend.HealthStatusError, fmt.Sprintf("%d of %s: %s", len(problems), count(len(findings), "target has a problem", "targets have a problem"), strings.Join(firstOf(problems), " "))
+}
+
+// firstOf keeps a line short; the details have everything.
+func firstOf(texts []string) []string {
+	const shown = 4
+	if len(texts) > shown {
+		return append(texts[:shown:shown], fmt.Sprintf("and %d more", len(texts)-shown))
+	}
+	return texts
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func verbose(findings []finding, warnings []string) string {
+	var lines []string
+	for _, f := range findings {
+		lines = append(lines, f.long()...)
+	}
+	return strings.Join(append(lines, warnings...), "\n")
+}
+
+// identityOf is how a user knows a target: its deployment and environment.
+func identityOf(t settings.Target) string {
+	return strings.Trim(strings.Join([]string{t.Environment, t.Deployment}, " / "), " /")
+}

@@ -1,0 +1,115 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/grafana/grafana-plugin-sdk-go/experimental/concurrent"
+	"github.com/prometheus/common/model"
+)
+
+// The query types; a query without one asks for a signal.
+const (
+	typeSignal = "signal"
+	typeEvents = "events"
+	typePromQL = "promql"
+)
+
+// concurrency bounds how many of a request's queries run at once; the SDK allows at most 10.
+const concurrency = 10
+
+// queryModel is a query as the query editor and dashboards hold it.
+type queryModel struct {
+	Signal     string              `json:"signal"`
+	Statistics []string            `json:"statistics"`
+	GroupBy    []string            `json:"groupBy"`
+	Filters    map[string][]string `json:"filters"`
+	Limit      int                 `json:"limit"`
+	Others     *bool               `json:"others"`
+	Window     string              `json:"window"`
+	Instant    bool                `json:"instant"`
+	Legend     string              `json:"legend"`
+	Expr       string              `json:"expr"`
+}
+
+// request is one query, decoded.
+type request struct {
+	queryModel
+	window time.Duration
+	grid   grid
+	asked  backend.TimeRange
+}
+
+// QueryData runs the queries of a request side by side; one that fails fails alone.
+func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	return concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
+		frames, err := d.query(ctx, q.DataQuery)
+		if err != nil {
+			return failure(ctx, err)
+		}
+		for _, f := range frames {
+			f.RefID = q.DataQuery.RefID
+		}
+		return backend.DataResponse{Frames: frames, Status: backend.StatusOK}
+	}, concurrency)
+}
+
+func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frames, error) {
+	r, err := decode(q)
+	if err != nil {
+		return nil, err
+	}
+	switch q.QueryType {
+	case "", typeSignal:
+		return d.signalQuery(ctx, r)
+	case typeEvents:
+		return d.eventsQuery(ctx, r)
+	case typePromQL:
+		return d.promqlQuery(ctx, r)
+	}
+	return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s", q.QueryType, typeSignal, typeEvents, typePromQL)}
+}
+
+func decode(q backend.DataQuery) (request, error) {
+	r := request{asked: q.TimeRange}
+	if err := json.Unmarshal(q.JSON, &r.queryModel); err != nil {
+		return r, badQuery{fmt.Errorf("the query is not readable: %w", err)}
+	}
+	if r.Window != "" {
+		w, err := model.ParseDuration(r.Window)
+		if err != nil {
+			return r, badQuery{fmt.Errorf("the window %q is not a duration; write it like 5m, or leave it empty for the rate interval", r.Window)}
+		}
+		r.window = time.Duration(w)
+	}
+	g, err := newGrid(q.TimeRange, q.Interval, q.MaxDataPoints)
+	if err != nil {
+		return r, badQuery{err}
+	}
+	r.grid = g
+	return r, nil
+}
+
+// badQuery is an error of who wrote the query.
+type badQuery struct{ error }
+
+func (b badQuery) Unwrap() error { return b.error }
+
+// failure says what went wrong and whose fault it was: the query's, the store's or a cancelled request's (downstream), or
+// the plugin's own.
+func failure(ctx context.Context, err error) backend.DataResponse {
+	switch {
+	case errors.As(err, new(badQuery)):
+		return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
+	case ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return backend.ErrDataResponseWithSource(backend.StatusTimeout, backend.ErrorSourceDownstream, "the query was cancelled or took too long: "+err.Error())
+	case backend.IsDownstreamError(err):
+		return backend.ErrDataResponseWithSource(backend.StatusBadGateway, backend.ErrorSourceDownstream, err.Error())
+	}
+	return backend.ErrDataResponseWithSource(backend.StatusInternal, backend.ErrorSourcePlugin, err.Error())
+}

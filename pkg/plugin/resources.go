@@ -1,0 +1,185 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// maxValues bounds a list of label values; no dropdown is usable beyond it.
+const maxValues = 5000
+
+// routes are the resources that editors and variables ask for. None takes a URL or anything else that only who may edit
+// the data source may set.
+func (d *Datasource) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /signals", d.listSignals)
+	mux.HandleFunc("GET /profiles", d.listProfiles)
+	mux.HandleFunc("GET /values", d.listValues)
+	mux.HandleFunc("GET /targets", d.listTargets)
+	return mux
+}
+
+type signalAnswer struct {
+	ID                string             `json:"id"`
+	Name              string             `json:"name"`
+	Group             signal.Group       `json:"group"`
+	Unit              string             `json:"unit"`
+	Description       string             `json:"description"`
+	Statistics        []signal.Statistic `json:"statistics"`
+	DefaultStatistics []signal.Statistic `json:"defaultStatistics"`
+	GroupBy           []signal.Label     `json:"groupBy"`
+}
+
+func (d *Datasource) listSignals(w http.ResponseWriter, r *http.Request) {
+	all := []signalAnswer{}
+	for _, s := range signal.All() {
+		all = append(all, signalAnswer{s.Name, s.Title, s.Group, s.GrafanaUnit(), s.Description, s.Statistics(), s.DefaultStatistics(), s.GroupBy})
+	}
+	d.respond(w, r, map[string]any{"signals": all})
+}
+
+type profileAnswer struct {
+	ID             string `json:"id"`
+	Name           string `json:"name"`
+	Port           int    `json:"port"`
+	Path           string `json:"path"`
+	ManagementPort int    `json:"managementPort"`
+}
+
+// listProfiles lists the profiles of servers that can be targets.
+func (d *Datasource) listProfiles(w http.ResponseWriter, r *http.Request) {
+	all := []profileAnswer{}
+	for _, p := range d.profiles.Targets() {
+		a := profileAnswer{ID: p.ID, Name: p.Name, Port: p.Endpoint.Port, Path: p.Endpoint.Path}
+		if p.Management != nil {
+			a.ManagementPort = p.Management.Port
+		}
+		all = append(all, a)
+	}
+	d.respond(w, r, map[string]any{"profiles": all})
+}
+
+// listValues lists the values of a label over the series that tell what is served, for variables and editors.
+func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
+	ask := r.URL.Query()
+	label := signal.Label(ask.Get("label"))
+	if !slices.Contains(signal.Labels, label) {
+		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no label %q; choose one of: %v", label, signal.Labels))
+		return
+	}
+	given := map[string][]string{}
+	if text := ask.Get("filters"); text != "" {
+		if err := json.Unmarshal([]byte(text), &given); err != nil {
+			d.refuse(w, r, http.StatusBadRequest, "the filters are not an object of lists of values: "+err.Error())
+			return
+		}
+	}
+	filters, err := signal.NewFilters(given)
+	if err != nil {
+		d.refuse(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	from, to, err := asked(ask.Get("from"), ask.Get("to"))
+	if err != nil {
+		d.refuse(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	values, err := d.values(r.Context(), label, filters, from, to)
+	if err != nil {
+		d.refuse(w, r, http.StatusInternalServerError, err.Error())
+		return
+	}
+	truncated := len(values) > maxValues
+	d.respond(w, r, map[string]any{"values": values[:min(len(values), maxValues)], "truncated": truncated})
+}
+
+// asked is a range in unix milliseconds; without one, the last six hours.
+func asked(from, to string) (start, end time.Time, err error) {
+	end = time.Now()
+	if to != "" {
+		ms, err := strconv.ParseInt(to, 10, 64)
+		if err != nil {
+			return start, end, fmt.Errorf("to is %q, not a time in milliseconds", to)
+		}
+		end = time.UnixMilli(ms)
+	}
+	start = end.Add(-6 * time.Hour)
+	if from != "" {
+		ms, err := strconv.ParseInt(from, 10, 64)
+		if err != nil {
+			return start, end, fmt.Errorf("from is %q, not a time in milliseconds", from)
+		}
+		start = time.UnixMilli(ms)
+	}
+	if !end.After(start) {
+		return start, end, fmt.Errorf("the time range is empty: its end is not after its start")
+	}
+	return start, end, nil
+}
+
+type targetAnswer struct {
+	ID          string `json:"id"`
+	URL         string `json:"url"`
+	Environment string `json:"environment"`
+	Deployment  string `json:"deployment"`
+	Profile     string `json:"profile"`
+	Up          bool   `json:"up"`
+	LastScrape  string `json:"lastScrape"`
+	Error       string `json:"error"`
+	Management  string `json:"managementError"`
+	Samples     int    `json:"samples"`
+}
+
+// listTargets says how scraping goes, to those who may edit the data source: addresses of servers are not for viewers.
+func (d *Datasource) listTargets(w http.ResponseWriter, r *http.Request) {
+	user := backend.PluginConfigFromContext(r.Context()).User
+	if user == nil || (user.Role != "Admin" && user.Role != "Editor") {
+		d.refuse(w, r, http.StatusForbidden, "the list of targets is for editors and administrators")
+		return
+	}
+	targets, err := d.store.Targets(r.Context())
+	if err != nil {
+		d.refuse(w, r, http.StatusInternalServerError, err.Error())
+		return
+	}
+	all := []targetAnswer{}
+	for _, t := range targets {
+		all = append(all, describeTarget(t))
+	}
+	d.respond(w, r, map[string]any{"targets": all})
+}
+
+func describeTarget(t engine.TargetStatus) targetAnswer {
+	a := targetAnswer{
+		ID: t.ID, URL: t.URL, Environment: t.Labels["environment"], Deployment: t.Labels["deployment"], Profile: t.Profile,
+		Up: t.Up, Error: t.LastError, Management: t.ManagementError, Samples: t.Samples,
+	}
+	if !t.LastScrape.IsZero() {
+		a.LastScrape = t.LastScrape.UTC().Format(time.RFC3339)
+	}
+	return a
+}
+
+func (d *Datasource) respond(w http.ResponseWriter, r *http.Request, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		d.logger.FromContext(r.Context()).Debug("A response could not be written", "error", err)
+	}
+}
+
+func (d *Datasource) refuse(w http.ResponseWriter, r *http.Request, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(map[string]string{"message": message}); err != nil {
+		d.logger.FromContext(r.Context()).Debug("A response could not be written", "error", err)
+	}
+}

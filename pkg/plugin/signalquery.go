@@ -1,0 +1,230 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/frames"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// defaultLimit is how many models a query shows that says no number.
+const defaultLimit = 50
+
+// planConcurrency bounds how many plans of one query run at once.
+const planConcurrency = 4
+
+// scrapesForRate is how many scrape intervals a rate needs at least, for one lost scrape not to leave a gap.
+const scrapesForRate = 4
+
+// signalRun is one signal query while it is answered.
+type signalRun struct {
+	*Datasource
+	request
+	query     signal.Query
+	available func(metric string) bool
+	present   profile.Set
+	environ   profile.Environment
+	executed  []string
+	notices   []data.Notice
+}
+
+func (d *Datasource) signalQuery(ctx context.Context, r request) (data.Frames, error) {
+	limit := r.Limit
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	q, err := signal.NewQuery(r.Signal, r.Statistics, r.GroupBy, r.Filters, limit, r.Others == nil || *r.Others, r.window)
+	if err != nil {
+		return nil, badQuery{err}
+	}
+	run := &signalRun{Datasource: d, request: r, query: q}
+	if err := run.prepare(ctx); err != nil {
+		return nil, err
+	}
+	answer, err := run.answer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := d.store.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	run.explain(answer, targets)
+	return frames.Of(frames.Answer{
+		Signal: q.Signal, GroupBy: q.GroupBy, Series: answer, Legend: r.Legend, Instant: r.Instant,
+		Notices: run.notices, Executed: strings.Join(run.executed, "\n\n"),
+	}), nil
+}
+
+// prepare finds out which servers are there and whether there are more groups than the limit.
+func (r *signalRun) prepare(ctx context.Context) (err error) {
+	if r.available, err = r.metrics(ctx, r.asked.From, r.asked.To); err != nil {
+		return err
+	}
+	r.present = r.profiles.Detect(r.available)
+	r.environ = profile.Environment{Window: r.rateInterval(), Exists: r.available}
+	groups := r.present.Groups(r.query, r.environ)
+	if groups == nil {
+		return nil
+	}
+	counted, err := r.store.Instant(ctx, promql.Text(groups, r.span()), r.grid.end)
+	if err != nil {
+		return err
+	}
+	r.environ.Limited = len(counted.Series) > 0 && counted.Series[0].Values[0] > float64(r.query.Limit)
+	return nil
+}
+
+// metrics says which of the profiles' metrics have samples in a range.
+func (d *Datasource) metrics(ctx context.Context, from, to time.Time) (func(string) bool, error) {
+	selector := fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(d.profiles.SeriesNames(), "|"))
+	names, err := d.store.LabelValues(ctx, "__name__", []string{selector}, from, to, 0)
+	if err != nil {
+		return nil, err
+	}
+	return func(metric string) bool {
+		_, found := slices.BinarySearch(names, metric)
+		return found
+	}, nil
+}
+
+// rateInterval is what rates are taken over: long enough for several scrapes, and for steps to miss nothing.
+func (r *signalRun) rateInterval() time.Duration {
+	window := scrapesForRate * r.store.ScrapeInterval()
+	if r.Instant {
+		return window
+	}
+	return max(window, r.grid.step)
+}
+
+func (r *signalRun) span() time.Duration { return r.asked.To.Sub(r.asked.From) }
+
+// answer runs the plans of the query, and where quantiles are missing for a group in a panel, those of the mean.
+func (r *signalRun) answer(ctx context.Context) ([]analysis.Series, error) {
+	parts := r.present.Compile(r.query, r.environ)
+	answer, err := r.run(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range r.query.Statistics {
+		if !slices.ContainsFunc(parts, func(p profile.Part) bool { return p.Statistic == st }) && len(r.present) > 0 {
+			r.warn(r.present.Explain(r.query.Signal, st, r.available))
+		}
+	}
+	if !r.wantsFallback() {
+		return answer, nil
+	}
+	means := r.query
+	means.Statistics = []signal.Statistic{signal.Mean}
+	meanParts := r.present.Compile(means, r.environ)
+	if len(meanParts) == 0 {
+		return answer, nil
+	}
+	fallback, err := r.run(ctx, meanParts)
+	if err != nil {
+		return nil, err
+	}
+	missing := analysis.Missing(answer, fallback, r.query.GroupBy)
+	if len(missing) > 0 {
+		r.warn(fmt.Sprintf("Means are shown where there is no quantile (%s): from a sum and a count no quantile follows. %s",
+			describeGroups(missing, r.query.GroupBy), r.present.Explain(r.query.Signal, r.query.Statistics[0], func(string) bool { return false })))
+	}
+	return append(answer, missing...), nil
+}
+
+// wantsFallback: panels that ask for quantiles alone show the mean where there is none. A number that something is
+// computed from, an alert's above all, never silently becomes another one.
+func (r *signalRun) wantsFallback() bool {
+	if r.Instant || r.query.Signal.Shape != signal.Distribution {
+		return false
+	}
+	return !slices.Contains(r.query.Statistics, signal.Mean)
+}
+
+// run executes parts side by side and keeps their order.
+func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.Series, error) {
+	results := make([]promql.Answer, len(parts))
+	texts := make([]string, len(parts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(planConcurrency)
+	for i, p := range parts {
+		texts[i] = promql.Text(p.Plan, r.span())
+		group.Go(func() (err error) {
+			results[i], err = r.execute(ctx, p.Plan)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var answer []analysis.Series
+	for i, p := range parts {
+		r.executed = append(r.executed, fmt.Sprintf("# %s: %s\n%s", p.Statistic, p.Describe(), texts[i]))
+		for _, w := range results[i].Warnings {
+			r.warn(w)
+		}
+		answer = append(answer, r.interpret(p, results[i])...)
+	}
+	return answer, nil
+}
+
+func (r *signalRun) execute(ctx context.Context, n plan.Node) (promql.Answer, error) {
+	expr := promql.Text(n, r.span())
+	if r.Instant {
+		return r.store.Instant(ctx, expr, r.asked.To)
+	}
+	return r.store.Range(ctx, expr, r.grid.start, r.grid.end, r.grid.step)
+}
+
+func (r *signalRun) interpret(p profile.Part, result promql.Answer) []analysis.Series {
+	all := analysis.Finite(result.Series)
+	if p.Separate != nil {
+		var added []signal.Label
+		all, added = analysis.Separate(all, p.Separate, r.query.GroupBy)
+		if len(added) > 0 {
+			r.warn(fmt.Sprintf("The server's summaries cannot be merged, so %s is shown by %s.", p.Statistic, joinLabels(added)))
+		}
+	}
+	out := make([]analysis.Series, len(all))
+	for i, s := range all {
+		out[i] = analysis.Series{Series: s, Statistic: p.Statistic, Others: p.Others}
+	}
+	return out
+}
+
+func joinLabels(labels []signal.Label) string {
+	words := make([]string, len(labels))
+	for i, l := range labels {
+		words[i] = string(l)
+	}
+	return strings.Join(words, ", ")
+}
+
+// describeGroups names the groups of series, the first few of them.
+func describeGroups(all []analysis.Series, by []signal.Label) string {
+	const shown = 3
+	found := map[string]bool{}
+	for _, s := range all {
+		found[strings.ReplaceAll(analysis.Key(s.Labels, by), "\x00", " ")] = true
+	}
+	names := slices.Sorted(maps.Keys(found))
+	if len(by) == 0 || len(names) == 0 {
+		return "all"
+	}
+	if len(names) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,121 @@
+package blackbox
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	waitForScrape = 20 * time.Second
+	pollEvery     = 50 * time.Millisecond
+)
+
+func query(signal string, statistics []string, groupBy ...string) map[string]any {
+	return map[string]any{"signal": signal, "statistics": statistics, "groupBy": groupBy, "window": "1m"}
+}
+
+func TestTritonUnderLoad(t *testing.T) {
+	server := newReplay(t, "1-metrics-all-idle", "3-repository-index")
+	p := start(t, t.TempDir())
+	s := embedded("load", server.target("one"))
+
+	idle := p.check(s)
+	require.Equal(t, "OK", idle.Status.String(), idle.Message)
+	require.Contains(t, idle.Message, "NVIDIA Triton Inference Server 2.51.0 with 6 models")
+	requireScraped(t, server, "1-metrics-all-idle", 3)
+	answers := p.ask(s, time.Minute, query("response_time", []string{"p95"}, "model"), query("error_rate", nil, "model"))
+	require.Empty(t, answers["A"].Frames[0].Fields, "the quantile of an idle summary is Nan: no data\n%s", describe(answers["A"]))
+	require.Empty(t, answers["B"].Frames[0].Fields, "no traffic is no data\n%s", describe(answers["B"]))
+
+	server.show("2-metrics-all-loaded", "")
+	requireScraped(t, server, "2-metrics-all-loaded", 3)
+	answers = p.ask(s, time.Minute,
+		query("requests", nil, "model", "status"),
+		query("error_rate", nil, "model"),
+		query("response_time", []string{"p50", "p95", "mean"}, "model"),
+		query("inference_time", []string{"mean"}, "model"),
+		query("response_cache_hit_ratio", nil, "model"),
+		query("concurrent_requests", []string{"last"}, "model", "state"),
+		query("models_resident", []string{"last"}),
+		query("replicas", []string{"last"}, "deployment", "state"),
+		query("memory_usage", []string{"last"}, "replica"),
+		query("requests", nil, "code"),
+	)
+	for ref, r := range answers {
+		require.NoError(t, r.Error, "%s: %s", ref, describe(r))
+	}
+	require.InDelta(t, 20.0/50, value(t, answers["B"], map[string]string{"model": "pipe"}), 1e-9, "failures ÷ all")
+	require.InDelta(t, 0, value(t, answers["B"], map[string]string{"model": "fast"}), 1e-9)
+	success := value(t, answers["A"], map[string]string{"model": "pipe", "status": "success"})
+	failure := value(t, answers["A"], map[string]string{"model": "pipe", "status": "failure"})
+	require.InDelta(t, 30.0/20, success/failure, 1e-9)
+	fast := value(t, answers["A"], map[string]string{"model": "fast", "status": "success"})
+	require.InDelta(t, 260.0/30, fast/success, 1e-9, "both versions")
+	require.InDelta(t, (2231255.0+1150194)/260/1e6, value(t, answers["C"], map[string]string{"model": "fast", "statistic": "mean"}), 1e-9)
+	require.InDelta(t, 0.020319, value(t, answers["C"], map[string]string{"model": "pipe", "statistic": "p95"}), 1e-9)
+	require.InDelta(t, 0.010153, value(t, answers["C"], map[string]string{"model": "fast", "version": "2", "statistic": "p95"}), 1e-9)
+	require.InDelta(t, 0.005818, value(t, answers["C"], map[string]string{"model": "fast", "version": "1", "statistic": "p95"}), 1e-9)
+	require.Contains(t, notices(answers["C"]), "cannot be merged")
+	require.InDelta(t, 563264.0/11/1e6, value(t, answers["D"], map[string]string{"model": "cached"}), 1e-9, "without the answers from the cache")
+	require.InDelta(t, 69.0/79, value(t, answers["E"], map[string]string{"model": "cached"}), 1e-9)
+	require.Len(t, answers["E"].Frames, 1, "only the model with a cache")
+	executing := value(t, answers["F"], map[string]string{"model": "slow", "state": "executing"})
+	require.InDelta(t, (5001467.0-3583469)/(456574-52), executing/value(t, answers["F"], map[string]string{"model": "pipe", "state": "executing"}), 1e-6)
+	require.InDelta(t, 0, value(t, answers["F"], map[string]string{"model": "slow", "state": "queued"}), 1e-9)
+	require.InDelta(t, 7, value(t, answers["G"], nil), 1e-9, "model versions in the repository index")
+	require.InDelta(t, 1, value(t, answers["H"], map[string]string{"deployment": "demo", "state": "active"}), 1e-9)
+	require.InDelta(t, 1201545216, value(t, answers["I"], nil), 1e-3)
+	require.InDelta(t, 1, value(t, answers["J"], map[string]string{"code": "OTHER"})/failure, 1e-9)
+}
+
+func TestModelsThatVanishAndComeBack(t *testing.T) {
+	server := newReplay(t, "2-metrics-all-loaded", "3-repository-index")
+	p := start(t, t.TempDir())
+	s := embedded("vanish", server.target("one"))
+	p.check(s)
+	requireScraped(t, server, "2-metrics-all-loaded", 2)
+	server.show("5-metrics-during-burst", "")
+	requireScraped(t, server, "5-metrics-during-burst", 3)
+	burst := p.ask(s, time.Minute, query("requests", nil, "model"), query("concurrent_requests", []string{"max"}, "model", "state"))
+	require.Positive(t, value(t, burst["B"], map[string]string{"model": "slow", "state": "queued"}))
+
+	server.show("6-metrics-after-unload-cached", "6-index-after-unload")
+	requireScraped(t, server, "6-metrics-after-unload-cached", 4)
+	resident := query("models_resident", []string{"last"}, "model")
+	unloaded := p.ask(s, time.Minute, resident, map[string]any{"queryType": "events"})
+	require.InDelta(t, 0, value(t, unloaded["A"], map[string]string{"model": "cached"}), 1e-9, describe(unloaded["A"]))
+	require.InDelta(t, 2, value(t, unloaded["A"], map[string]string{"model": "fast"}), 1e-9, "both versions")
+	require.Equal(t, []string{"Model unloaded: cached"}, titles(t, unloaded["B"]))
+
+	server.show("7-metrics-after-reload-cached", "3-repository-index")
+	requireScraped(t, server, "7-metrics-after-reload-cached", 4)
+	reloaded := p.ask(s, time.Minute, resident, map[string]any{"queryType": "events"}, query("requests", nil, "model"))
+	require.InDelta(t, 1, value(t, reloaded["A"], map[string]string{"model": "cached"}), 1e-9)
+	require.Equal(t, []string{"Model unloaded: cached", "Model loaded: cached"}, titles(t, reloaded["B"]))
+	require.GreaterOrEqual(t, value(t, reloaded["C"], map[string]string{"model": "cached"}), 0.0, "a counter that comes back at 0 is a reset, not a fall")
+}
+
+func TestTritonWithoutSummaries(t *testing.T) {
+	server := newReplay(t, "8-metrics-default-idle", "3-repository-index")
+	p := start(t, t.TempDir())
+	s := embedded("default", server.target("one"))
+	require.Contains(t, string(p.check(s).JSONDetails), "summary_latencies=true")
+	requireScraped(t, server, "8-metrics-default-idle", 2)
+	server.show("9-metrics-default-loaded", "")
+	requireScraped(t, server, "9-metrics-default-loaded", 3)
+
+	panel := query("response_time", []string{"p95"}, "model")
+	alert := query("response_time", []string{"p95"}, "model")
+	alert["instant"] = true
+	answers := p.ask(s, time.Minute, panel, alert, query("request_size", nil, "model"))
+	require.Positive(t, value(t, answers["A"], map[string]string{"model": "fast", "statistic": "mean"}))
+	_, found := find(answers["A"], map[string]string{"statistic": "p95"})
+	require.False(t, found)
+	require.Contains(t, notices(answers["A"]), "--metrics-config summary_latencies=true")
+	require.Empty(t, answers["B"].Frames[0].Fields, "a number that an alert compares never silently becomes a mean")
+	require.Contains(t, notices(answers["B"]), "--metrics-config summary_latencies=true")
+	require.Contains(t, notices(answers["C"]), "does not report request_size")
+	require.Contains(t, notices(answers["C"]), "recorder")
+}
