@@ -56,7 +56,8 @@ func TestBadTargetsAreExplainedAndHarmNobody(t *testing.T) {
 	refused := newModelServer(t)
 	refused.Close()
 	s.Targets = append(s.Targets, refused.target("refused"))
-	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, s)
+	logged := &recordingLogger{lines: &lines{}}
+	handle := acquire(t, newRegistry(t, engine.Options{Logger: logged}), mainKey, s)
 	eventually(t, handle, `a{job="good"}`, 1)
 	for name, page := range pages {
 		require.Eventually(t, func() bool { return status(t, handle, name).LastError != "" }, patience, moment, name)
@@ -76,6 +77,8 @@ func TestBadTargetsAreExplainedAndHarmNobody(t *testing.T) {
 	require.Equal(t, 1, up.Samples)
 	require.Empty(t, up.LastError)
 	eventually(t, handle, `min_over_time(up{job="good"}[1m])`, 1)
+	require.Contains(t, logged.text(), "Scrape failed")
+	require.NotContains(t, logged.text(), "hidden")
 }
 
 func labelPairs(n int) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"os"
 	"path/filepath"
@@ -66,7 +67,7 @@ type revision struct {
 // openEngine opens the storage at <data>/<org>/<uid> and starts scraping once settings are applied.
 func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*engine, error) {
 	logger := o.Logger.With("org", key.OrgID, "datasource", key.UID)
-	folder := key.folder(o.DataPath)
+	folder := key.dataFolder(o.DataPath)
 	registry := prometheus.NewRegistry()
 	db, err := tsdb.Open(folder, bridge(logger, "tsdb"), registry, storageOptions(s), nil)
 	if err != nil {
@@ -134,12 +135,8 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 }
 
 // apply takes settings over; they come into force in the background, because a target that is being read when it
-// changes is waited for. An error means that nothing changed.
-func (e *engine) apply(s settings.Embedded) error {
-	c, err := e.configFor(s)
-	if err != nil {
-		return err
-	}
+// changes is waited for.
+func (e *engine) apply(s settings.Embedded, c *config.Config) {
 	e.mu.Lock()
 	e.newest = revision{settings: s, config: c, number: e.newest.number + 1}
 	e.mu.Unlock()
@@ -147,7 +144,6 @@ func (e *engine) apply(s settings.Embedded) error {
 	case e.changed <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // current is the newest revision, applied or about to be.
@@ -222,7 +218,10 @@ func (e *engine) close() error {
 	e.cancel()
 	e.loops.Wait()
 	// Without jobs a reload that is under way finds nothing to start; Stop alone would race with it.
-	err := e.scraping.ApplyConfig(emptyConfig())
+	empty, err := emptyConfig()
+	if err == nil {
+		err = e.scraping.ApplyConfig(empty)
+	}
 	e.scraping.Stop()
 	e.uses.Wait()
 	if err := errors.Join(err, e.db.Close()); err != nil {
@@ -243,7 +242,17 @@ func (e *engine) since() time.Time {
 	return time.UnixMilli(oldest)
 }
 
-// folder is where the key's data lies under path.
-func (k Key) folder(path string) string {
+// dataFolder is where the key's data lies under path. Uids that differ only in case have different folders also where the
+// file system does not tell them apart; a uid has no dot of its own.
+func (k Key) dataFolder(path string) string {
+	name := strings.ToLower(k.UID)
+	if name != k.UID {
+		name += fmt.Sprintf(".%08x", crc32.ChecksumIEEE([]byte(k.UID)))
+	}
+	return filepath.Join(path, strconv.FormatInt(k.OrgID, 10), name)
+}
+
+// discoveryFolder is where the administrator puts the key's files under path.
+func (k Key) discoveryFolder(path string) string {
 	return filepath.Join(path, strconv.FormatInt(k.OrgID, 10), k.UID)
 }

@@ -11,7 +11,7 @@ import (
 
 // bridge hands the log lines of Prometheus's packages to the SDK's logger; to nothing if logger is nil. Prometheus's
 // levels are a server's own: what it tells an operator there is detail in a plugin, and scrape failures are shown where
-// users look for them.
+// users look for them. Errors stay: they tell of storage that cannot be written and of files that cannot be read.
 func bridge(logger log.Logger, component string) *slog.Logger {
 	if logger == nil {
 		return slog.New(slog.DiscardHandler)
@@ -22,7 +22,7 @@ func bridge(logger log.Logger, component string) *slog.Logger {
 // bridgeHandler redacts every URL in messages and attributes: targets' URLs may hold secrets.
 type bridgeHandler struct {
 	logger log.Logger
-	// quiet components log nothing above debug.
+	// quiet components warn about every bad sample.
 	quiet bool
 }
 
@@ -38,12 +38,12 @@ func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
 	})
 	message := target.RedactText(record.Message)
 	switch {
-	case h.quiet || record.Level < slog.LevelWarn:
-		h.logger.Debug(message, arguments...)
-	case record.Level < slog.LevelError:
+	case record.Level >= slog.LevelError:
+		h.logger.Error(message, arguments...)
+	case record.Level >= slog.LevelWarn && !h.quiet:
 		h.logger.Warn(message, arguments...)
 	default:
-		h.logger.Error(message, arguments...)
+		h.logger.Debug(message, arguments...)
 	}
 	return nil
 }

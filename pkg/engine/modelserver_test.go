@@ -116,7 +116,9 @@ func newRegistry(t *testing.T, o engine.Options) *engine.Registry {
 	if o.DataPath == "" {
 		o.DataPath = t.TempDir()
 	}
-	o.Logger = log.NewNullLogger()
+	if o.Logger == nil {
+		o.Logger = log.NewNullLogger()
+	}
 	registry := engine.NewRegistry(o)
 	t.Cleanup(func() { require.NoError(t, registry.Close()) })
 	return registry

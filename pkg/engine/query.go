@@ -26,7 +26,7 @@ const (
 	// maxQueryTime bounds one query.
 	maxQueryTime = time.Minute
 	// maxQueries is how many queries run at once over all engines; others wait.
-	maxQueries = 8
+	maxQueries = 4
 	// maxPoints bounds a series of an answer, as Prometheus's own API does.
 	maxPoints = 11_000
 )

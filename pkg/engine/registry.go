@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"sync"
 	"time"
 
@@ -74,12 +74,21 @@ func NewRegistry(o Options) *Registry {
 	}
 	r := &Registry{promql: newQueryRunner(), slots: map[Key]*slot{}}
 	if o.DataPath == "" {
-		o.DataPath = filepath.Join(os.TempDir(), "coldhit-modelserving-datasource")
+		o.DataPath = filepath.Join(temporaryFolder(runtime.GOOS), "coldhit-modelserving-datasource")
 		r.warnings = append(r.warnings, fmt.Sprintf("Data is stored in the temporary folder %s and is lost when the system "+
 			"cleans it up. Set `data_path` under `[plugin.coldhit-modelserving-datasource]` in grafana.ini.", o.DataPath))
 	}
 	r.options = o
 	return r
+}
+
+// temporaryFolder is where programs may write without being told where. It is not asked of the os package, because plugins
+// of Grafana's catalogue may not look around in the file system themselves.
+func temporaryFolder(system string) string {
+	if system == "windows" {
+		return `C:\Windows\Temp`
+	}
+	return "/tmp"
 }
 
 // A uid becomes a folder's name. Grafana allows these characters; a dot is not among them.
@@ -113,25 +122,27 @@ func (r *Registry) Acquire(ctx context.Context, key Key, s settings.Embedded, up
 	return &Handle{registry: r, slot: place, engine: place.engine, warnings: append(warnings, r.warnings...)}, nil
 }
 
-// bringUp opens the engine or changes its settings. The caller holds the slot.
+// bringUp opens the engine or changes its settings; an error means that nothing changed. The caller holds the slot.
 func (r *Registry) bringUp(place *slot, s settings.Embedded, updated time.Time) (warnings []string, err error) {
 	if place.engine != nil && !updated.IsZero() && updated.Before(place.updated) {
 		return []string{"Newer settings are in use than those of this request."}, nil
 	}
-	opened := place.engine
-	if opened == nil {
-		if opened, err = openEngine(place.key, r.options, r.promql, s); err != nil {
+	config, err := configFor(place.key, r.options, s)
+	if err != nil {
+		return nil, err
+	}
+	if place.engine == nil {
+		if place.engine, err = openEngine(place.key, r.options, r.promql, s); err != nil {
 			return nil, err
 		}
 	}
-	if err := opened.apply(s); err != nil {
-		if place.engine == nil {
-			err = errors.Join(err, opened.close())
-		}
-		return nil, err
+	place.engine.apply(s, config)
+	place.updated = updated
+	if s.FileDiscovery && r.options.DiscoveryPath == "" {
+		warnings = append(warnings, "File discovery is switched on, but no folder for it is set. Set `discovery_path` under "+
+			"`[plugin.coldhit-modelserving-datasource]` in grafana.ini.")
 	}
-	place.engine, place.updated = opened, updated
-	return nil, nil
+	return warnings, nil
 }
 
 func (r *Registry) slot(key Key) (*slot, error) {

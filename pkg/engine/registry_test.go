@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -127,23 +129,34 @@ func TestFolderProblemsNameFolderAndSetting(t *testing.T) {
 	require.ErrorContains(t, err, "data_path")
 }
 
-func TestFolderWithoutPermission(t *testing.T) {
-	// Even root may not write here.
-	_, err := newRegistry(t, engine.Options{DataPath: "/proc/1"}).Acquire(context.Background(), mainKey, embedded(), time.Time{})
-	require.ErrorContains(t, err, "/proc/1")
-	require.ErrorContains(t, err, "data_path")
-}
-
 func TestTemporaryFolderWarns(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	folder := "/tmp/coldhit-modelserving-datasource"
+	key := engine.Key{OrgID: time.Now().UnixNano(), UID: "temporary"}
+	defer func() { require.NoError(t, os.RemoveAll(filepath.Join(folder, strconv.FormatInt(key.OrgID, 10)))) }()
 	registry := engine.NewRegistry(engine.Options{Logger: log.NewNullLogger()})
 	defer func() { require.NoError(t, registry.Close()) }()
-	handle, err := registry.Acquire(context.Background(), mainKey, embedded(), time.Time{})
+	handle, err := registry.Acquire(context.Background(), key, embedded(), time.Time{})
 	require.NoError(t, err)
 	require.Len(t, handle.Warnings(), 1)
-	require.Contains(t, handle.Warnings()[0], os.TempDir())
+	require.Contains(t, handle.Warnings()[0], folder)
 	require.Contains(t, handle.Warnings()[0], "data_path")
 	require.True(t, handle.Since().IsZero())
+}
+
+func TestUidsThatDifferInCaseHaveFoldersOfTheirOwn(t *testing.T) {
+	folder := t.TempDir()
+	registry := newRegistry(t, engine.Options{DataPath: folder})
+	for _, uid := range []string{"vision", "Vision", "VISION"} {
+		_, err := registry.Acquire(context.Background(), engine.Key{OrgID: 1, UID: uid}, embedded(), time.Time{})
+		require.NoError(t, err)
+	}
+	entries, err := os.ReadDir(filepath.Join(folder, "1"))
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, e := range entries {
+		names[strings.ToLower(e.Name())] = true
+	}
+	require.Len(t, names, 3)
 }
 
 func TestBadSettingsChangeNothing(t *testing.T) {

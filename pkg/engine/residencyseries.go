@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -169,7 +168,7 @@ func (b *batch) end(s *modelSeries) {
 	s.ended = true
 }
 
-// commit writes what could be appended and answers what could not.
+// commit writes what could be appended and answers the first thing that could not.
 func (b *batch) commit() error {
 	if err := b.appender.Commit(); err != nil {
 		b.errs = append(b.errs, fmt.Errorf("write the model repository's series: %w", err))
@@ -177,5 +176,5 @@ func (b *batch) commit() error {
 	if len(b.errs) == 0 {
 		return nil
 	}
-	return errors.Join(b.errs[0])
+	return b.errs[0]
 }

@@ -53,18 +53,21 @@ func additionalRoots(ctx context.Context, c *configutil.TLSConfig, options ...co
 }
 
 // emptyConfig has Prometheus's defaults and no jobs.
-func emptyConfig() *config.Config {
+func emptyConfig() (*config.Config, error) {
 	c, err := config.Load("", bridge(nil, ""))
 	if err != nil {
-		panic(fmt.Sprintf("Prometheus refuses its own default configuration: %v", err))
+		return nil, fmt.Errorf("make an empty configuration: %w", err)
 	}
-	return c
+	return c, nil
 }
 
 // configFor writes settings as Prometheus's configuration: one job a target, one for the files. An error is a sentence
 // that names the target.
-func (e *engine) configFor(s settings.Embedded) (*config.Config, error) {
-	c := emptyConfig()
+func configFor(key Key, o Options, s settings.Embedded) (*config.Config, error) {
+	c, err := emptyConfig()
+	if err != nil {
+		return nil, err
+	}
 	c.StorageConfig.TSDBConfig = &config.TSDBConfig{Retention: &config.TSDBRetentionConfig{
 		Time: model.Duration(s.RetentionTime),
 		Size: units.Base2Bytes(s.RetentionBytes),
@@ -81,8 +84,8 @@ func (e *engine) configFor(s settings.Embedded) (*config.Config, error) {
 		}
 		c.ScrapeConfigs = append(c.ScrapeConfigs, job)
 	}
-	if s.FileDiscovery && e.options.DiscoveryPath != "" {
-		c.ScrapeConfigs = append(c.ScrapeConfigs, fileJob(e.key.folder(e.options.DiscoveryPath), s))
+	if s.FileDiscovery && o.DiscoveryPath != "" {
+		c.ScrapeConfigs = append(c.ScrapeConfigs, fileJob(key.discoveryFolder(o.DiscoveryPath), s))
 	}
 	for _, job := range c.ScrapeConfigs {
 		if err := job.Validate(c.GlobalConfig); err != nil {
@@ -130,11 +133,7 @@ func targetLabels(t settings.Target, u *url.URL) model.LabelSet {
 func authorize(c *configutil.HTTPClientConfig, t settings.Target, u *url.URL) {
 	switch {
 	case t.APIKey != "":
-		scheme := t.AuthScheme
-		if scheme == "" {
-			scheme = "Bearer"
-		}
-		c.Authorization = &configutil.Authorization{Type: scheme, Credentials: configutil.Secret(t.APIKey)}
+		c.Authorization = &configutil.Authorization{Type: target.AuthScheme(t), Credentials: configutil.Secret(t.APIKey)}
 		c.FollowRedirects = false
 	case u.User != nil:
 		password, _ := u.User.Password()

@@ -57,10 +57,11 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.ID, err)
 		}
-		statuses = append(statuses, TargetStatus{ID: t.ID, URL: target.Redact(u), Profile: t.Profile, Labels: map[string]string{
-			model.JobLabel: t.ID, model.InstanceLabel: target.Instance(u),
-			labelEnvironment: t.Environment, labelDeployment: t.Deployment,
-		}})
+		waiting := TargetStatus{ID: t.ID, URL: target.Redact(u), Profile: t.Profile, Labels: map[string]string{model.JobLabel: t.ID}}
+		for name, value := range targetLabels(t, u) {
+			waiting.Labels[string(name)] = string(value)
+		}
+		statuses = append(statuses, waiting)
 	}
 	if current.FileDiscovery {
 		builder := labels.NewBuilder(labels.EmptyLabels())

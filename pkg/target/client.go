@@ -79,22 +79,22 @@ func redirectPolicy(credentials bool) func(*http.Request, []*http.Request) error
 	}
 }
 
-// Authorization is the value of the Authorization header that a target's settings ask for; empty for none.
-func Authorization(t settings.Target) string {
-	if t.APIKey == "" {
-		return ""
+// AuthScheme is the word before the API key in the Authorization header.
+func AuthScheme(t settings.Target) string {
+	if t.AuthScheme == "" {
+		return "Bearer"
 	}
-	scheme := t.AuthScheme
-	if scheme == "" {
-		scheme = "Bearer"
-	}
-	return scheme + " " + t.APIKey
+	return t.AuthScheme
 }
 
 // URL is the target's metrics page.
 func (c *Client) URL() *url.URL {
 	u := *c.url
 	return &u
+}
+
+func (c *Client) subject(u *url.URL) Subject {
+	return Subject{URL: u, KeySet: c.settings.APIKey != "", Timeout: c.timeout}
 }
 
 // Close lets go of the client's idle connections.
@@ -109,7 +109,7 @@ type Answer struct {
 // Do sends one request with the target's authorization and reads the whole answer. The body, decompressed, may have at
 // most limit bytes (no bound if limit is 0). Errors are *Error; any status other than 200 is one.
 func (c *Client) Do(ctx context.Context, method string, u *url.URL, header http.Header, limit int64) (Answer, error) {
-	subject := Subject{URL: u, KeySet: c.settings.APIKey != "", Timeout: c.timeout}
+	subject := c.subject(u)
 	request, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
 	if err != nil {
 		return Answer{}, subject.Explain(err)
@@ -117,8 +117,8 @@ func (c *Client) Do(ctx context.Context, method string, u *url.URL, header http.
 	for name, values := range header {
 		request.Header[name] = values
 	}
-	if value := Authorization(c.settings); value != "" {
-		request.Header.Set("Authorization", value)
+	if c.settings.APIKey != "" {
+		request.Header.Set("Authorization", AuthScheme(c.settings)+" "+c.settings.APIKey)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -42,7 +42,7 @@ type Result struct {
 func (c *Client) Probe(ctx context.Context, limits settings.Limits) Result {
 	header := http.Header{"Accept": {acceptMetrics}}
 	answer, err := c.Do(ctx, http.MethodGet, c.url, header, limits.BodyBytes)
-	subject := Subject{URL: c.url, KeySet: c.settings.APIKey != "", Timeout: c.timeout}
+	subject := c.subject(c.url)
 	if err != nil {
 		return Result{Err: subject.Explain(err)}
 	}

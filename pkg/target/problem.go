@@ -88,12 +88,12 @@ func (s Subject) Explain(err error) *Error {
 			return reason
 		}
 	}
-	var inner = err
+	inner := err
 	var inURL *url.Error
 	if errors.As(err, &inURL) {
 		inner = inURL.Err
 	}
-	return s.problem(Unreachable, err, "%s could not be read: %s.", Redact(s.URL), RedactText(inner.Error()))
+	return s.problem(Unreachable, err, "%s could not be read: %.200s.", Redact(s.URL), RedactText(inner.Error()))
 }
 
 func (s Subject) explainContext(err error) *Error {

@@ -1,0 +1,34 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
+)
+
+func TestNativeHistogramsComeBesideClassicOnes(t *testing.T) {
+	exported := prometheus.NewRegistry()
+	latency := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "latency_seconds", Help: "A latency.", Buckets: []float64{0.1, 1}, NativeHistogramBucketFactor: 1.1,
+	})
+	exported.MustRegister(latency)
+	for range 3 {
+		latency.Observe(0.5)
+	}
+	server := newModelServer(t)
+	server.serve(promhttp.HandlerFor(exported, promhttp.HandlerOpts{}).ServeHTTP)
+	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, embedded(server.target("t")))
+	eventually(t, handle, `latency_seconds_bucket{le="1.0"}`, 3)
+	eventually(t, handle, `histogram_count(latency_seconds)`, 3)
+	found, err := handle.Instant(context.Background(), `latency_seconds`, time.Now())
+	require.NoError(t, err)
+	require.Empty(t, found.Series)
+	require.Len(t, found.Warnings, 1)
+	require.Contains(t, found.Warnings[0], "histogram_quantile")
+}
