@@ -162,7 +162,7 @@ func TestBadQueries(t *testing.T) {
 	require.Len(t, scalar.Series, 1)
 	require.Eventually(t, func() bool {
 		warned, err := handle.Instant(context.Background(), "rate(a[1m])", time.Now())
-		return err == nil && len(warned.Warnings) == 1
+		return err == nil && len(warned.Infos) == 1 && len(warned.Warnings) == 0
 	}, patience, moment, "PromQL notes that a is no counter by its name")
 
 	ctx, cancel := context.WithCancel(context.Background())

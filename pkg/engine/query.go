@@ -14,7 +14,6 @@ import (
 	engineql "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
@@ -76,7 +75,9 @@ func (r *queryRunner) run(ctx context.Context, lookback time.Duration, create ne
 		return promql.Answer{}, explainQuery(ctx, result.Err)
 	}
 	answer, err := answerOf(result.Value)
-	answer.Warnings = append(warningsOf(result.Warnings, query.String()), answer.Warnings...)
+	const most = 10
+	warnings, infos := result.Warnings.AsStrings(query.String(), most, most)
+	answer.Warnings, answer.Infos = append(warnings, answer.Warnings...), infos
 	return answer, err
 }
 
@@ -96,11 +97,6 @@ func explainQuery(ctx context.Context, err error) error {
 			maxQuerySamples)
 	}
 	return fmt.Errorf("the query failed: %w", err)
-}
-
-func warningsOf(found annotations.Annotations, query string) []string {
-	warnings, infos := found.AsStrings(query, 10, 10)
-	return append(warnings, infos...)
 }
 
 func answerOf(value parser.Value) (promql.Answer, error) {
@@ -218,10 +214,10 @@ func (e *engine) labelValues(ctx context.Context, label string, selectors []stri
 }
 
 // lookback is how old a series' last sample may be to count as its value. Series that end are marked as ended when they
-// do, so this only bridges scrapes that were missed.
+// do, so this only bridges scrapes that were missed. It is shorter than Prometheus's five minutes, because series of targets
+// that were removed while the plugin was down have no such mark, and would be counted beside their successors.
 func (e *engine) lookback() time.Duration {
-	const prometheusDefault = 5 * time.Minute
-	return max(prometheusDefault, 3*e.scrapeInterval())
+	return max(time.Minute, 4*e.scrapeInterval())
 }
 
 // scrapeInterval is the longest interval of any target.

@@ -21,8 +21,10 @@ type Backend interface {
 	ScrapeInterval() time.Duration
 }
 
-// Answer is what a backend said. Warnings are sentences for the user.
+// Answer is what a backend said. Warnings are sentences for the user: the answer may not be right. Infos are hints for who
+// wrote the PromQL.
 type Answer struct {
 	Series   []series.Series
 	Warnings []string
+	Infos    []string
 }
