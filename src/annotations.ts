@@ -1,0 +1,10 @@
+import { AnnotationSupport } from '@grafana/data';
+import { EventsQueryEditor } from './components/query/EventsQueryEditor';
+import { ModelServingQuery } from './types';
+
+/** Loads, evictions and restarts drawn over panels. Whatever was stored, an annotation asks for events. */
+export const eventAnnotations: AnnotationSupport<ModelServingQuery> = {
+  QueryEditor: EventsQueryEditor,
+  getDefaultQuery: () => ({ queryType: 'events', filters: {} }),
+  prepareQuery: ({ target }) => ({ refId: 'Anno', ...target, queryType: 'events' }),
+};

@@ -1,0 +1,241 @@
+import React, { useState } from 'react';
+import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
+import { ModelServingSettings } from '../../settings/secrets';
+import { answerRequests } from '../../testing/backendSrv';
+import { choose, openMenu } from '../../testing/select';
+import { ModelServingOptions } from '../../types';
+import { ConfigEditor } from './ConfigEditor';
+
+const PROFILES = [
+  { id: 'triton', name: 'Triton Inference Server', port: 8002, path: '/metrics', managementPort: 8000 },
+  { id: 'torchserve', name: 'TorchServe', port: 8082, path: '/metrics', managementPort: 8081 },
+];
+
+function settingsWith(jsonData: ModelServingOptions, more: Partial<ModelServingSettings> = {}): ModelServingSettings {
+  return {
+    uid: 'serving',
+    version: 1,
+    readOnly: false,
+    secureJsonFields: {},
+    jsonData,
+    ...more,
+  } as ModelServingSettings;
+}
+
+/** Shows the editor as Grafana's settings page does, and gives the settings as they are at any time. */
+async function showEditor(initial: ModelServingSettings) {
+  const current = { settings: initial };
+  function Page() {
+    const [options, setOptions] = useState(initial);
+    current.settings = options;
+    return <ConfigEditor options={options} onOptionsChange={setOptions} />;
+  }
+  await act(async () => {
+    render(<Page />);
+  });
+  return current;
+}
+
+function type(label: string, text: string) {
+  fireEvent.change(screen.getByLabelText(label), { target: { value: text } });
+}
+
+const click = (name: string) => fireEvent.click(screen.getByRole('button', { name }));
+
+beforeEach(() => {
+  answerRequests(() => ({ profiles: PROFILES }));
+});
+
+it('configures a first target', async () => {
+  const current = await showEditor(settingsWith({}));
+  expect(screen.queryByLabelText('Target 1 URL')).not.toBeInTheDocument();
+
+  click('Add target');
+  type('Target 1 URL', 'http://triton:8002/metrics');
+  await choose('Target 1 profile', 'Triton Inference Server');
+  type('Target 1 environment', 'production');
+  type('Target 1 deployment', 'vision');
+  type('Target 1 interval', '5s');
+  type('Target 1 management URL', 'http://triton:8000');
+  type('Target 1 API key', 'hunter2');
+  type('Target 1 authorization scheme', 'Token');
+  fireEvent.click(screen.getByLabelText('Target 1 skip TLS verification'));
+
+  const { jsonData, secureJsonData } = current.settings;
+  const [target] = jsonData.targets ?? [];
+  expect(jsonData.kind).toBe('embedded');
+  expect(target).toEqual({
+    id: expect.stringMatching(/^[a-z0-9]{8}$/),
+    url: 'http://triton:8002/metrics',
+    profile: 'triton',
+    environment: 'production',
+    deployment: 'vision',
+    interval: '5s',
+    managementUrl: 'http://triton:8000',
+    authScheme: 'Token',
+    tlsSkipVerify: true,
+  });
+  expect(secureJsonData).toEqual({ [`apiKey.${target.id}`]: 'hunter2' });
+  expect(JSON.stringify(jsonData)).not.toContain('hunter2');
+});
+
+it('configures scraping, history and limits', async () => {
+  const current = await showEditor(settingsWith({ limits: { labels: 10 } }));
+  type('Scrape interval', '30s');
+  type('Scrape time-out', '20s');
+  type('Retention time', '30d');
+  type('Retention size', '10GB');
+  type('Body size', '32MB');
+  type('Samples', '5000');
+  type('Labels', '');
+  type('CA certificate', '-----BEGIN CERTIFICATE-----');
+  fireEvent.click(screen.getByLabelText('File discovery'));
+
+  expect(current.settings.jsonData).toEqual({
+    kind: 'embedded',
+    interval: '30s',
+    timeout: '20s',
+    retentionTime: '30d',
+    retentionSize: '10GB',
+    fileDiscovery: true,
+    limits: { bodySize: '32MB', samples: 5000, labels: undefined },
+  });
+  expect(current.settings.secureJsonData).toEqual({ caCertificate: '-----BEGIN CERTIFICATE-----' });
+});
+
+describe('says what is wrong as it is typed:', () => {
+  it.each([
+    { label: 'Target 1 URL', text: 'triton', problem: /Write the whole address/ },
+    {
+      label: 'Target 1 URL',
+      text: 'http://me:hunter2@triton/metrics',
+      problem: /user and password out of the address/,
+    },
+    { label: 'Target 1 URL', text: 'http://other/metrics', problem: 'Target 2 has the same address.' },
+    { label: 'Target 1 management URL', text: 'triton', problem: /Write the whole address/ },
+    { label: 'Target 1 interval', text: 'often', problem: /Write a duration/ },
+    { label: 'Scrape interval', text: '15', problem: /Write a duration/ },
+    { label: 'Scrape time-out', text: '1m', problem: /must not be longer than the interval of 15s/ },
+    { label: 'Retention time', text: '15 days', problem: /Write a duration/ },
+    { label: 'Retention size', text: 'large', problem: /Write a size/ },
+    { label: 'Body size', text: '16', problem: /Write a size/ },
+    { label: 'Samples', text: '-1', problem: /whole number above zero/ },
+  ])('$label $text', async ({ label, text, problem }) => {
+    await showEditor(
+      settingsWith({
+        interval: '15s',
+        targets: [
+          { id: 'a', url: 'http://triton/metrics' },
+          { id: 'b', url: 'http://other/metrics' },
+        ],
+      })
+    );
+    expect(screen.queryByText(problem)).not.toBeInTheDocument();
+    type(label, text);
+    expect(screen.getAllByText(problem)[0]).toBeVisible();
+  });
+});
+
+it('removes a target together with its stored key', async () => {
+  const current = await showEditor(
+    settingsWith(
+      {
+        targets: [
+          { id: 'a', url: 'http://a/metrics' },
+          { id: 'b', url: 'http://b/metrics' },
+        ],
+      },
+      { secureJsonFields: { 'apiKey.a': true, 'apiKey.b': true } }
+    )
+  );
+  click('Remove target 1');
+
+  expect(current.settings.jsonData.targets).toEqual([{ id: 'b', url: 'http://b/metrics' }]);
+  expect(current.settings.secureJsonData).toEqual({ 'apiKey.a': '' });
+  expect(current.settings.secureJsonFields).toEqual({ 'apiKey.a': false, 'apiKey.b': true });
+  expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://b/metrics');
+});
+
+it('forgets a key that was never saved when its target is removed', async () => {
+  const current = await showEditor(settingsWith({ targets: [{ id: 'a', url: '' }] }));
+  type('Target 1 API key', 'hunter2');
+  click('Remove target 1');
+  expect(current.settings.secureJsonData).toEqual({});
+});
+
+it('replaces a stored key', async () => {
+  const current = await showEditor(
+    settingsWith({ targets: [{ id: 'a', url: '' }] }, { secureJsonFields: { 'apiKey.a': true } })
+  );
+  expect(screen.getByLabelText('Target 1 API key')).toBeDisabled();
+  click('Reset');
+  type('Target 1 API key', 'hunter3');
+  expect(current.settings.secureJsonData).toEqual({ 'apiKey.a': 'hunter3' });
+});
+
+it('duplicates a target under an id of its own and without its key', async () => {
+  const original = { id: 'a', url: 'http://a/metrics', environment: 'production', tlsSkipVerify: true };
+  const current = await showEditor(
+    settingsWith(
+      { targets: [original, { id: 'z', url: 'http://z/metrics' }] },
+      { secureJsonFields: { 'apiKey.a': true } }
+    )
+  );
+  click('Duplicate target 1');
+
+  const targets = current.settings.jsonData.targets ?? [];
+  expect(targets.map(({ url }) => url)).toEqual(['http://a/metrics', 'http://a/metrics', 'http://z/metrics']);
+  expect(targets[1]).toEqual({ ...original, id: expect.any(String) });
+  expect(new Set(targets.map(({ id }) => id)).size).toBe(3);
+  expect(screen.getByLabelText('Target 1 API key')).toBeDisabled();
+  expect(screen.getByLabelText('Target 2 API key')).toBeEnabled();
+});
+
+it('offers the profiles that the backend knows', async () => {
+  const requests = answerRequests(() => ({ profiles: PROFILES }));
+  await showEditor(settingsWith({ targets: [{ id: 'a', url: '' }] }));
+  expect(requests).toHaveLength(1);
+  expect(requests[0].url).toBe('/api/datasources/uid/serving/resources/profiles');
+  openMenu('Target 1 profile');
+  for (const name of ['Triton Inference Server', 'TorchServe']) {
+    expect(await screen.findByText(name)).toBeInTheDocument();
+  }
+});
+
+it('keeps a chosen profile and says so where the profiles cannot be loaded', async () => {
+  answerRequests(() => {
+    throw { data: { message: 'Plugin unavailable' } };
+  });
+  const current = await showEditor(settingsWith({ targets: [{ id: 'a', url: '', profile: 'triton' }] }));
+  const warning = await screen.findByText(/Plugin unavailable/);
+  expect(warning).toBeVisible();
+  openMenu('Target 1 profile');
+  expect(await screen.findByText('Detect')).toBeInTheDocument();
+  expect(screen.getAllByText('triton').length).toBeGreaterThan(0);
+  fireEvent.click(screen.getByText('Detect'));
+  await waitFor(() => expect(current.settings.jsonData.targets?.[0].profile).toBe(''));
+});
+
+it('shows provisioned settings without letting them be changed', async () => {
+  await showEditor(
+    settingsWith(
+      { targets: [{ id: 'a', url: 'http://a/metrics' }] },
+      { readOnly: true, secureJsonFields: { 'apiKey.a': true, caCertificate: true } }
+    )
+  );
+  expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://a/metrics');
+  const target = within(screen.getByRole('region', { name: 'Target 1' }));
+  for (const control of [...target.getAllByRole('textbox'), ...screen.getAllByRole('button')]) {
+    expect(control).toBeDisabled();
+  }
+  for (const label of [
+    'Scrape interval',
+    'Retention size',
+    'Samples',
+    'File discovery',
+    'CA certificate',
+    'Target 1 profile',
+  ]) {
+    expect(screen.getByLabelText(label)).toBeDisabled();
+  }
+});

@@ -1,0 +1,36 @@
+import React from 'react';
+import { useStyles2 } from '@grafana/ui';
+import { durationProblem, sizeProblem } from '../../settings/problems';
+import { withOptions } from '../../settings/targets';
+import { SectionProps } from './ConfigEditor';
+import { fieldRow } from './fieldRow';
+import { TextField } from './TextField';
+
+export function RetentionFields({ settings, onChange }: SectionProps) {
+  const row = useStyles2(fieldRow);
+  const { retentionTime, retentionSize } = settings.jsonData;
+  return (
+    <div className={row}>
+      <TextField
+        label="Retention time"
+        description="What is older is deleted"
+        placeholder="15d"
+        width={20}
+        value={retentionTime ?? ''}
+        problem={durationProblem(retentionTime)}
+        disabled={settings.readOnly}
+        onChange={(text) => onChange(withOptions(settings, { retentionTime: text }))}
+      />
+      <TextField
+        label="Retention size"
+        description="Beyond it the oldest is deleted, such as 10GB. Empty: no bound"
+        placeholder="No bound"
+        width={20}
+        value={retentionSize ?? ''}
+        problem={sizeProblem(retentionSize)}
+        disabled={settings.readOnly}
+        onChange={(text) => onChange(withOptions(settings, { retentionSize: text }))}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,168 @@
+import React, { useId } from 'react';
+import { css } from '@emotion/css';
+import { GrafanaTheme2 } from '@grafana/data';
+import { Button, Field, InlineSwitch, useStyles2 } from '@grafana/ui';
+import { duplicateProblem, durationProblem, urlProblem } from '../../settings/problems';
+import { changeTarget, duplicateTarget, removeTarget, targetsOf } from '../../settings/targets';
+import { ProfileInfo, TargetSettings } from '../../types';
+import { ApiKeyFields } from './ApiKeyFields';
+import { SectionProps } from './ConfigEditor';
+import { fieldRow } from './fieldRow';
+import { ProfileSelect } from './ProfileSelect';
+import { TextField } from './TextField';
+
+interface Props extends SectionProps {
+  profiles: ProfileInfo[];
+  index: number;
+}
+
+export function TargetEditor({ settings, onChange, profiles, index }: Props) {
+  const styles = useStyles2(getStyles);
+  const titleId = useId();
+  const skipVerifyId = useId();
+  const targets = targetsOf(settings);
+  const target = targets[index];
+  const title = `Target ${index + 1}`;
+  const disabled = settings.readOnly;
+  const change = (patch: Partial<TargetSettings>) => onChange(changeTarget(settings, index, patch));
+  const profile = profiles.find(({ id }) => id === target.profile);
+
+  return (
+    <section className={styles.target} aria-labelledby={titleId}>
+      <div className={styles.header}>
+        <h4 id={titleId} className={styles.title}>
+          {title}
+        </h4>
+        <Button
+          icon="copy"
+          variant="secondary"
+          size="sm"
+          type="button"
+          aria-label={`Duplicate ${title.toLowerCase()}`}
+          disabled={disabled}
+          onClick={() => onChange(duplicateTarget(settings, index))}
+        >
+          Duplicate
+        </Button>
+        <Button
+          icon="trash-alt"
+          variant="destructive"
+          fill="outline"
+          size="sm"
+          type="button"
+          aria-label={`Remove ${title.toLowerCase()}`}
+          disabled={disabled}
+          onClick={() => onChange(removeTarget(settings, index))}
+        >
+          Remove
+        </Button>
+      </div>
+      <div className={styles.row}>
+        <TextField
+          label="URL"
+          ariaLabel={`${title} URL`}
+          description="The server's metrics page, as this Grafana reaches it"
+          placeholder={exampleUrl(profile)}
+          width={50}
+          value={target.url}
+          problem={urlProblem(target.url, exampleUrl(profile)) ?? duplicateProblem(targets, index)}
+          disabled={disabled}
+          onChange={(url) => change({ url })}
+        />
+        <ProfileSelect
+          ariaLabel={`${title} profile`}
+          profiles={profiles}
+          value={target.profile ?? ''}
+          disabled={disabled}
+          onChange={(chosen) => change({ profile: chosen })}
+        />
+      </div>
+      <div className={styles.row}>
+        <TextField
+          label="Environment"
+          ariaLabel={`${title} environment`}
+          description="Groups deployments"
+          placeholder="production"
+          width={24}
+          value={target.environment ?? ''}
+          disabled={disabled}
+          onChange={(environment) => change({ environment })}
+        />
+        <TextField
+          label="Deployment"
+          ariaLabel={`${title} deployment`}
+          description="What these models are deployed as"
+          placeholder="vision"
+          width={32}
+          value={target.deployment ?? ''}
+          disabled={disabled}
+          onChange={(deployment) => change({ deployment })}
+        />
+        <TextField
+          label="Interval"
+          ariaLabel={`${title} interval`}
+          description="Empty: as set below"
+          placeholder="5s"
+          width={20}
+          value={target.interval ?? ''}
+          problem={durationProblem(target.interval)}
+          disabled={disabled}
+          onChange={(interval) => change({ interval })}
+        />
+      </div>
+      <ApiKeyFields settings={settings} onChange={onChange} target={target} title={title} onTargetChange={change} />
+      <div className={styles.row}>
+        <TextField
+          label="Management URL"
+          ariaLabel={`${title} management URL`}
+          description="Where the server lists its models. Empty: the profile's port on the same host"
+          placeholder={`http://host:${profile?.managementPort ?? 8000}`}
+          width={50}
+          value={target.managementUrl ?? ''}
+          problem={urlProblem(target.managementUrl, 'http://host:8000')}
+          disabled={disabled}
+          onChange={(managementUrl) => change({ managementUrl })}
+        />
+        <Field
+          label="Skip TLS verification"
+          description="Accepts any certificate: for tests only"
+          htmlFor={skipVerifyId}
+        >
+          <InlineSwitch
+            id={skipVerifyId}
+            aria-label={`${title} skip TLS verification`}
+            value={target.tlsSkipVerify ?? false}
+            disabled={disabled}
+            onChange={(event) => change({ tlsSkipVerify: event.currentTarget.checked })}
+          />
+        </Field>
+      </div>
+    </section>
+  );
+}
+
+function exampleUrl(profile: ProfileInfo | undefined): string {
+  return `http://host:${profile?.port ?? 8002}${profile?.path ?? '/metrics'}`;
+}
+
+function getStyles(theme: GrafanaTheme2) {
+  return {
+    target: css({
+      border: `thin solid ${theme.colors.border.weak}`,
+      borderRadius: theme.shape.radius.default,
+      padding: theme.spacing(2, 2, 0, 2),
+      marginBottom: theme.spacing(2),
+    }),
+    header: css({
+      display: 'flex',
+      alignItems: 'center',
+      gap: theme.spacing(1),
+      marginBottom: theme.spacing(1),
+    }),
+    title: css({
+      flexGrow: 1,
+      margin: 0,
+    }),
+    row: fieldRow(theme),
+  };
+}

@@ -1,0 +1,41 @@
+import React from 'react';
+import { Alert, Button } from '@grafana/ui';
+import { addTarget, targetsOf } from '../../settings/targets';
+import { SectionProps } from './ConfigEditor';
+import { TargetEditor } from './TargetEditor';
+import { Profiles } from './useProfiles';
+
+interface Props extends SectionProps {
+  profiles: Profiles;
+}
+
+export function TargetList({ settings, onChange, profiles }: Props) {
+  const targets = targetsOf(settings);
+  return (
+    <>
+      {profiles.error && (
+        <Alert severity="warning" title="The list of profiles could not be loaded">
+          {profiles.error} Targets can be detected all the same.
+        </Alert>
+      )}
+      {targets.map((target, index) => (
+        <TargetEditor
+          key={target.id || index}
+          settings={settings}
+          onChange={onChange}
+          profiles={profiles.list}
+          index={index}
+        />
+      ))}
+      <Button
+        icon="plus"
+        variant="secondary"
+        type="button"
+        disabled={settings.readOnly}
+        onClick={() => onChange(addTarget(settings))}
+      >
+        Add target
+      </Button>
+    </>
+  );
+}

@@ -1,0 +1,45 @@
+import React, { KeyboardEvent } from 'react';
+import { InlineField, InlineFieldRow, InlineSwitch, TextArea } from '@grafana/ui';
+import { ModelServingQuery } from '../../types';
+import { EditorProps } from './QueryEditor';
+import { LegendField } from './LegendField';
+
+export function PromqlQueryEditor({ query, onChange, onRunQuery }: EditorProps) {
+  const apply = (patch: Partial<ModelServingQuery>) => {
+    onChange({ ...query, queryType: 'promql', ...patch });
+    onRunQuery();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Enter' && (event.shiftKey || event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      onRunQuery();
+    }
+  };
+
+  return (
+    <>
+      <InlineField label="PromQL" labelWidth={14} grow tooltip="Shift+Enter runs it">
+        <TextArea
+          aria-label="PromQL"
+          rows={3}
+          spellCheck={false}
+          placeholder="sum by (model) (rate(nv_inference_request_success[$__rate_interval]))"
+          value={query.expr ?? ''}
+          onChange={(event) => onChange({ ...query, queryType: 'promql', expr: event.currentTarget.value })}
+          onKeyDown={onKeyDown}
+          onBlur={onRunQuery}
+        />
+      </InlineField>
+      <InlineFieldRow>
+        <InlineField label="Instant" labelWidth={14} tooltip="One value a series, at the end of the time range">
+          <InlineSwitch
+            aria-label="Instant"
+            value={query.instant ?? false}
+            onChange={(event) => apply({ instant: event.currentTarget.checked })}
+          />
+        </InlineField>
+        <LegendField value={query.legend ?? ''} onChange={(legend) => apply({ legend })} />
+      </InlineFieldRow>
+    </>
+  );
+}

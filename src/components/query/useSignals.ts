@@ -1,0 +1,22 @@
+import { useCallback } from 'react';
+import { ModelServingDataSource } from '../../datasource';
+import { SignalInfo } from '../../types';
+import { useAnswer } from '../useAnswer';
+
+interface Signals {
+  /** Empty until the backend has answered. */
+  list: SignalInfo[];
+  loading: boolean;
+  error?: string;
+}
+
+export function useSignals(datasource: ModelServingDataSource): Signals {
+  const ask = useCallback(() => datasource.signals(), [datasource]);
+  const { value, error } = useAnswer(ask);
+  return { list: value ?? [], loading: !value && !error, error };
+}
+
+/** Every label that some signal can be grouped by, in the catalogue's order. */
+export function labelsOf(signals: SignalInfo[]): string[] {
+  return [...new Set(signals.flatMap(({ groupBy }) => groupBy))];
+}

@@ -1,0 +1,50 @@
+import { ScopedVars } from '@grafana/data';
+import { TemplateSrv } from '@grafana/runtime';
+import { ModelServingQuery } from '../types';
+import { interpolateFilters, interpolateList } from './filters';
+import { interpolatePromql } from './promql';
+
+/** The query as the backend is to answer it: no template variable is left that Grafana knows. */
+export function interpolateQuery(
+  templateSrv: TemplateSrv,
+  query: ModelServingQuery,
+  scopedVars: ScopedVars
+): ModelServingQuery {
+  const text = (value: string) => templateSrv.replace(value, scopedVars);
+  const interpolated: ModelServingQuery = { ...query };
+  if (query.signal !== undefined) {
+    interpolated.signal = text(query.signal);
+  }
+  if (query.statistics !== undefined) {
+    interpolated.statistics = interpolateList(templateSrv, query.statistics, scopedVars);
+  }
+  if (query.groupBy !== undefined) {
+    interpolated.groupBy = interpolateList(templateSrv, query.groupBy, scopedVars);
+  }
+  if (query.filters !== undefined) {
+    interpolated.filters = interpolateFilters(templateSrv, query.filters, scopedVars);
+  }
+  if (typeof query.limit === 'string') {
+    interpolated.limit = parseLimit(text(query.limit));
+  }
+  if (query.window !== undefined) {
+    interpolated.window = text(query.window);
+  }
+  if (query.legend !== undefined) {
+    interpolated.legend = templateSrv.replace(query.legend, scopedVars, 'text');
+  }
+  if (query.expr !== undefined) {
+    interpolated.expr = interpolatePromql(templateSrv, query.expr, scopedVars);
+  }
+  return interpolated;
+}
+
+/** A number where the text is one; any other text is kept for the backend to refuse by name. */
+function parseLimit(text: string): number | string | undefined {
+  const trimmed = text.trim();
+  if (trimmed === '') {
+    return undefined;
+  }
+  const limit = Number(trimmed);
+  return Number.isInteger(limit) ? limit : trimmed;
+}

@@ -1,0 +1,53 @@
+import { CoreApp } from '@grafana/data';
+import { defaultQuery, describeQuery, isComplete } from './query';
+import { ModelServingQuery } from './types';
+
+const query = (fields: Partial<ModelServingQuery>): ModelServingQuery => ({ refId: 'A', ...fields });
+
+describe('isComplete', () => {
+  it.each([
+    { name: 'a signal', fields: { queryType: 'signal', signal: 'requests' }, want: true },
+    { name: 'a signal without a type', fields: { signal: 'requests' }, want: true },
+    { name: 'no signal', fields: { queryType: 'signal' }, want: false },
+    { name: 'a blank signal', fields: { queryType: 'signal', signal: ' ' }, want: false },
+    { name: 'an empty query', fields: {}, want: false },
+    { name: 'events', fields: { queryType: 'events' }, want: true },
+    { name: 'PromQL', fields: { queryType: 'promql', expr: 'up' }, want: true },
+    { name: 'no PromQL', fields: { queryType: 'promql', signal: 'requests', expr: '\n' }, want: false },
+  ] as Array<{ name: string; fields: Partial<ModelServingQuery>; want: boolean }>)('$name', ({ fields, want }) => {
+    expect(isComplete(query(fields))).toBe(want);
+  });
+});
+
+describe('describeQuery', () => {
+  it.each([
+    {
+      fields: {
+        signal: 'response_time',
+        statistics: ['p95', 'mean'],
+        groupBy: ['model', 'version'],
+        filters: { environment: ['production', 'staging'], model: ['$model'], version: [] },
+      },
+      want: 'p95, mean of response_time by model, version where environment is production or staging and model is $model',
+    },
+    { fields: { signal: 'requests' }, want: 'requests' },
+    { fields: {}, want: '' },
+    { fields: { queryType: 'events', filters: { model: ['bert'] } }, want: 'events where model is bert' },
+    { fields: { queryType: 'promql', expr: 'sum(up)' }, want: 'sum(up)' },
+  ] as Array<{ fields: Partial<ModelServingQuery>; want: string }>)('$want', ({ fields, want }) => {
+    expect(describeQuery(query(fields))).toBe(want);
+  });
+});
+
+describe('defaultQuery', () => {
+  it('asks for the p95 response time by model and is complete', () => {
+    const fields = defaultQuery(CoreApp.Explore);
+    expect(fields).toMatchObject({ signal: 'response_time', statistics: ['p95'], groupBy: ['model'] });
+    expect(fields.instant).toBeUndefined();
+    expect(isComplete(query(fields))).toBe(true);
+  });
+
+  it('asks for one number a model in alert rules', () => {
+    expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ instant: true, others: false });
+  });
+});

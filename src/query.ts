@@ -1,0 +1,69 @@
+import { CoreApp } from '@grafana/data';
+import { Filters, ModelServingQuery, QueryType } from './types';
+
+const DEFAULT_QUERY: Partial<ModelServingQuery> = {
+  queryType: 'signal',
+  signal: 'response_time',
+  statistics: ['p95'],
+  groupBy: ['model'],
+  filters: {},
+  limit: 50,
+  others: true,
+};
+
+/** What a new query asks for. An alert rule wants one number a model and no sum of the rest. */
+export function defaultQuery(app?: CoreApp): Partial<ModelServingQuery> {
+  const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  return alerting ? { ...DEFAULT_QUERY, instant: true, others: false } : { ...DEFAULT_QUERY };
+}
+
+export function queryTypeOf(query: ModelServingQuery): QueryType {
+  return query.queryType ?? 'signal';
+}
+
+/** Whether a query says enough to be run. */
+export function isComplete(query: ModelServingQuery): boolean {
+  switch (queryTypeOf(query)) {
+    case 'signal':
+      return isFilled(query.signal);
+    case 'promql':
+      return isFilled(query.expr);
+    case 'events':
+      return true;
+    default:
+      // The backend says which types there are.
+      return true;
+  }
+}
+
+function isFilled(text: string | undefined): boolean {
+  return text !== undefined && text.trim() !== '';
+}
+
+/** One line that says what a query asks, for collapsed rows and query history. */
+export function describeQuery(query: ModelServingQuery): string {
+  switch (queryTypeOf(query)) {
+    case 'promql':
+      return query.expr ?? '';
+    case 'events':
+      return 'events' + describeFilters(query.filters);
+    default:
+      return describeSignal(query);
+  }
+}
+
+function describeSignal(query: ModelServingQuery): string {
+  if (!isFilled(query.signal)) {
+    return '';
+  }
+  const statistics = query.statistics?.length ? `${query.statistics.join(', ')} of ` : '';
+  const groupBy = query.groupBy?.length ? ` by ${query.groupBy.join(', ')}` : '';
+  return `${statistics}${query.signal}${groupBy}${describeFilters(query.filters)}`;
+}
+
+function describeFilters(filters: Filters = {}): string {
+  const conditions = Object.entries(filters)
+    .filter(([, values]) => values.length > 0)
+    .map(([label, values]) => `${label} is ${values.join(' or ')}`);
+  return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
+}

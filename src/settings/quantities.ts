@@ -1,0 +1,22 @@
+const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const UNIT_MILLISECONDS = [365 * DAY, 7 * DAY, DAY, HOUR, MINUTE, SECOND, 1];
+
+/** Milliseconds of a duration in Prometheus's notation, such as 1h30m; undefined where it is none. */
+export function parseDuration(text: string): number | undefined {
+  const match = text === '' ? null : DURATION.exec(text);
+  if (!match) {
+    return undefined;
+  }
+  return UNIT_MILLISECONDS.reduce((sum, unit, i) => sum + Number(match[i + 1] ?? 0) * unit, 0);
+}
+
+const SIZE = /^\d+(?:\.\d+)?(?:B|[KMGTPE]i?B)$/;
+
+/** Whether a text is a size in bytes with a unit, such as 512MB or 10GiB. */
+export function isSize(text: string): boolean {
+  return SIZE.test(text);
+}

@@ -1,0 +1,31 @@
+import { DataSourceSettings } from '@grafana/data';
+import { ModelServingOptions, ModelServingSecrets } from '../types';
+
+export type ModelServingSettings = DataSourceSettings<ModelServingOptions, ModelServingSecrets>;
+
+export const CA_CERTIFICATE = 'caCertificate';
+
+export function apiKeyOf(targetId: string): string {
+  return `apiKey.${targetId}`;
+}
+
+export function isStored(settings: ModelServingSettings, key: string): boolean {
+  return Boolean(settings.secureJsonFields?.[key]);
+}
+
+export function withSecret(settings: ModelServingSettings, key: string, secret: string): ModelServingSettings {
+  return { ...settings, secureJsonData: { ...settings.secureJsonData, [key]: secret } };
+}
+
+/** The settings without a secret: a stored one is overwritten with nothing when they are saved. */
+export function withoutSecret(settings: ModelServingSettings, key: string): ModelServingSettings {
+  const { [key]: _, ...secureJsonData } = settings.secureJsonData ?? {};
+  if (!isStored(settings, key)) {
+    return { ...settings, secureJsonData };
+  }
+  return {
+    ...settings,
+    secureJsonFields: { ...settings.secureJsonFields, [key]: false },
+    secureJsonData: { ...secureJsonData, [key]: '' },
+  };
+}

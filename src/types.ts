@@ -1,0 +1,96 @@
+import { DataSourceJsonData } from '@grafana/data';
+import { DataQuery } from '@grafana/schema';
+
+export type QueryType = 'signal' | 'events' | 'promql';
+
+/** Keeps series whose label has one of the values. A label without values filters nothing. */
+export type Filters = Record<string, string[]>;
+
+/** What dashboards hold and the backend answers. Text fields may hold template variables until a query runs. */
+export interface ModelServingQuery extends DataQuery {
+  queryType?: QueryType;
+  signal?: string;
+  statistics?: string[];
+  groupBy?: string[];
+  filters?: Filters;
+  /** At most so many series, the busiest; a string only while it holds a template variable. */
+  limit?: number | string;
+  /** Folds what is beyond the limit into one series. */
+  others?: boolean;
+  /** What rates are taken over, such as 5m; empty for the rate interval. */
+  window?: string;
+  instant?: boolean;
+  legend?: string;
+  /** PromQL, for queryType promql only. */
+  expr?: string;
+}
+
+/** A variable takes the values of one label among the series that pass the filters. */
+export interface ModelServingVariableQuery extends DataQuery {
+  label?: string;
+  filters?: Filters;
+}
+
+export interface TargetSettings {
+  /** Stable for the target's life: names its secret. */
+  id: string;
+  url: string;
+  /** A profile's id, or empty to detect it. */
+  profile?: string;
+  environment?: string;
+  deployment?: string;
+  /** Empty for the data source's interval. */
+  interval?: string;
+  managementUrl?: string;
+  authScheme?: string;
+  tlsSkipVerify?: boolean;
+}
+
+export interface ScrapeLimits {
+  bodySize?: string;
+  samples?: number;
+  labels?: number;
+  labelNameLength?: number;
+  labelValueLength?: number;
+}
+
+/** Whatever is left out has the backend's default. */
+export interface ModelServingOptions extends DataSourceJsonData {
+  kind?: 'embedded';
+  interval?: string;
+  timeout?: string;
+  retentionTime?: string;
+  /** Empty for no bound by size. */
+  retentionSize?: string;
+  fileDiscovery?: boolean;
+  limits?: ScrapeLimits;
+  targets?: TargetSettings[];
+}
+
+/** Secrets by key: caCertificate, and apiKey.<target id>. */
+export type ModelServingSecrets = Record<string, string>;
+
+export interface SignalInfo {
+  id: string;
+  name: string;
+  group: string;
+  unit: string;
+  description: string;
+  statistics: string[];
+  defaultStatistics: string[];
+  groupBy: string[];
+}
+
+export interface ProfileInfo {
+  id: string;
+  name: string;
+  port?: number;
+  path?: string;
+  managementPort?: number;
+}
+
+export interface LabelValues {
+  values: string[];
+  /** There are more values than were listed. */
+  truncated: boolean;
+}

@@ -1,0 +1,32 @@
+import { CustomVariableSupport, DataQueryRequest, DataQueryResponse, MetricFindValue } from '@grafana/data';
+import { from, map, Observable, of } from 'rxjs';
+import { VariableQueryEditor } from './components/variables/VariableQueryEditor';
+import { ModelServingDataSource } from './datasource';
+import { ModelServingOptions, ModelServingQuery, ModelServingVariableQuery } from './types';
+
+/** Dashboard variables that take the values of one label, and may depend on one another through filters. */
+export class LabelValueVariables extends CustomVariableSupport<
+  ModelServingDataSource,
+  ModelServingVariableQuery,
+  ModelServingQuery,
+  ModelServingOptions
+> {
+  editor = VariableQueryEditor;
+
+  constructor(private readonly datasource: ModelServingDataSource) {
+    super();
+    // Grafana calls query without its object.
+    this.query = this.query.bind(this);
+  }
+
+  query(request: DataQueryRequest<ModelServingVariableQuery>): Observable<DataQueryResponse> {
+    const [query] = request.targets;
+    if (!query?.label) {
+      return of({ data: [] });
+    }
+    const answer = this.datasource.values(query.label, query.filters ?? {}, request.range, request.scopedVars ?? {});
+    return from(answer).pipe(
+      map(({ values }) => ({ data: values.map((value): MetricFindValue => ({ text: value, value })) }))
+    );
+  }
+}
