@@ -1,0 +1,323 @@
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+var update = flag.Bool("update", false, "write the dashboards' files instead of comparing them")
+
+func TestFiles(t *testing.T) {
+	for name, dashboard := range Files() {
+		made, err := dashboard.JSON()
+		require.NoError(t, err)
+		if *update {
+			require.NoError(t, os.WriteFile(name, made, 0o644))
+		}
+		file, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Equal(t, string(made), string(file), "%s differs from what the package makes; run go generate ./dashboards and look at what changes", name)
+	}
+	files, err := filepath.Glob("*.json")
+	require.NoError(t, err)
+	require.Len(t, files, len(Files()), "a file that nothing here makes")
+}
+
+func TestEveryDashboardIsInThePlugin(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "plugin.json"))
+	require.NoError(t, err)
+	var plugin struct {
+		ID       string
+		Includes []struct{ Type, Name, Path string }
+	}
+	require.NoError(t, json.Unmarshal(text, &plugin))
+	require.Equal(t, PluginID, plugin.ID)
+	included := map[string]string{}
+	for _, i := range plugin.Includes {
+		if i.Type == "dashboard" {
+			included[strings.TrimPrefix(i.Path, "dashboards/")] = i.Name
+		}
+	}
+	for name, dashboard := range Files() {
+		require.Equal(t, dashboard.Title, included[name])
+	}
+	require.Len(t, included, len(Files()))
+}
+
+// What follows reads the shipped files as Grafana would, not what they are made from.
+
+type shippedPanel struct {
+	ID          int
+	Type        string
+	Title       string
+	Description string
+	DataSource  dataSourceRef
+	GridPos     gridPos
+	FieldConfig struct {
+		Defaults struct {
+			Unit, NoValue string
+		}
+		Overrides []struct {
+			Matcher    struct{ ID, Options string }
+			Properties []struct {
+				ID    string
+				Value json.RawMessage
+			}
+		}
+	}
+	Targets []json.RawMessage
+	Panels  []json.RawMessage
+}
+
+type shippedDashboard struct {
+	ID            *int
+	UID           string
+	SchemaVersion int
+	Tags          []string
+	Panels        []shippedPanel
+	Annotations   struct {
+		List []struct {
+			BuiltIn    int
+			DataSource dataSourceRef
+			Target     json.RawMessage
+		}
+	}
+	Templating struct {
+		List []struct {
+			Name, Type        string
+			DataSource        dataSourceRef
+			Multi, IncludeAll bool
+			Refresh           int
+			Query             json.RawMessage
+			Current           struct{ Value json.RawMessage }
+		}
+	}
+}
+
+// targetQuery is a query as common to all who write one; a field that it lacks is a field that nothing reads.
+type targetQuery struct {
+	RefID      string              `json:"refId"`
+	DataSource dataSourceRef       `json:"datasource"`
+	QueryType  string              `json:"queryType"`
+	Signal     string              `json:"signal"`
+	Statistics []string            `json:"statistics"`
+	GroupBy    []string            `json:"groupBy"`
+	Filters    map[string][]string `json:"filters"`
+	Limit      int                 `json:"limit"`
+	Others     *bool               `json:"others"`
+	Legend     string              `json:"legend"`
+}
+
+func shipped(t *testing.T, name string) (shippedDashboard, string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	var dashboard shippedDashboard
+	require.NoError(t, json.Unmarshal(text, &dashboard))
+	return dashboard, string(text)
+}
+
+func strict(t *testing.T, text json.RawMessage, into any) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(into), string(text))
+}
+
+var selectionFilters = map[string][]string{"environment": {"$environment"}, "deployment": {"$deployment"}, "model": {"$model"}}
+
+func TestDashboardFitsAnyInstallation(t *testing.T) {
+	for name := range Files() {
+		t.Run(name, func(t *testing.T) {
+			dashboard, text := shipped(t, name)
+			require.Nil(t, dashboard.ID)
+			require.NotEmpty(t, dashboard.UID)
+			require.Equal(t, 38, dashboard.SchemaVersion)
+			require.Equal(t, []string{"model-serving"}, dashboard.Tags)
+			require.Contains(t, text, `"id": null`)
+			for _, forbidden := range []string{"${DS_", "__inputs", "__requires"} {
+				require.NotContains(t, text, forbidden)
+			}
+			for _, uid := range regexp.MustCompile(`"uid": "([^"]*)"`).FindAllStringSubmatch(text, -1) {
+				require.Contains(t, []string{"${datasource}", "-- Grafana --", dashboard.UID}, uid[1])
+			}
+		})
+	}
+}
+
+func TestPanels(t *testing.T) {
+	for name := range Files() {
+		dashboard, _ := shipped(t, name)
+		ids := map[int]string{}
+		for _, p := range dashboard.Panels {
+			t.Run(name+"/"+p.Title, func(t *testing.T) {
+				require.Empty(t, ids[p.ID], "another panel has this id")
+				ids[p.ID] = p.Title
+				require.NotEmpty(t, p.Title)
+				require.LessOrEqual(t, p.GridPos.X+p.GridPos.W, 24)
+				if p.Type == "row" {
+					require.Empty(t, p.Panels)
+					return
+				}
+				require.Contains(t, []string{"timeseries", "stat"}, p.Type)
+				require.Equal(t, dataSourceRef{Type: PluginID, UID: "${datasource}"}, p.DataSource)
+				require.NotEmpty(t, p.FieldConfig.Defaults.NoValue)
+				for _, heading := range []string{"**Measured:** ", "**High:** ", "**Low:** "} {
+					require.Contains(t, p.Description, heading)
+				}
+				require.Len(t, p.Targets, 1)
+				for _, target := range p.Targets {
+					checkTarget(t, target, p)
+				}
+			})
+		}
+	}
+}
+
+func checkTarget(t *testing.T, target json.RawMessage, p shippedPanel) {
+	t.Helper()
+	var q targetQuery
+	strict(t, target, &q)
+	require.NotEmpty(t, q.RefID)
+	require.Equal(t, p.DataSource, q.DataSource)
+	require.Equal(t, "signal", q.QueryType)
+	checked, err := signal.NewQuery(q.Signal, q.Statistics, q.GroupBy, q.Filters, q.Limit, true, 0)
+	require.NoError(t, err)
+	require.NotEmpty(t, q.Statistics)
+	require.Equal(t, checked.Signal.GrafanaUnit(), p.FieldConfig.Defaults.Unit)
+	require.True(t, strings.HasPrefix(p.Title, checked.Signal.Title), "the title begins with the signal's")
+	require.Contains(t, p.Description, checked.Signal.Description)
+	require.Equal(t, selectionFilters, q.Filters)
+	if p.Type == "timeseries" {
+		require.Contains(t, p.FieldConfig.Defaults.NoValue, checked.Signal.MeasuredBy)
+	}
+}
+
+func TestEverySignalIsOnTheDashboard(t *testing.T) {
+	dashboard, _ := shipped(t, "metrics.json")
+	var asked []string
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			var q targetQuery
+			strict(t, target, &q)
+			asked = append(asked, q.Signal)
+		}
+	}
+	for _, s := range signal.All() {
+		require.Contains(t, asked, s.Name)
+	}
+}
+
+func TestRowsAreThoseOfTheMetricsTab(t *testing.T) {
+	dashboard, _ := shipped(t, "metrics.json")
+	var rows []string
+	for _, p := range dashboard.Panels {
+		if p.Type == "row" {
+			rows = append(rows, p.Title)
+		}
+	}
+	require.Equal(t, []string{
+		"Inference volume", "Response time", "Request and response size", "Replicas", "Concurrent requests",
+		"CPU usage and memory", "GPU usage and memory", "Async queue",
+	}, rows)
+	var layers []string
+	for _, p := range below(dashboard.Panels, "Response time") {
+		layers = append(layers, targetSignal(t, p))
+	}
+	require.Equal(t, []string{"response_time", "inference_time", "time_to_first_byte"}, slices.Compact(layers))
+}
+
+// below lists the panels between a row's heading and the next one's.
+func below(panels []shippedPanel, row string) []shippedPanel {
+	start := slices.IndexFunc(panels, func(p shippedPanel) bool { return p.Type == "row" && p.Title == row }) + 1
+	length := slices.IndexFunc(panels[start:], func(p shippedPanel) bool { return p.Type == "row" })
+	return panels[start : start+length]
+}
+
+func targetSignal(t *testing.T, p shippedPanel) string {
+	t.Helper()
+	var q targetQuery
+	strict(t, p.Targets[0], &q)
+	return q.Signal
+}
+
+func TestPanelsDoNotOverlap(t *testing.T) {
+	for name := range Files() {
+		dashboard, _ := shipped(t, name)
+		taken := map[[2]int]string{}
+		for _, p := range dashboard.Panels {
+			require.Positive(t, p.GridPos.H*p.GridPos.W)
+			for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+				for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+					require.Empty(t, taken[[2]int{x, y}], "%q is where another panel is", p.Title)
+					taken[[2]int{x, y}] = p.Title
+				}
+			}
+		}
+	}
+}
+
+func TestVariablesDependOnThoseBefore(t *testing.T) {
+	want := []struct {
+		name  string
+		query variableQuery
+	}{
+		{"environment", variableQuery{RefID: "environment", Label: "environment", Filters: map[string][]string{}}},
+		{"deployment", variableQuery{RefID: "deployment", Label: "deployment", Filters: map[string][]string{"environment": {"$environment"}}}},
+		{"model", variableQuery{RefID: "model", Label: "model", Filters: map[string][]string{"environment": {"$environment"}, "deployment": {"$deployment"}}}},
+	}
+	for name := range Files() {
+		dashboard, _ := shipped(t, name)
+		list := dashboard.Templating.List
+		require.Len(t, list, len(want)+1)
+		require.Equal(t, "datasource", list[0].Name)
+		require.Equal(t, "datasource", list[0].Type)
+		require.JSONEq(t, `"`+PluginID+`"`, string(list[0].Query))
+		for i, w := range want {
+			v := list[i+1]
+			require.Equal(t, w.name, v.Name)
+			require.Equal(t, "query", v.Type)
+			require.Equal(t, dataSourceRef{Type: PluginID, UID: "${datasource}"}, v.DataSource)
+			require.True(t, v.Multi && v.IncludeAll)
+			require.Equal(t, 2, v.Refresh, "a change of the time range refreshes it")
+			require.JSONEq(t, `["$__all"]`, string(v.Current.Value))
+			var q variableQuery
+			strict(t, v.Query, &q)
+			require.Equal(t, w.query, q)
+		}
+	}
+}
+
+type variableQuery struct {
+	RefID   string              `json:"refId"`
+	Label   string              `json:"label"`
+	Filters map[string][]string `json:"filters"`
+}
+
+func TestAnnotationsAreOfTheSelection(t *testing.T) {
+	for name := range Files() {
+		dashboard, _ := shipped(t, name)
+		list := dashboard.Annotations.List
+		require.Len(t, list, 2)
+		require.Equal(t, 1, list[0].BuiltIn)
+		require.Equal(t, "-- Grafana --", list[0].DataSource.UID)
+		require.Equal(t, dataSourceRef{Type: PluginID, UID: "${datasource}"}, list[1].DataSource)
+		var q targetQuery
+		strict(t, list[1].Target, &q)
+		require.Equal(t, "events", q.QueryType)
+		require.Equal(t, selectionFilters, q.Filters)
+		_, err := signal.NewFilters(q.Filters)
+		require.NoError(t, err)
+	}
+}
