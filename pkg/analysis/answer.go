@@ -2,6 +2,7 @@
 package analysis
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -40,11 +41,9 @@ func Finite(in []series.Series) []series.Series {
 // Separate names the labels of series that cannot be merged as the project does, and leaves only those labels that the
 // query groups by and those that are needed to tell series of one group apart. Series of a group that never exist at the
 // same time, such as those of a replica and of the one that replaced it, are one after the other in one series.
-// It returns the labels that had to be added to the query's.
+// Every series needs a sample. It returns the labels that had to be added to the query's.
 func Separate(in []series.Series, identity map[string]signal.Label, groupBy []signal.Label) (out []series.Series, added []signal.Label) {
 	named := make([]series.Series, len(in))
-	groups := map[string][]int{}
-	var order []string
 	for i, s := range in {
 		labels := map[string]string{}
 		for theirs, ours := range identity {
@@ -53,21 +52,70 @@ func Separate(in []series.Series, identity map[string]signal.Label, groupBy []si
 			}
 		}
 		named[i] = series.Series{Labels: labels, Times: s.Times, Values: s.Values}
-		key := Key(labels, groupBy)
-		if groups[key] == nil {
-			order = append(order, key)
+	}
+	var apart []series.Series
+	for _, group := range grouped(named, groupBy) {
+		if overlap(group) {
+			apart = append(apart, group...)
 		}
-		groups[key] = append(groups[key], i)
 	}
-	for _, key := range order {
-		out = append(out, joinSuccessors(pick(named, groups[key]))...)
-	}
-	added = distinguishing(out, groupBy)
+	added = distinguishing(apart, groupBy)
 	keep := append(slices.Clone(groupBy), added...)
+	for _, group := range grouped(named, keep) {
+		if overlap(group) {
+			out = append(out, group...)
+		} else {
+			out = append(out, joined(group))
+		}
+	}
 	for i := range out {
 		out[i].Labels = only(out[i].Labels, keep)
 	}
 	return out, added
+}
+
+// grouped puts series together that agree in labels, in the order of their first ones; each group by time.
+func grouped(in []series.Series, by []signal.Label) [][]series.Series {
+	var groups [][]series.Series
+	place := map[string]int{}
+	for _, s := range in {
+		key := Key(s.Labels, by)
+		i, known := place[key]
+		if !known {
+			i = len(groups)
+			place[key] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], s)
+	}
+	for _, group := range groups {
+		slices.SortStableFunc(group, func(a, b series.Series) int { return cmp.Compare(a.Times[0], b.Times[0]) })
+	}
+	return groups
+}
+
+// overlap says whether a series of a group that is sorted by time begins before another one has ended.
+func overlap(group []series.Series) bool {
+	for i := 1; i < len(group); i++ {
+		before := group[i-1].Times
+		if before[len(before)-1] >= group[i].Times[0] {
+			return true
+		}
+	}
+	return false
+}
+
+// joined makes one series of those that follow one another.
+func joined(group []series.Series) series.Series {
+	if len(group) == 1 {
+		return group[0]
+	}
+	out := series.Series{Labels: group[0].Labels}
+	for _, s := range group {
+		out.Times = append(out.Times, s.Times...)
+		out.Values = append(out.Values, s.Values...)
+	}
+	return out
 }
 
 // Key tells groups apart: the values of the labels, in their order.
@@ -77,31 +125,6 @@ func Key(labels map[string]string, by []signal.Label) string {
 		values[i] = labels[string(l)]
 	}
 	return strings.Join(values, "\x00")
-}
-
-func pick(from []series.Series, indexes []int) []series.Series {
-	out := make([]series.Series, len(indexes))
-	for i, n := range indexes {
-		out[i] = from[n]
-	}
-	return out
-}
-
-// joinSuccessors makes one series of those of which each begins after the one before has ended; others stay as they are.
-func joinSuccessors(group []series.Series) []series.Series {
-	if len(group) < 2 {
-		return group
-	}
-	slices.SortStableFunc(group, func(a, b series.Series) int { return int(a.Times[0] - b.Times[0]) })
-	joined := series.Series{Labels: group[0].Labels}
-	for _, s := range group {
-		if n := len(joined.Times); n > 0 && joined.Times[n-1] >= s.Times[0] {
-			return group
-		}
-		joined.Times = append(joined.Times, s.Times...)
-		joined.Values = append(joined.Values, s.Values...)
-	}
-	return []series.Series{joined}
 }
 
 // distinguishing lists the labels in which series of one group differ.
@@ -134,11 +157,15 @@ func only(labels map[string]string, keep []signal.Label) map[string]string {
 	return out
 }
 
-// Missing lists the series of fallback whose group has none in have.
+// Missing lists the series of fallback whose group has none in have. The series for all other groups is a group of its own.
 func Missing(have, fallback []Series, by []signal.Label) []Series {
-	there := map[string]bool{}
-	for _, s := range have {
-		there[Key(s.Labels, by)] = true
+	type group struct {
+		key    string
+		others bool
 	}
-	return slices.DeleteFunc(slices.Clone(fallback), func(s Series) bool { return there[Key(s.Labels, by)] })
+	there := map[group]bool{}
+	for _, s := range have {
+		there[group{Key(s.Labels, by), s.Others}] = true
+	}
+	return slices.DeleteFunc(slices.Clone(fallback), func(s Series) bool { return there[group{Key(s.Labels, by), s.Others}] })
 }

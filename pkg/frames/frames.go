@@ -21,9 +21,8 @@ const OthersValue = "others"
 
 // Answer is what a query's frames are made of.
 type Answer struct {
-	Signal  signal.Signal
-	GroupBy []signal.Label
-	Series  []analysis.Series
+	Signal signal.Signal
+	Series []analysis.Series
 	// Legend is a name with {{label}} in it, or empty for one made of the labels.
 	Legend string
 	// Instant answers hold one number a series.
@@ -87,8 +86,8 @@ func (a Answer) fields(s analysis.Series, several bool) []*data.Field {
 	return []*data.Field{data.NewField("Time", nil, times(s.Times)), value}
 }
 
-// name is the legend's text: the user's own, or the values of the grouping labels and, where there are several, the
-// statistic.
+// name is the legend's text: the user's own, or the values of the labels and, where there are several, the statistic; for a
+// single series of neither, the signal's title.
 func (a Answer) name(labels data.Labels, several bool) string {
 	if a.Legend != "" {
 		return fill(a.Legend, labels)
@@ -99,10 +98,10 @@ func (a Answer) name(labels data.Labels, several bool) string {
 			parts = append(parts, v)
 		}
 	}
-	if several || len(parts) == 0 {
+	if several {
 		parts = append(parts, labels[StatisticLabel])
 	}
-	if len(a.GroupBy) == 0 && !several {
+	if len(parts) == 0 {
 		return a.Signal.Title
 	}
 	return strings.Join(parts, " · ")

@@ -3,7 +3,9 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
@@ -23,6 +25,7 @@ const ID = "coldhit-modelserving-datasource"
 type Datasource struct {
 	backend.CallResourceHandler
 
+	orgID    int64
 	settings settings.Settings
 	profiles profile.Set
 	store    *engine.Handle
@@ -48,10 +51,31 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		if err != nil {
 			return nil, fmt.Errorf("the embedded engine did not start: %w", err)
 		}
-		d := &Datasource{settings: s, profiles: profiles, store: store, logger: log.DefaultLogger}
-		d.CallResourceHandler = httpadapter.New(d.routes())
+		d := &Datasource{orgID: key.OrgID, settings: s, profiles: profiles, store: store, logger: log.DefaultLogger}
+		d.CallResourceHandler = httpadapter.New(d.admitted(d.routes()))
 		return d, nil
 	}
+}
+
+// errOrganisation should never be seen: Grafana would have to give two organisations' data sources the same id and uid.
+var errOrganisation = errors.New("this instance belongs to a data source of another organisation; save the data source again")
+
+// admit lets only the organisation in whose data source this is. The SDK keeps instances by id and uid alone.
+func (d *Datasource) admit(ctx context.Context) error {
+	if backend.PluginConfigFromContext(ctx).OrgID != d.orgID {
+		return errOrganisation
+	}
+	return nil
+}
+
+func (d *Datasource) admitted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := d.admit(r.Context()); err != nil {
+			d.refuse(w, r, http.StatusForbidden, err.Error())
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // EngineProfiles is what the engine needs to know of profiles.

@@ -30,6 +30,9 @@ type finding struct {
 
 func (f finding) short() string {
 	server := f.Server
+	if server == "" {
+		server = "a server that no profile knows"
+	}
 	if f.Version != "" {
 		server += " " + f.Version
 	}
@@ -38,13 +41,16 @@ func (f finding) short() string {
 
 func (f finding) long() []string {
 	name := f.URL
-	if f.Name != "" {
+	switch {
+	case f.URL == "":
+		name = f.Name
+	case f.Name != "":
 		name = fmt.Sprintf("%s (%s)", f.URL, f.Name)
 	}
 	if f.Problem != "" {
 		return []string{fmt.Sprintf("✗ %s: %s", name, f.Problem)}
 	}
-	lines := []string{fmt.Sprintf("✓ %s: %s, %d samples", name, f.short(), f.Samples)}
+	lines := []string{fmt.Sprintf("✓ %s: %s, %s", name, f.short(), count(f.Samples, "sample", "samples"))}
 	for _, m := range f.Missing {
 		lines = append(lines, "   "+m)
 	}

@@ -27,8 +27,19 @@ type healthDetails struct {
 }
 
 // CheckHealth asks every target now, whatever scraping has found so far, and says what each one is or why it does not
-// answer.
+// answer. Its own failures are results too, because of an error Grafana shows only that there was one.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	result, err := d.check(ctx)
+	if err != nil {
+		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "The check failed: " + err.Error()}, nil
+	}
+	return result, nil
+}
+
+func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, error) {
+	if err := d.admit(ctx); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
 	findings := d.examineConfigured(ctx)
@@ -72,6 +83,10 @@ func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	models, err := d.modelsServed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	configured := map[string]bool{}
 	for _, t := range d.settings.Embedded.Targets {
 		configured[t.ID] = true
@@ -79,18 +94,19 @@ func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
 	var out []finding
 	for _, t := range targets {
 		if !configured[t.ID] {
-			out = append(out, findingOf(t, d))
+			out = append(out, d.findingOf(t, models))
 		}
 	}
 	return out, nil
 }
 
-func findingOf(t engine.TargetStatus, d *Datasource) finding {
-	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up}
+func (d *Datasource) findingOf(t engine.TargetStatus, models served) finding {
+	p := d.profiles.Find(t.Profile)
+	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up, Samples: t.Samples, Models: models.by(t, p)}
 	if !t.Up && t.LastError == "" {
 		f.Problem = fmt.Sprintf("%s was discovered and has not been scraped yet.", t.URL)
 	}
-	if p := d.profiles.Find(t.Profile); p != nil {
+	if p != nil {
 		f.Profile, f.Server = p.ID, p.Name
 	}
 	if t.ManagementError != "" {

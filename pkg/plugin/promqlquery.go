@@ -26,11 +26,15 @@ func (d *Datasource) promqlQuery(ctx context.Context, r request) (data.Frames, e
 		answer, err = d.store.Range(ctx, expr, r.grid.start, r.grid.end, r.grid.step)
 	}
 	if err != nil {
-		return nil, err
+		return nil, ofExpression(ctx, err)
 	}
 	var notices []data.Notice
 	for _, w := range answer.Warnings {
-		notices = appendNotice(notices, data.NoticeSeverityWarning, w)
+		severity := data.NoticeSeverityWarning
+		if isHint(w) {
+			severity = data.NoticeSeverityInfo
+		}
+		notices = appendNotice(notices, severity, w)
 	}
 	finite := analysis.Finite(answer.Series)
 	if len(finite) == 0 {

@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -47,6 +46,9 @@ type request struct {
 
 // QueryData runs the queries of a request side by side; one that fails fails alone.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	if err := d.admit(ctx); err != nil {
+		return nil, err
+	}
 	return concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
 		frames, err := d.query(ctx, q.DataQuery)
 		if err != nil {
@@ -64,15 +66,14 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frame
 	if err != nil {
 		return nil, err
 	}
-	switch q.QueryType {
-	case "", typeSignal:
-		return d.signalQuery(ctx, r)
-	case typeEvents:
-		return d.eventsQuery(ctx, r)
-	case typePromQL:
-		return d.promqlQuery(ctx, r)
+	answers := map[string]func(context.Context, request) (data.Frames, error){
+		"": d.signalQuery, typeSignal: d.signalQuery, typeEvents: d.eventsQuery, typePromQL: d.promqlQuery,
 	}
-	return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s", q.QueryType, typeSignal, typeEvents, typePromQL)}
+	answer, known := answers[q.QueryType]
+	if !known {
+		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s", q.QueryType, typeSignal, typeEvents, typePromQL)}
+	}
+	return answer(ctx, r)
 }
 
 func decode(q backend.DataQuery) (request, error) {
@@ -93,23 +94,4 @@ func decode(q backend.DataQuery) (request, error) {
 	}
 	r.grid = g
 	return r, nil
-}
-
-// badQuery is an error of who wrote the query.
-type badQuery struct{ error }
-
-func (b badQuery) Unwrap() error { return b.error }
-
-// failure says what went wrong and whose fault it was: the query's, the store's or a cancelled request's (downstream), or
-// the plugin's own.
-func failure(ctx context.Context, err error) backend.DataResponse {
-	switch {
-	case errors.As(err, new(badQuery)):
-		return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
-	case ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return backend.ErrDataResponseWithSource(backend.StatusTimeout, backend.ErrorSourceDownstream, "the query was cancelled or took too long: "+err.Error())
-	case backend.IsDownstreamError(err):
-		return backend.ErrDataResponseWithSource(backend.StatusBadGateway, backend.ErrorSourceDownstream, err.Error())
-	}
-	return backend.ErrDataResponseWithSource(backend.StatusInternal, backend.ErrorSourcePlugin, err.Error())
 }

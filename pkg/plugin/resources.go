@@ -73,7 +73,7 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 	ask := r.URL.Query()
 	label := signal.Label(ask.Get("label"))
 	if !slices.Contains(signal.Labels, label) {
-		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no label %q; choose one of: %v", label, signal.Labels))
+		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no label %q to list; choose one of: %s", label, joinLabels(signal.Labels)))
 		return
 	}
 	given := map[string][]string{}
@@ -137,6 +137,7 @@ type targetAnswer struct {
 	Error       string `json:"error"`
 	Management  string `json:"managementError"`
 	Samples     int    `json:"samples"`
+	Models      int    `json:"models"`
 }
 
 // listTargets says how scraping goes, to those who may edit the data source: addresses of servers are not for viewers.
@@ -151,9 +152,16 @@ func (d *Datasource) listTargets(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, http.StatusInternalServerError, err.Error())
 		return
 	}
+	models, err := d.modelsServed(r.Context())
+	if err != nil {
+		d.refuse(w, r, http.StatusInternalServerError, err.Error())
+		return
+	}
 	all := []targetAnswer{}
 	for _, t := range targets {
-		all = append(all, describeTarget(t))
+		a := describeTarget(t)
+		a.Models = models.by(t, d.profiles.Find(t.Profile))
+		all = append(all, a)
 	}
 	d.respond(w, r, map[string]any{"targets": all})
 }

@@ -63,7 +63,7 @@ func (d *Datasource) signalQuery(ctx context.Context, r request) (data.Frames, e
 	}
 	run.explain(answer, targets)
 	return frames.Of(frames.Answer{
-		Signal: q.Signal, GroupBy: q.GroupBy, Series: answer, Legend: r.Legend, Instant: r.Instant,
+		Signal: q.Signal, Series: answer, Legend: r.Legend, Instant: r.Instant,
 		Notices: run.notices, Executed: strings.Join(run.executed, "\n\n"),
 	}), nil
 }
@@ -173,7 +173,9 @@ func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.S
 	for i, p := range parts {
 		r.executed = append(r.executed, fmt.Sprintf("# %s: %s\n%s", p.Statistic, p.Describe(), texts[i]))
 		for _, w := range results[i].Warnings {
-			r.warn(w)
+			if !isHint(w) { // profiles know better what a metric is than its name does
+				r.warn(w)
+			}
 		}
 		answer = append(answer, r.interpret(p, results[i])...)
 	}
@@ -217,7 +219,11 @@ func describeGroups(all []analysis.Series, by []signal.Label) string {
 	const shown = 3
 	found := map[string]bool{}
 	for _, s := range all {
-		found[strings.ReplaceAll(analysis.Key(s.Labels, by), "\x00", " ")] = true
+		name := strings.TrimSpace(strings.ReplaceAll(analysis.Key(s.Labels, by), "\x00", " "))
+		if s.Others {
+			name = frames.OthersValue
+		}
+		found[name] = true
 	}
 	names := slices.Sorted(maps.Keys(found))
 	if len(by) == 0 || len(names) == 0 {

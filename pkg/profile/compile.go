@@ -58,7 +58,7 @@ func (s Set) choose(sig signal.Signal, st signal.Statistic, exists func(string) 
 	var chosen []Source
 	for _, p := range s {
 		for _, r := range p.Signals[sig.Name] {
-			if !r.answers(sig, st) || !slices.ContainsFunc(r.Reads(), func(m string) bool { return exists(seriesName(p, m)) }) {
+			if !r.answers(sig, st) || !p.reads(r, exists) {
 				continue
 			}
 			if len(chosen) == 0 || chosen[0].Profile.Layer == p.Layer {
@@ -68,6 +68,12 @@ func (s Set) choose(sig signal.Signal, st signal.Statistic, exists func(string) 
 		}
 	}
 	return chosen
+}
+
+// reads says whether a recipe finds anything to read. A server leaves out what it has nothing to count for, so that one of
+// its metrics is enough.
+func (p *Profile) reads(r Recipe, exists func(string) bool) bool {
+	return slices.ContainsFunc(r.Reads(), func(m string) bool { return exists(seriesName(p, m)) })
 }
 
 // alike puts sources together whose terms can be summed before anything else is done with them.
@@ -190,11 +196,8 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 		r := s.Recipe
 		switch r.kind() {
 		case kindQuotient:
-			if r.Ratio != nil {
-				of, to = appendTerms(of, s.Profile, signal.Requests, r.Ratio.Of), appendTerms(to, s.Profile, signal.Requests, r.Ratio.To)
-			} else {
-				of, to = appendTerms(of, s.Profile, c.q.Signal.Unit, r.Mean.Sum), appendTerms(to, s.Profile, signal.Requests, r.Mean.Count)
-			}
+			above, below := c.quotient(s)
+			of, to = append(of, above...), append(to, below...)
 		case kindHistogram:
 			if c.statistic == signal.Mean {
 				of = append(of, termOf{profile: s.Profile, unit: c.q.Signal.Unit, Term: Term{Metric: r.Histogram}, suffix: "_sum"})
@@ -223,6 +226,23 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 		return nil
 	}
 	return plan.Ratio{Of: value, To: count}
+}
+
+// quotient lists the terms of a source's quotient: none where the filters would leave only some of them, such as failures
+// of one code without the successes that have no code.
+func (c compiler) quotient(s Source) (of, to []termOf) {
+	if r := s.Recipe.Ratio; r != nil {
+		of, to = appendTerms(nil, s.Profile, signal.Requests, r.Of), appendTerms(nil, s.Profile, signal.Requests, r.To)
+	} else {
+		m := s.Recipe.Mean
+		of, to = appendTerms(nil, s.Profile, c.q.Signal.Unit, m.Sum), appendTerms(nil, s.Profile, signal.Requests, m.Count)
+	}
+	for _, t := range slices.Concat(of, to) {
+		if _, _, ok := c.selectSeries(t); !ok {
+			return nil, nil
+		}
+	}
+	return of, to
 }
 
 func without(labels, drop []signal.Label) []signal.Label {

@@ -46,11 +46,11 @@ func (s Set) reports(sig signal.Signal) bool {
 // enable says what to switch on for the missing metrics of the preferred recipe that would answer.
 func (p *Profile) enable(sig signal.Signal, st signal.Statistic, exists func(string) bool) string {
 	for _, r := range p.Signals[sig.Name] {
-		if !r.answers(sig, st) {
+		if !r.answers(sig, st) || p.reads(r, exists) {
 			continue
 		}
 		for _, m := range r.Reads() {
-			if e := p.Metrics[m].Enable; e != "" && !exists(seriesName(p, m)) {
+			if e := p.Metrics[m].Enable; e != "" {
 				return e
 			}
 		}
@@ -66,9 +66,12 @@ func (p *Profile) SwitchedOff(exists func(metric string) bool) []string {
 	var order []string
 	for _, sig := range signal.All() {
 		for _, r := range p.Signals[sig.Name] {
+			if p.reads(r, exists) {
+				continue
+			}
 			for _, m := range r.Reads() {
 				e := p.Metrics[m].Enable
-				if e == "" || exists(seriesName(p, m)) {
+				if e == "" {
 					continue
 				}
 				if signalsOf[e] == nil {

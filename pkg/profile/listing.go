@@ -24,7 +24,8 @@ func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Li
 		}
 		for _, metric := range p.telling(label) {
 			c := compiler{set: s, q: signal.Query{Filters: othersThan(filters, label)}}
-			if selected, served, ok := c.selectSeries(termOf{Term: Term{Metric: metric}, profile: p}); ok && served == nil {
+			// Where a filter's label is not the metric's own, the list is that of all models: rather long than empty.
+			if selected, _, ok := c.selectSeries(termOf{Term: Term{Metric: metric}, profile: p}); ok {
 				selected.Metric = seriesName(p, metric)
 				l.Series = append(l.Series, selected)
 			}
@@ -69,4 +70,14 @@ func (s Set) Given(label signal.Label) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// ModelsServed is a plan of how many models each replica serves, by the labels Replica; nil where the profile knows no models.
+func (p *Profile) ModelsServed() plan.Node {
+	if !p.carries(p.Metrics[p.Identity], signal.Model) {
+		return nil
+	}
+	once := union(p.Replica, []string{p.Labels[signal.Model]})
+	return plan.Aggregate{Op: plan.Count, By: p.Replica,
+		Of: plan.Aggregate{Op: plan.Group, By: once, Of: plan.Last{Of: plan.Select{Metric: p.Identity, Layer: p.Layer}}}}
 }

@@ -58,7 +58,12 @@ func (c compiler) summary(s Source) plan.Node {
 	if served != nil {
 		n = plan.Where{Of: n, On: s.Profile.Replica, Exists: *served}
 	}
-	if rank, by := c.rank(); rank != nil && s.Profile.namedAlike(c.rankedBy()) {
+	if rank, by := c.rank(); rank != nil {
+		for _, l := range s.Profile.native(s.Profile.Metrics[metric], nil, c.rankedBy()) {
+			if l.ours != l.theirs {
+				n = plan.Rename{Of: n, From: l.theirs, To: l.ours}
+			}
+		}
 		n = plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank}
 	}
 	factor, err := s.Profile.Metrics[metric].Unit.Factor(c.q.Signal.Unit)
@@ -66,11 +71,6 @@ func (c compiler) summary(s Source) plan.Node {
 		return nil // refused when the profile was loaded
 	}
 	return scaled(n, factor)
-}
-
-// namedAlike says whether labels have the same name in the project and in the profile.
-func (p *Profile) namedAlike(labels []signal.Label) bool {
-	return !slices.ContainsFunc(labels, func(l signal.Label) bool { return p.Labels[l] != string(l) })
 }
 
 // identity lists the labels of the store that tell a metric's series apart, with the project's names for them.

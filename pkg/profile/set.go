@@ -3,7 +3,9 @@ package profile
 import (
 	"bytes"
 	_ "embed" // the profiles that come with the plugin
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -57,15 +59,25 @@ func (s Set) Targets() Set {
 	return slices.DeleteFunc(slices.Clone(s), func(p *Profile) bool { return p.Endpoint == (Endpoint{}) })
 }
 
-// Parse reads one profile and checks it. Its errors name the profile, the place and what is wrong there.
+// Parse reads one profile and checks it. Its errors name the profile, the line and what is wrong there.
 func Parse(text []byte) (*Profile, error) {
 	p := &Profile{}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(p); err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
+		if errors.Is(err, io.EOF) {
+			err = errors.New("the file is empty")
+		}
+		return nil, fmt.Errorf("profile %q: %w", p.ID, err)
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("profile %q: the file holds more than one document; a profile is one file", p.ID)
 	}
 	if err := p.validate(); err != nil {
+		var place misplaced
+		if errors.As(err, &place) {
+			return nil, fmt.Errorf("profile %q: line %d: %w", p.ID, lineOf(text, place.path), err)
+		}
 		return nil, fmt.Errorf("profile %q: %w", p.ID, err)
 	}
 	return p, nil

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/alecthomas/units"
 	"github.com/prometheus/common/model"
@@ -22,6 +24,9 @@ const (
 	maxInterval          = time.Hour
 	maxTargets           = 1000
 )
+
+// What the limits of a scrape may be raised to: who edits a data source must not be able to exhaust the server's memory.
+var highestLimits = Limits{BodyBytes: 1 << 30, Samples: 10_000_000, Labels: 1000, LabelNameLength: 1 << 16, LabelValueLength: 1 << 20}
 
 // DefaultLimits bound a scrape where the settings do not.
 var DefaultLimits = Limits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}
@@ -96,7 +101,7 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 	if e.RetentionTime, err = duration("retention time", s.RetentionTime, DefaultRetentionTime, time.Hour, 100*365*24*time.Hour); err != nil {
 		return e, err
 	}
-	if e.RetentionBytes, err = size("retention size", s.RetentionSize, 0, 1<<20); err != nil {
+	if e.RetentionBytes, err = size("retention size", s.RetentionSize, 0, 1<<20, math.MaxInt64); err != nil {
 		return e, err
 	}
 	if e.Limits, err = s.Limits.decode(); err != nil {
@@ -105,38 +110,50 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 	if len(s.Targets) > maxTargets {
 		return e, fmt.Errorf("there are %d targets; at most %d are possible", len(s.Targets), maxTargets)
 	}
-	seen := map[string]bool{}
-	for i, t := range s.Targets {
+	e.Targets, err = decodeTargets(s.Targets, secrets)
+	return e, err
+}
+
+func decodeTargets(all []storedTarget, secrets map[string]string) ([]Target, error) {
+	type place struct{ url, environment, deployment string }
+	ids, places := map[string]bool{}, map[place]int{}
+	var out []Target
+	for i, t := range all {
 		target, err := t.decode(secrets)
 		if err != nil {
-			return e, fmt.Errorf("target %d: %w", i+1, err)
+			return nil, fmt.Errorf("target %d: %w", i+1, err)
 		}
-		if seen[target.ID] {
-			return e, fmt.Errorf("target %d: its id %q belongs to another target already", i+1, target.ID)
+		if ids[target.ID] {
+			return nil, fmt.Errorf("target %d: its id %q belongs to another target already", i+1, target.ID)
 		}
-		seen[target.ID] = true
-		e.Targets = append(e.Targets, target)
+		ids[target.ID] = true
+		at := place{target.URL, target.Environment, target.Deployment}
+		if first, taken := places[at]; taken {
+			return nil, fmt.Errorf("target %d: it is target %d again; its requests would be counted twice", i+1, first)
+		}
+		places[at] = i + 1
+		out = append(out, target)
 	}
-	return e, nil
+	return out, nil
 }
 
 func (l storedLimits) decode() (out Limits, err error) {
 	out = DefaultLimits
-	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultLimits.BodyBytes, 1<<10); err != nil {
+	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultLimits.BodyBytes, 1<<10, highestLimits.BodyBytes); err != nil {
 		return out, err
 	}
 	for _, n := range []struct {
-		name string
-		from int
-		to   *int
+		name       string
+		from, most int
+		to         *int
 	}{
-		{"sample limit", l.Samples, &out.Samples},
-		{"label limit", l.Labels, &out.Labels},
-		{"label name length limit", l.LabelNameLength, &out.LabelNameLength},
-		{"label value length limit", l.LabelValueLength, &out.LabelValueLength},
+		{"sample limit", l.Samples, highestLimits.Samples, &out.Samples},
+		{"label limit", l.Labels, highestLimits.Labels, &out.Labels},
+		{"label name length limit", l.LabelNameLength, highestLimits.LabelNameLength, &out.LabelNameLength},
+		{"label value length limit", l.LabelValueLength, highestLimits.LabelValueLength, &out.LabelValueLength},
 	} {
-		if n.from < 0 {
-			return out, fmt.Errorf("the %s is %d; it must be above zero, or 0 for the default of %d", n.name, n.from, *n.to)
+		if n.from < 0 || n.from > n.most {
+			return out, fmt.Errorf("the %s is %d; it must be between 1 and %d, or 0 for the default of %d", n.name, n.from, n.most, *n.to)
 		}
 		if n.from > 0 {
 			*n.to = n.from
@@ -145,7 +162,10 @@ func (l storedLimits) decode() (out Limits, err error) {
 	return out, nil
 }
 
-var targetID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var (
+	targetID   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	authScheme = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+)
 
 func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	if !targetID.MatchString(t.ID) {
@@ -153,10 +173,16 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	}
 	out := Target{
 		ID: t.ID, Profile: t.Profile, Environment: strings.TrimSpace(t.Environment), Deployment: strings.TrimSpace(t.Deployment),
-		AuthScheme: t.AuthScheme, APIKey: secrets[apiKeyPrefix+t.ID], TLSSkipVerify: t.TLSSkipVerify,
+		AuthScheme: strings.TrimSpace(t.AuthScheme), APIKey: strings.TrimSpace(secrets[apiKeyPrefix+t.ID]), TLSSkipVerify: t.TLSSkipVerify,
 	}
 	if out.AuthScheme == "" {
 		out.AuthScheme = "Bearer"
+	}
+	if !authScheme.MatchString(out.AuthScheme) {
+		return Target{}, errors.New("its authorization scheme must be one word, such as Bearer, Api-Key or Token; the key itself is set as the API key")
+	}
+	if strings.ContainsFunc(out.APIKey, unicode.IsControl) {
+		return Target{}, errors.New("its API key has a line break or another control character, which no header can hold; paste it again")
 	}
 	page, err := address(t.URL)
 	if err != nil {
@@ -188,7 +214,7 @@ func address(text string) (*url.URL, error) {
 		return nil, errors.New("is missing")
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, errors.New("is not valid; write it as http://host:port/metrics or https://…")
 	}
 	if u.User != nil {
@@ -214,7 +240,7 @@ func duration(name, text string, unset, least, most time.Duration) (time.Duratio
 	return time.Duration(d), nil
 }
 
-func size(name, text string, unset, least int64) (int64, error) {
+func size(name, text string, unset, least, most int64) (int64, error) {
 	if text == "" {
 		return unset, nil
 	}
@@ -224,6 +250,9 @@ func size(name, text string, unset, least int64) (int64, error) {
 	}
 	if int64(n) < least {
 		return 0, fmt.Errorf("the %s %q must be at least %s", name, text, units.Base2Bytes(least))
+	}
+	if int64(n) > most {
+		return 0, fmt.Errorf("the %s %q must be at most %s", name, text, units.Base2Bytes(most))
 	}
 	return int64(n), nil
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +17,6 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
-	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -37,6 +37,10 @@ func TestMain(m *testing.M) {
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		panic(fmt.Sprintf("the plugin does not build: %v", err))
+	}
+	// The tests wait for scrapes more than they compute.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	code := m.Run()
 	_ = os.RemoveAll(folder)
@@ -61,7 +65,7 @@ func start(t *testing.T, dataPath string, environment ...string) *plugin {
 	command.Env = append(command.Env, environment...)
 	p := &plugin{t: t, log: &lockedBuffer{}}
 	p.process = goplugin.NewClient(&goplugin.ClientConfig{
-		Cmd: command,
+		Cmd: command, SkipHostEnv: true, // what is set above counts
 		HandshakeConfig: goplugin.HandshakeConfig{
 			ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey, MagicCookieValue: grpcplugin.MagicCookieValue,
 		},
@@ -94,6 +98,7 @@ func (p *plugin) stop() { p.process.Kill() }
 
 // source is a data source as Grafana hands it to the plugin.
 type source struct {
+	ID      int64
 	OrgID   int64
 	UID     string
 	JSON    map[string]any
@@ -114,15 +119,15 @@ func (s source) context(t *testing.T) backend.PluginContext {
 		OrgID: s.OrgID, PluginID: "coldhit-modelserving-datasource",
 		User: &backend.User{Login: "somebody", Role: role},
 		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
-			ID: 1, UID: s.UID, Name: s.UID, Type: "coldhit-modelserving-datasource", JSONData: jsonData, DecryptedSecureJSONData: s.Secrets, Updated: s.Updated,
+			ID: s.ID, UID: s.UID, Name: s.UID, Type: "coldhit-modelserving-datasource", JSONData: jsonData, DecryptedSecureJSONData: s.Secrets, Updated: s.Updated,
 		},
 		GrafanaConfig: backend.NewGrafanaCfg(map[string]string{}),
 	}
 }
 
-// embedded is a data source that scrapes one target every second.
+// embedded is a data source that scrapes its targets every second.
 func embedded(uid string, targets ...map[string]any) source {
-	return source{OrgID: 1, UID: uid, Updated: time.Now(), JSON: map[string]any{"kind": "embedded", "interval": "1s", "targets": targets}}
+	return source{ID: 1, OrgID: 1, UID: uid, Updated: time.Now(), JSON: map[string]any{"kind": "embedded", "interval": "1s", "targets": targets}}
 }
 
 func target(id, url string) map[string]any {
@@ -138,18 +143,27 @@ func (p *plugin) ask(s source, span time.Duration, queries ...map[string]any) ba
 
 func (p *plugin) askRange(s source, r backend.TimeRange, interval time.Duration, queries ...map[string]any) backend.Responses {
 	p.t.Helper()
-	request := &backend.QueryDataRequest{PluginContext: s.context(p.t)}
+	var all []backend.DataQuery
 	for i, q := range queries {
-		ref := string(rune('A' + i))
-		text, err := json.Marshal(q)
-		require.NoError(p.t, err)
-		kind, _ := q["queryType"].(string)
-		request.Queries = append(request.Queries, backend.DataQuery{
-			RefID: ref, QueryType: kind, TimeRange: r, Interval: interval, MaxDataPoints: 500, JSON: text,
-		})
+		all = append(all, dataQuery(p.t, string(rune('A'+i)), r, interval, q))
 	}
+	return p.request(s, all...)
+}
+
+func dataQuery(t *testing.T, ref string, r backend.TimeRange, interval time.Duration, q map[string]any) backend.DataQuery {
+	t.Helper()
+	text, err := json.Marshal(q)
+	require.NoError(t, err)
+	kind, _ := q["queryType"].(string)
+	return backend.DataQuery{RefID: ref, QueryType: kind, TimeRange: r, Interval: interval, MaxDataPoints: 500, JSON: text}
+}
+
+// request sends queries in one request.
+func (p *plugin) request(s source, queries ...backend.DataQuery) backend.Responses {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
+	request := &backend.QueryDataRequest{PluginContext: s.context(p.t), Queries: queries}
 	answer, err := p.data.QueryData(ctx, backend.ToProto().QueryDataRequest(request))
 	require.NoError(p.t, err)
 	decoded, err := backend.FromProto().QueryDataResponse(answer)
@@ -169,7 +183,15 @@ func (p *plugin) check(s source) *backend.CheckHealthResult {
 // call asks for a resource and decodes its JSON.
 func (p *plugin) call(s source, path, query string) (int, map[string]any) {
 	p.t.Helper()
-	request := &backend.CallResourceRequest{PluginContext: s.context(p.t), Path: path, Method: "GET", URL: path + "?" + query}
+	status, body := p.callMethod(s, "GET", path, query)
+	var decoded map[string]any
+	require.NoError(p.t, json.Unmarshal(body, &decoded), string(body))
+	return status, decoded
+}
+
+func (p *plugin) callMethod(s source, method, path, query string) (int, []byte) {
+	p.t.Helper()
+	request := &backend.CallResourceRequest{PluginContext: s.context(p.t), Path: path, Method: method, URL: path + "?" + query}
 	stream, err := p.calls.CallResource(p.t.Context(), backend.ToProto().CallResourceRequest(request))
 	require.NoError(p.t, err)
 	var status int
@@ -185,69 +207,7 @@ func (p *plugin) call(s source, path, query string) (int, map[string]any) {
 		}
 		body = append(body, part.GetBody()...)
 	}
-	var decoded map[string]any
-	require.NoError(p.t, json.Unmarshal(body, &decoded), string(body))
-	return status, decoded
-}
-
-
-// value is the newest value of the frame whose labels include all of want; it fails where there is none.
-func value(t *testing.T, r backend.DataResponse, want map[string]string) float64 {
-	t.Helper()
-	v, ok := find(r, want)
-	require.True(t, ok, "no series %v in %s", want, describe(r))
-	return v
-}
-
-func find(r backend.DataResponse, want map[string]string) (float64, bool) {
-	for _, f := range r.Frames {
-		for _, field := range f.Fields {
-			if field.Type() != data.FieldTypeFloat64 || !includes(field.Labels, want) || field.Len() == 0 {
-				continue
-			}
-			v, _ := field.ConcreteAt(field.Len() - 1)
-			number, ok := v.(float64)
-			return number, ok
-		}
-	}
-	return 0, false
-}
-
-func includes(have data.Labels, want map[string]string) bool {
-	for k, v := range want {
-		if have[k] != v {
-			return false
-		}
-	}
-	return true
-}
-
-// describe writes a response for the message of a test that fails.
-func describe(r backend.DataResponse) string {
-	var b bytes.Buffer
-	if r.Error != nil {
-		fmt.Fprintf(&b, "error: %v\n", r.Error)
-	}
-	for _, f := range r.Frames {
-		text, err := f.StringTable(5, 10)
-		fmt.Fprintf(&b, "%s %v\n", text, err)
-		if f.Meta != nil {
-			fmt.Fprintf(&b, "notices: %v\nexecuted: %s\n", f.Meta.Notices, f.Meta.ExecutedQueryString)
-		}
-	}
-	return b.String()
-}
-
-func notices(r backend.DataResponse) string {
-	var b bytes.Buffer
-	for _, f := range r.Frames {
-		if f.Meta != nil {
-			for _, n := range f.Meta.Notices {
-				b.WriteString(n.Text + "\n")
-			}
-		}
-	}
-	return b.String()
+	return status, body
 }
 
 type lockedBuffer struct {

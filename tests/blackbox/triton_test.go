@@ -17,6 +17,7 @@ func query(signal string, statistics []string, groupBy ...string) map[string]any
 }
 
 func TestTritonUnderLoad(t *testing.T) {
+	t.Parallel()
 	server := newReplay(t, "1-metrics-all-idle", "3-repository-index")
 	p := start(t, t.TempDir())
 	s := embedded("load", server.target("one"))
@@ -71,6 +72,7 @@ func TestTritonUnderLoad(t *testing.T) {
 }
 
 func TestModelsThatVanishAndComeBack(t *testing.T) {
+	t.Parallel()
 	server := newReplay(t, "2-metrics-all-loaded", "3-repository-index")
 	p := start(t, t.TempDir())
 	s := embedded("vanish", server.target("one"))
@@ -98,6 +100,7 @@ func TestModelsThatVanishAndComeBack(t *testing.T) {
 }
 
 func TestTritonWithoutSummaries(t *testing.T) {
+	t.Parallel()
 	server := newReplay(t, "8-metrics-default-idle", "3-repository-index")
 	p := start(t, t.TempDir())
 	s := embedded("default", server.target("one"))

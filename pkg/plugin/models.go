@@ -1,0 +1,48 @@
+package plugin
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+)
+
+// served is how many models each scraped replica serves at present.
+type served map[string]int
+
+func (s served) by(t engine.TargetStatus, p *profile.Profile) int {
+	if p == nil {
+		return 0
+	}
+	return s[replicaKey(p, t.Labels)]
+}
+
+func replicaKey(p *profile.Profile, labels map[string]string) string {
+	parts := []string{p.ID}
+	for _, l := range p.Replica {
+		parts = append(parts, labels[l])
+	}
+	return strings.Join(parts, "\x00")
+}
+
+func (d *Datasource) modelsServed(ctx context.Context) (served, error) {
+	out := served{}
+	now := time.Now()
+	for _, p := range d.profiles.Targets() {
+		counted := p.ModelsServed()
+		if counted == nil {
+			continue
+		}
+		answer, err := d.store.Instant(ctx, promql.Text(counted, 0), now)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range answer.Series {
+			out[replicaKey(p, s.Labels)] = int(s.Values[0])
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,124 @@
+package profile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+)
+
+// small is a profile with a line of its own for everything that the cases below change.
+const small = `id: small
+name: Small Server
+layer: server
+fingerprint: [hits]
+identity: hits
+replica: [job, instance]
+management: {protocol: open_inference_v2, port: 8000}
+traffic:
+  - {metric: hits}
+labels:
+  model: model
+  code: reason
+metrics:
+  hits: {type: counter, unit: requests, labels: [model]}
+  busy: {type: counter, unit: microseconds, labels: [model]}
+  queue: {type: gauge, unit: requests, labels: [model]}
+  sizes: {type: histogram, unit: kibibytes, labels: [model]}
+signals:
+  requests:
+    - sum: [{metric: hits, set: {status: success}}]
+  response_time:
+    - mean: {sum: [{metric: busy}], count: [{metric: hits}]}
+  concurrent_requests:
+    - sum: [{metric: queue}, {metric: busy, as: concurrency}]
+  request_size:
+    - histogram: sizes
+  replicas:
+    - present: {metric: hits, per: [model]}
+`
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	p, err := profile.Parse([]byte(small))
+	require.NoError(t, err)
+	require.Equal(t, "Small Server", p.Name)
+	require.Equal(t, []string{"hits"}, p.Signals["requests"][0].Reads())
+	require.Equal(t, []string{"queue", "busy"}, p.Signals["concurrent_requests"][0].Reads())
+	require.Equal(t, "derived", p.Signals["concurrent_requests"][0].Provenance())
+	require.Equal(t, "measured", p.Signals["response_time"][0].Provenance())
+	require.Equal(t, "derived", p.Signals["replicas"][0].Provenance())
+}
+
+// An error names the profile, the line and what is wrong there.
+func TestParseErrors(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ old, new, message string }{
+		"not YAML":               {"labels:\n", "labels: [\n", `profile "": yaml: line `},
+		"an unknown field":       {"identity: hits", "identity: hits\nidentiy: x", "line 6: field identiy not found"},
+		"a field twice":          {"identity: hits", "identity: hits\nidentity: hits", `line 6: mapping key "identity" already defined at line 5`},
+		"a list for a text":      {"name: Small Server", "name: [a]", "line 2: cannot unmarshal !!seq into string"},
+		"a second document":      {"  replicas:", "---\n  replicas:", "more than one document"},
+		"no id":                  {"id: small", "id: ''", "id and name are needed"},
+		"no name":                {"name: Small Server", "name: ''", `profile "small": id and name are needed`},
+		"no fingerprint":         {"fingerprint: [hits]", "fingerprint: []", "fingerprint and replica are needed"},
+		"no replica":             {"replica: [job, instance]", "replica: []", "fingerprint and replica are needed"},
+		"layer":                  {"layer: server", "layer: basement", `profile "small": line 3: layer "basement" is not one of`},
+		"fingerprint":            {"fingerprint: [hits]", "fingerprint: [hits, x]", `line 4: fingerprint "x" is not among the metrics`},
+		"identity":               {"identity: hits", "identity: x", `line 5: identity "x" is not among the metrics`},
+		"a replica's label":      {"[job, instance]", "[job, in-stance]", `line 6: replica: "in-stance" cannot name a label`},
+		"management protocol":    {"open_inference_v2", "telnet", `line 7: management protocol "telnet" is not one of ["open_inference_v2"]`},
+		"traffic's metric":       {"  - {metric: hits}", "  - {metric: x}", `line 9: traffic: metric "x" is not among the metrics`},
+		"traffic that is busy":   {"  - {metric: hits}", "  - {metric: busy}", `line 9: traffic: metric "busy": "microseconds" cannot be converted to "requests"`},
+		"traffic that is gauged": {"  - {metric: hits}", "  - {metric: queue}", `line 9: traffic: metric "queue" is a gauge; traffic is counted`},
+		"a label's name":         {"  model: model", "  modell: model", `line 11: labels: there is no label "modell"`},
+		"the server's label":     {"code: reason", `code: 'rea"son'`, `line 12: labels: "rea\"son" cannot name a label`},
+		"a metric's name":        {"  busy: {", "  busy-us: {", `line 15: metric "busy-us" cannot name a metric`},
+		"a metric's type":        {"{type: gauge, unit: requests", "{type: dial, unit: requests", `line 16: metric "queue": type "dial" is not one of counter, gauge, summary, histogram`},
+		"a metric's unit":        {"unit: kibibytes", "unit: furlongs", `line 17: metric "sizes": unit "furlongs" is not known`},
+		"a metric's label":       {"unit: kibibytes, labels: [model]", "unit: kibibytes, labels: [version]", `line 17: metric "sizes": label "version" is not among the profile's labels`},
+		"a signal":               {"  requests:", "  reqests:", `line 19: signals: there is no signal "reqests"`},
+		"two kinds":              {"- histogram: sizes", "- {histogram: sizes, summary: sizes}", `line 26: signal "request_size", recipe 1: it has 2 of sum, average, ratio`},
+		"no kind":                {"- histogram: sizes", "- {how: somehow}", `line 26: signal "request_size", recipe 1: it has 0 of sum`},
+		"a second recipe":        {"    - histogram: sizes", "    - histogram: sizes\n    - histogram: x", `line 27: signal "request_size", recipe 2: metric "x" is not among the metrics`},
+		"a counter's histogram":  {"- histogram: sizes", "- histogram: hits", `metric "hits" is a counter, not a histogram`},
+		"a histogram's unit":     {"unit: kibibytes", "unit: seconds", `"seconds" cannot be converted to "bytes"`},
+		"half a quotient":        {"count: [{metric: hits}]", "count: []", `line 22: signal "response_time", recipe 1: both parts of the quotient need a term`},
+		"a quotient's unit":      {"count: [{metric: hits}]", "count: [{metric: busy}]", `metric "busy": "microseconds" cannot be converted to "requests"`},
+		"a histogram in a sum":   {"sum: [{metric: hits, set", "sum: [{metric: sizes, set", `metric "sizes" is a histogram; a term needs a counter or a gauge`},
+		"a gauge as a count":     {"sum: [{metric: hits, set", "sum: [{metric: queue, set", `line 20: signal "requests", recipe 1: metric "queue" is a gauge; a count cannot be made of it`},
+		"a count as a level":     {"sum: [{metric: queue}", "sum: [{metric: hits}", `metric "hits" is a counter; a level cannot be made of it`},
+		"an unknown reading":     {"as: concurrency", "as: magic", `metric "busy": as "magic" is not concurrency`},
+		"concurrency of a gauge": {"{metric: busy, as: concurrency}", "{metric: queue, as: concurrency}", `metric "queue" is a gauge; concurrency needs a counter of durations`},
+		"concurrency of counts":  {"{metric: busy, as: concurrency}", "{metric: hits, as: concurrency}", `"requests" cannot be converted to "seconds"`},
+		"a label that is set":    {"set: {status: success}", "set: {mood: good}", `metric "hits" sets the label "mood", which does not exist`},
+		"an empty condition":     {"set: {status: success}", "where: {reason: {}}", `metric "hits": the condition on "reason" has neither is nor not`},
+		"a condition's label":    {"set: {status: success}", `where: {"a b": {is: [x]}}`, `metric "hits": "a b" cannot name a label`},
+		"a metric to be present": {"present: {metric: hits", "present: {metric: x", `line 28: signal "replicas", recipe 1: metric "x" is not among the metrics`},
+		"a label to count by":    {"per: [model]", "per: [gpu]", `metric "hits" has no label "gpu" to count by`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, 1, strings.Count(small, c.old), "the case changes one place")
+			_, err := profile.Parse([]byte(strings.Replace(small, c.old, c.new, 1)))
+			require.ErrorContains(t, err, c.message)
+			require.ErrorContains(t, err, "profile ")
+		})
+	}
+	for _, empty := range []string{"", "\n", "# nothing\n"} {
+		_, err := profile.Parse([]byte(empty))
+		require.EqualError(t, err, `profile "": the file is empty`)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(small)
+	f.Add("a: &a [*a]")
+	f.Add("metrics: {x: &x {<<: *x}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := profile.Parse([]byte(text))
+		require.Equal(t, err == nil, p != nil)
+	})
+}

@@ -1,0 +1,145 @@
+package promql
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+)
+
+// readBack makes a plan of PromQL again, by Prometheus's own parser. It is the inverse of Text for plans without layers.
+type readBack struct {
+	t    *testing.T
+	span time.Duration
+}
+
+func parse(t *testing.T, text string) parser.Expr {
+	t.Helper()
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
+	require.NoError(t, err, text)
+	return expr
+}
+
+func (r readBack) node(e parser.Expr) plan.Node {
+	switch e := e.(type) {
+	case *parser.ParenExpr:
+		return r.node(e.Expr)
+	case *parser.VectorSelector:
+		return plan.Last{Of: r.selection(e)}
+	case *parser.AggregateExpr:
+		require.False(r.t, e.Without)
+		return plan.Aggregate{Op: inverse(r.t, operations, e.Op.String()), By: none(e.Grouping), Of: r.node(e.Expr)}
+	case *parser.Call:
+		return r.call(e)
+	case *parser.BinaryExpr:
+		return r.binary(e)
+	}
+	require.FailNow(r.t, "unexpected expression", "%T %s", e, e)
+	return nil
+}
+
+func (r readBack) selection(v *parser.VectorSelector) plan.Select {
+	s := plan.Select{Metric: v.Name}
+	for _, m := range v.LabelMatchers {
+		if m.Name != labels.MetricName {
+			s.Matchers = append(s.Matchers, plan.Matcher{Label: m.Name, Compare: plan.Comparison(m.Type.String()), Value: m.Value})
+		}
+	}
+	return s
+}
+
+func (r readBack) call(c *parser.Call) plan.Node {
+	text := func(i int) string {
+		literal, ok := c.Args[i].(*parser.StringLiteral)
+		require.True(r.t, ok, c)
+		return literal.Val
+	}
+	switch c.Func.Name {
+	case "label_replace":
+		if text(3) != "" {
+			require.Equal(r.t, []string{"$1", "(.*)"}, []string{text(2), text(4)})
+			return plan.Rename{Of: r.node(c.Args[0]), From: text(3), To: text(1)}
+		}
+		require.Empty(r.t, text(4))
+		return plan.SetLabel{Of: r.node(c.Args[0]), Label: text(1), Value: strings.ReplaceAll(text(2), "$$", "$")}
+	case "histogram_quantile":
+		return plan.Quantile{Q: r.number(c.Args[0]), Of: r.node(c.Args[1])}
+	}
+	window, ok := c.Args[0].(*parser.MatrixSelector)
+	require.True(r.t, ok, c)
+	vector, ok := window.VectorSelector.(*parser.VectorSelector)
+	require.True(r.t, ok, c)
+	switch c.Func.Name {
+	case "rate":
+		return plan.Rate{Of: r.selection(vector), Window: window.Range}
+	case "increase":
+		require.Equal(r.t, parser.ItemType(parser.END), vector.StartOrEnd)
+		require.Equal(r.t, r.span, window.Range)
+		return plan.Total{Of: r.selection(vector)}
+	}
+	return plan.Over{Of: r.selection(vector), Window: window.Range, Reduce: inverse(r.t, reductions, c.Func.Name)}
+}
+
+func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
+	on := func() []string {
+		require.True(r.t, b.VectorMatching.On)
+		return none(b.VectorMatching.MatchingLabels)
+	}
+	switch b.Op {
+	case parser.DIV:
+		require.False(r.t, b.VectorMatching.On)
+		return plan.Ratio{Of: r.node(b.LHS), To: r.node(b.RHS)}
+	case parser.MUL:
+		return plan.Scale{Factor: r.number(b.LHS), Of: r.node(b.RHS)}
+	case parser.GTR:
+		require.False(r.t, b.ReturnBool)
+		return plan.Above{Of: r.node(b.LHS), Than: r.number(b.RHS)}
+	case parser.LOR:
+		require.False(r.t, b.VectorMatching.On)
+		var of []plan.Node
+		if left, ok := b.LHS.(*parser.BinaryExpr); ok && left.Op == parser.LOR {
+			of = r.node(left).(plan.Union).Of
+		} else {
+			of = []plan.Node{r.node(b.LHS)}
+		}
+		return plan.Union{Of: append(of, r.node(b.RHS))}
+	}
+	require.Contains(r.t, []parser.ItemType{parser.LAND, parser.LUNLESS}, b.Op)
+	if top, ok := b.RHS.(*parser.AggregateExpr); ok && top.Op == parser.TOPK {
+		return plan.TopK{Of: r.node(b.LHS), By: on(), K: int(r.number(top.Param)), Rank: r.node(top.Expr), Rest: b.Op == parser.LUNLESS}
+	}
+	require.Equal(r.t, parser.ItemType(parser.LAND), b.Op)
+	return plan.Where{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
+}
+
+func (r readBack) number(e parser.Expr) float64 {
+	literal, ok := e.(*parser.NumberLiteral)
+	require.True(r.t, ok, "%T %s", e, e)
+	return literal.Val
+}
+
+func inverse[K comparable](t *testing.T, names map[K]string, name string) K {
+	t.Helper()
+	for k, v := range names {
+		if v == name {
+			return k
+		}
+	}
+	require.FailNow(t, "no such word", name)
+	var zero K
+	return zero
+}
+
+// none is nil for no labels, as plans have it.
+func none(in []string) []string {
+	if len(in) == 0 {
+		return nil
+	}
+	return slices.Clone(in)
+}

@@ -1,0 +1,86 @@
+package promql
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+)
+
+func TestTextOfRandomPlansComesBack(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3000) {
+		r := randomPlan{rand.New(rand.NewPCG(seed, 7))}
+		n := r.node(r.IntN(5))
+		span := r.window()
+		text := Text(n, span)
+		back := readBack{t, max(span, time.Second)}.node(parse(t, text))
+		require.Equal(t, n, back, "seed %d: %s", seed, text)
+	}
+}
+
+func TestTextOfEveryNode(t *testing.T) {
+	t.Parallel()
+	up := plan.Select{Metric: "up", Matchers: []plan.Matcher{{Label: "job", Compare: plan.Equal, Value: `a"b`}}}
+	sum := plan.Aggregate{Op: plan.Sum, By: []string{"model", "version"}, Of: plan.Last{Of: up}}
+	for text, n := range map[string]plan.Node{
+		`up{job="a\"b"}`:                                   plan.Last{Of: up},
+		`rate(up{job="a\"b"}[1m30s])`:                      plan.Rate{Of: up, Window: 90 * time.Second},
+		`increase(up{job="a\"b"}[1h] @ end())`:             plan.Total{Of: up},
+		`max_over_time(up{job="a\"b"}[5m])`:                plan.Over{Of: up, Window: 5 * time.Minute, Reduce: plan.MaxOver},
+		`sum by (model, version) (up{job="a\"b"})`:         sum,
+		`histogram_quantile(0.95, up)`:                     plan.Quantile{Q: 0.95, Of: plan.Last{Of: plan.Select{Metric: "up"}}},
+		`a / (b / c)`:                                      plan.Ratio{Of: last("a"), To: plan.Ratio{Of: last("b"), To: last("c")}},
+		`1e-06 * a`:                                        plan.Scale{Of: last("a"), Factor: 1e-6},
+		`a > 0`:                                            plan.Above{Of: last("a")},
+		`a or (b or c)`:                                    plan.Union{Of: []plan.Node{last("a"), plan.Union{Of: []plan.Node{last("b"), last("c")}}}},
+		`label_replace(a, "status", "x$$y", "", "")`:       plan.SetLabel{Of: last("a"), Label: "status", Value: "x$y"},
+		`label_replace(a, "code", "$1", "reason", "(.*)")`: plan.Rename{Of: last("a"), From: "reason", To: "code"},
+		`a and on (model) topk(5, b)`:                      plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b")},
+		`a unless on (model) topk(5, b)`:                   plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b"), Rest: true},
+		`a and on (job, instance) b`:                       plan.Where{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},
+	} {
+		require.Equal(t, text, Text(n, time.Hour))
+	}
+}
+
+func last(metric string) plan.Node { return plan.Last{Of: plan.Select{Metric: metric}} }
+
+// A total over no time at all would not be PromQL.
+func TestTotalsHaveASpan(t *testing.T) {
+	t.Parallel()
+	for span, want := range map[time.Duration]string{0: "1s", -time.Hour: "1s", 1: "1s", time.Minute + 1: "1m", 10 * 365 * 24 * time.Hour: "10y"} {
+		text := Text(plan.Total{Of: plan.Select{Metric: "m"}}, span)
+		require.Equal(t, fmt.Sprintf("increase(m[%s] @ end())", want), text)
+		parse(t, text)
+	}
+}
+
+func TestUnknownNodesPanic(t *testing.T) {
+	t.Parallel()
+	require.Panics(t, func() { Text(nil, time.Hour) })
+}
+
+// What a selector matches is exactly the value that was given, whatever it is made of.
+func TestSelectorMatchesAwkwardValuesLiterally(t *testing.T) {
+	t.Parallel()
+	all := append(append([]string{}, awkward...), invalidUTF8...)
+	for _, value := range all {
+		s := Selector(plan.Select{Metric: "m", Matchers: []plan.Matcher{{Label: "model", Compare: plan.Equal, Value: value}}})
+		matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(s)
+		require.NoError(t, err, s)
+		for _, other := range all {
+			matches := true
+			for _, m := range matchers {
+				matches = matches && m.Matches(labels.FromStrings(labels.MetricName, "m", "model", other).Get(m.Name))
+			}
+			require.Equal(t, value == other, matches, "%q and %q", value, other)
+		}
+	}
+}

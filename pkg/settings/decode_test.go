@@ -1,0 +1,190 @@
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const secret = "s3cr3t-never-shown"
+
+// secrets holds the marker everywhere, so that any error that quotes one is found out.
+var secrets = map[string]string{"apiKey.one": secret, "apiKey.two": secret, "caCertificate": secret, "apiKey.other": secret}
+
+func decode(t *testing.T, text string) Settings {
+	t.Helper()
+	s, err := Decode([]byte(text), secrets)
+	require.NoError(t, err)
+	return s
+}
+
+// one is the settings of one target with some fields set.
+func one(fields string) string {
+	return fmt.Sprintf(`{"targets": [{"id": "one", "url": "http://host:8002/metrics"%s}]}`, fields)
+}
+
+func TestNothingConfigured(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "null", "{}", `{"kind": ""}`, `{"kind": "embedded", "targets": null, "limits": {}, "unknown": 1}`} {
+		s, err := Decode([]byte(text), nil)
+		require.NoError(t, err, text)
+		require.Equal(t, Settings{Kind: KindEmbedded, Embedded: Embedded{
+			Interval: 15 * time.Second, Timeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour,
+			Limits: Limits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096},
+		}}, s, text)
+	}
+}
+
+func TestEverythingConfigured(t *testing.T) {
+	t.Parallel()
+	s := decode(t, `{
+		"kind": "embedded", "interval": "5s", "timeout": "2s500ms", "retentionTime": "90d", "retentionSize": "10GB", "fileDiscovery": true,
+		"limits": {"bodySize": "1MB", "samples": 10, "labels": 11, "labelNameLength": 12, "labelValueLength": 13},
+		"targets": [
+			{"id": "one", "url": " https://host/export?format=prometheus ", "profile": "triton", "environment": " production ",
+			 "deployment": "vision\t", "interval": "1m", "managementUrl": "http://host:8000/", "authScheme": " Api-Key ", "tlsSkipVerify": true},
+			{"id": "three", "url": "http://[::1]:8002"}
+		]}`)
+	require.Equal(t, Embedded{
+		Interval: 5 * time.Second, Timeout: 2500 * time.Millisecond, RetentionTime: 90 * 24 * time.Hour, RetentionBytes: 10 << 30,
+		FileDiscovery: true, CACertificate: secret,
+		Limits: Limits{BodyBytes: 1 << 20, Samples: 10, Labels: 11, LabelNameLength: 12, LabelValueLength: 13},
+		Targets: []Target{
+			{
+				ID: "one", URL: "https://host/export?format=prometheus", Profile: "triton", Environment: "production", Deployment: "vision",
+				Interval: time.Minute, ManagementURL: "http://host:8000", AuthScheme: "Api-Key", APIKey: secret, TLSSkipVerify: true,
+			},
+			{ID: "three", URL: "http://[::1]:8002/metrics", AuthScheme: "Bearer"},
+		},
+	}, s.Embedded)
+}
+
+func TestDefaultsThatDependOnOthers(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 2*time.Second, decode(t, `{"interval": "2s"}`).Embedded.Timeout, "no time-out is longer than the interval")
+	require.Equal(t, 10*time.Second, decode(t, `{"interval": "1m"}`).Embedded.Timeout)
+	for url, want := range map[string]string{
+		"http://h": "http://h/metrics", "http://h/": "http://h/metrics", "http://h/x/": "http://h/x/", "HTTP://h:1/metrics": "http://h:1/metrics",
+		"http://h?a=b": "http://h/metrics?a=b",
+	} {
+		require.Equal(t, want, decode(t, fmt.Sprintf(`{"targets": [{"id": "a", "url": %q}]}`, url)).Embedded.Targets[0].URL)
+	}
+}
+
+func TestPastedKeysAreTrimmed(t *testing.T) {
+	t.Parallel()
+	s, err := Decode([]byte(one("")), map[string]string{"apiKey.one": "\n key \r\n"})
+	require.NoError(t, err)
+	require.Equal(t, "key", s.Embedded.Targets[0].APIKey)
+}
+
+var refused = map[string]struct{ settings, sentence string }{
+	"not JSON":               {`{"kind"`, "the data source's settings are not readable: unexpected end of JSON input"},
+	"another type":           {`{"targets": "http://host"}`, "the data source's settings are not readable: "},
+	"another kind":           {`{"kind": "prometheus"}`, `the data source's kind is "prometheus"; this version of the plugin knows "embedded"`},
+	"interval":               {`{"interval": "often"}`, `the interval "often" is not a duration; write it like 15s, 5m or 15d`},
+	"negative interval":      {`{"interval": "-15s"}`, `the interval "-15s" is not a duration; write it like 15s, 5m or 15d`},
+	"no interval":            {`{"interval": "0"}`, `the interval "0" must be between 1s and 1h`},
+	"short interval":         {`{"interval": "999ms"}`, `the interval "999ms" must be between 1s and 1h`},
+	"long interval":          {`{"interval": "2h"}`, `the interval "2h" must be between 1s and 1h`},
+	"endless interval":       {`{"interval": "99999999y"}`, `the interval "99999999y" is not a duration`},
+	"short time-out":         {`{"timeout": "1ms"}`, `the time-out "1ms" must be between 100ms and 5m`},
+	"long time-out":          {`{"timeout": "1d"}`, `the time-out "1d" must be between 100ms and 5m`},
+	"short retention":        {`{"retentionTime": "1m"}`, `the retention time "1m" must be between 1h and 100y`},
+	"long retention":         {`{"retentionTime": "101y"}`, `the retention time "101y" must be between 1h and 100y`},
+	"retention size":         {`{"retentionSize": "plenty"}`, `the retention size "plenty" is not a size; write it like 512MB or 10GB`},
+	"small retention size":   {`{"retentionSize": "1KB"}`, `the retention size "1KB" must be at least 1MiB`},
+	"negative size":          {`{"retentionSize": "-10GB"}`, `the retention size "-10GB" must be at least 1MiB`},
+	"overflowing size":       {`{"retentionSize": "99999999999EB"}`, `the retention size "99999999999EB" is not a size`},
+	"small body size":        {`{"limits": {"bodySize": "1B"}}`, `the body size limit "1B" must be at least 1KiB`},
+	"large body size":        {`{"limits": {"bodySize": "2GB"}}`, `the body size limit "2GB" must be at most 1GiB`},
+	"negative samples":       {`{"limits": {"samples": -1}}`, "the sample limit is -1; it must be between 1 and 10000000, or 0 for the default of 100000"},
+	"many samples":           {`{"limits": {"samples": 10000001}}`, "the sample limit is 10000001; it must be between 1 and 10000000"},
+	"negative labels":        {`{"limits": {"labels": -1}}`, "the label limit is -1; it must be between 1 and 1000, or 0 for the default of 64"},
+	"negative name length":   {`{"limits": {"labelNameLength": -1}}`, "the label name length limit is -1"},
+	"negative value length":  {`{"limits": {"labelValueLength": -1}}`, "the label value length limit is -1"},
+	"no id":                  {`{"targets": [{"url": "http://h"}]}`, `target 1: its id "" must be 1 to 64 letters, digits, dashes or underscores`},
+	"a path as id":           {`{"targets": [{"id": "../a", "url": "http://h"}]}`, `target 1: its id "../a" must be 1 to 64 letters`},
+	"one id twice":           {`{"targets": [{"id": "a", "url": "http://h"}, {"id": "a", "url": "http://i"}]}`, `target 2: its id "a" belongs to another target already`},
+	"one target twice":       {`{"targets": [{"id": "a", "url": "http://h"}, {"id": "b", "url": "http://h/metrics"}]}`, "target 2: it is target 1 again; its requests would be counted twice"},
+	"no URL":                 {`{"targets": [{"id": "one", "url": " "}]}`, "target 1: its URL is missing"},
+	"no scheme":              {`{"targets": [{"id": "one", "url": "host:8002/metrics"}]}`, "target 1: its URL is not valid; write it as http://host:port/metrics or https://…"},
+	"another scheme":         {`{"targets": [{"id": "one", "url": "file:///etc/passwd"}]}`, "target 1: its URL is not valid"},
+	"no host":                {`{"targets": [{"id": "one", "url": "http://:8002/metrics"}]}`, "target 1: its URL is not valid"},
+	"a line break":           {`{"targets": [{"id": "one", "url": "http://host\n/metrics"}]}`, "target 1: its URL is not valid"},
+	"a password":             {`{"targets": [{"id": "one", "url": "http://me:` + secret + `@host/metrics"}]}`, "target 1: its URL holds a user name or password; remove it and set the API key instead"},
+	"a bad escape":           {`{"targets": [{"id": "one", "url": "http://host/%zz?key=` + secret + `"}]}`, "target 1: its URL is not valid"},
+	"a fragment":             {one(`, "managementUrl": "http://host#x"`), "target 1: its management URL has a fragment (#…), which has no meaning here"},
+	"management URL":         {one(`, "managementUrl": "host"`), "target 1: its management URL is not valid"},
+	"target's interval":      {one(`, "interval": "1ms"`), `target 1: the interval "1ms" must be between 1s and 1h`},
+	"a scheme with a key":    {one(`, "authScheme": "Bearer ` + secret + `"`), "target 1: its authorization scheme must be one word, such as Bearer, Api-Key or Token"},
+	"a scheme with a header": {one(`, "authScheme": "Bearer\r\nX-Evil:"`), "target 1: its authorization scheme must be one word"},
+	"too many targets":       {`{"targets": [` + strings.TrimSuffix(strings.Repeat(`{},`, 1001), ",") + `]}`, "there are 1001 targets; at most 1000 are possible"},
+}
+
+func TestRefusedSettings(t *testing.T) {
+	t.Parallel()
+	for name, c := range refused {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Decode([]byte(c.settings), secrets)
+			require.ErrorContains(t, err, c.sentence)
+			require.NotContains(t, err.Error(), secret)
+			require.Empty(t, s, "no half-decoded settings")
+		})
+	}
+}
+
+func TestKeysThatNoHeaderCanHold(t *testing.T) {
+	t.Parallel()
+	_, err := Decode([]byte(one("")), map[string]string{"apiKey.one": "a\r\nX-Evil: " + secret})
+	require.EqualError(t, err, "target 1: its API key has a line break or another control character, which no header can hold; paste it again")
+}
+
+// A target sees its own key and no other's.
+func TestKeysBelongToTheirTargets(t *testing.T) {
+	t.Parallel()
+	s, err := Decode([]byte(`{"targets": [{"id": "a", "url": "http://h/1"}, {"id": "b", "url": "http://h/2"}, {"id": "ab", "url": "http://h/3"}]}`),
+		map[string]string{"apiKey.a": "1", "apiKey.b": "2", "apiKey.": "3", "apiKey": "4"})
+	require.NoError(t, err)
+	var keys []string
+	for _, target := range s.Embedded.Targets {
+		keys = append(keys, target.APIKey)
+	}
+	require.Equal(t, []string{"1", "2", ""}, keys)
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(`{}`, "")
+	f.Add(one(`, "interval": "5s"`), secret)
+	for _, c := range refused {
+		f.Add(c.settings, secret)
+	}
+	f.Fuzz(func(t *testing.T, text, key string) {
+		s, err := Decode([]byte(text), map[string]string{"apiKey.one": key, "caCertificate": key})
+		if err != nil {
+			require.Empty(t, s)
+			return
+		}
+		e := s.Embedded
+		require.True(t, e.Interval >= minInterval && e.Interval <= maxInterval, e.Interval)
+		require.Positive(t, e.Timeout)
+		require.GreaterOrEqual(t, e.RetentionTime, time.Hour)
+		require.GreaterOrEqual(t, e.RetentionBytes, int64(0))
+		require.True(t, e.Limits.BodyBytes > 0 && e.Limits.BodyBytes <= highestLimits.BodyBytes, e.Limits)
+		require.True(t, e.Limits.Samples > 0 && e.Limits.Labels > 0 && e.Limits.LabelNameLength > 0 && e.Limits.LabelValueLength > 0, e.Limits)
+		seen := map[string]bool{}
+		for _, target := range e.Targets {
+			require.False(t, seen[target.ID])
+			seen[target.ID] = true
+			_, err := address(target.URL)
+			require.NoError(t, err, "what was accepted is accepted again: %q", target.URL)
+		}
+		_, err = json.Marshal(s)
+		require.NoError(t, err)
+	})
+}

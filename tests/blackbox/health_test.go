@@ -1,0 +1,209 @@
+package blackbox
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/stretchr/testify/require"
+)
+
+// serve answers every request with one page.
+func serve(t *testing.T, contentType, body string) *httptest.Server {
+	t.Helper()
+	return handle(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+func handle(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// protected asks for a key, as a bearer token, and answers Triton's page to who has it.
+func protected(t *testing.T, key string) *httptest.Server {
+	t.Helper()
+	return handle(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+key {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write(recording(t, "2-metrics-all-loaded"))
+	})
+}
+
+func overTLS(t *testing.T) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(recording(t, "2-metrics-all-loaded"))
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of clients that do not trust it
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// refusing is an address that nothing listens on.
+func refusing(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return "http://" + l.Addr().String()
+}
+
+// unmanaged is a target whose management endpoint does not answer, whatever else runs on this machine.
+func unmanaged(t *testing.T, id, url string) map[string]any {
+	t.Helper()
+	one := target(id, url)
+	one["managementUrl"] = refusing(t)
+	return one
+}
+
+// halfWritten promises more than it sends.
+func halfWritten(t *testing.T) *httptest.Server {
+	t.Helper()
+	return handle(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100000")
+		_, _ = w.Write(recording(t, "2-metrics-all-loaded")[:500])
+	})
+}
+
+func slow(t *testing.T) *httptest.Server {
+	t.Helper()
+	return handle(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(time.Minute):
+		}
+	})
+}
+
+type finding struct {
+	URL     string   `json:"url"`
+	Answers bool     `json:"answers"`
+	Problem string   `json:"problem"`
+	Server  string   `json:"server"`
+	Models  int      `json:"models"`
+	Missing []string `json:"missing"`
+}
+
+type details struct {
+	VerboseMessage string    `json:"verboseMessage"`
+	Targets        []finding `json:"targets"`
+}
+
+func detailsOf(t *testing.T, r *backend.CheckHealthResult) details {
+	t.Helper()
+	var d details
+	require.NoError(t, json.Unmarshal(r.JSONDetails, &d), string(r.JSONDetails))
+	return d
+}
+
+func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	const triton = "nv_inference_request_success{model=\"a\",version=\"1\"} 1\n"
+	plain := serve(t, "text/plain", triton)
+	cases := []struct{ id, url, profile, problem string }{
+		{"refused", refusing(t), "", "refused the connection: nothing listens there. Check the URL's host and port and that the server is running."},
+		{"authority", overTLS(t).URL, "", "is signed by an authority that is not trusted here. Add the authority's certificate as CA certificate."},
+		{"plain", "https" + plain.URL[len("http"):], "", "does not speak TLS. If it serves plain HTTP, write the URL with http://."},
+		{"tls", "http" + overTLS(t).URL[len("https"):], "", "speaks TLS only. Write the URL with https://."},
+		{"nokey", protected(t, "right").URL, "", "asks for an API key (HTTP 401) and none is set."},
+		{"wrongkey", protected(t, "right").URL, "", "does not accept the API key (HTTP 401). Check the key and its scheme."},
+		{"html", serve(t, "text/html", "<!doctype html><title>Login</title>").URL, "", "answers, but not with a metrics page. Check the URL's port and path."},
+		{"json", serve(t, "application/json", `{"status": "ok"}`).URL, "", "answers, but not with a metrics page."},
+		{"empty", serve(t, "text/plain", "").URL, "", "is empty. Check that metrics are switched on in the server."},
+		{"comments", serve(t, "text/plain", "# HELP a b\n").URL, "", "has no samples. Check that metrics are switched on in the server."},
+		{"garbled", serve(t, "text/plain", triton+"}{ \xff garbage\n"+triton).URL, "", "cannot be read from line 2 on: it is not in Prometheus's text format."},
+		{"half", halfWritten(t).URL, "", "ended before the page was complete."},
+		{"brokenoff", serve(t, "text/plain", triton+`nv_inference_request_success{model="b`).URL, "", "breaks off in line 2. The server may have been stopped while writing."},
+		{"notfound", handle(t, http.NotFound).URL, "", "does not exist on the server (HTTP 404)."},
+		{"unknown", serve(t, "text/plain", "other_metric 1\n").URL, "", "answers metrics, but none that a profile knows (NVIDIA Triton Inference Server)."},
+		{"wrongprofile", serve(t, "text/plain", "other_metric 1\n").URL, "triton", "is not NVIDIA Triton Inference Server, as its profile says: none of the metrics nv_inference_request_success,"},
+		{"noprofile", plain.URL, "vllm", `The profile "vllm" of http://`},
+		{"slow", slow(t).URL, "", "did not answer in full within 1s. Check that the server is reachable and not overloaded, or allow a longer time-out."},
+	}
+	s := embedded("health")
+	var targets []map[string]any
+	for _, c := range cases {
+		one := unmanaged(t, c.id, c.url+"/metrics")
+		one["profile"] = c.profile
+		targets = append(targets, one)
+	}
+	good := unmanaged(t, "good", plain.URL+"/good")
+	s.JSON["targets"], s.JSON["timeout"] = append(targets, good), "1s"
+	s.Secrets = map[string]string{"apiKey.wrongkey": "wrong-key-never-shown"}
+	p := start(t, t.TempDir())
+	r := p.check(s)
+	require.Equal(t, backend.HealthStatusError, r.Status)
+	require.Contains(t, r.Message, "18 of 19 targets have a problem: ")
+	require.Contains(t, r.Message, "and 14 more")
+	require.NotContains(t, r.Message, "\n")
+	found := detailsOf(t, r)
+	require.Len(t, found.Targets, len(cases)+1)
+	for i, c := range cases {
+		require.Contains(t, found.Targets[i].Problem, c.problem, c.id)
+		require.False(t, found.Targets[i].Answers, c.id)
+		require.Contains(t, found.VerboseMessage, found.Targets[i].Problem)
+	}
+	require.Empty(t, found.Targets[len(cases)].Problem)
+	require.True(t, found.Targets[len(cases)].Answers)
+	require.NotContains(t, r.Message+string(r.JSONDetails)+p.log.String(), "wrong-key-never-shown")
+
+	// A panel over the same data source shows the good target's data and names the bad ones.
+	require.Eventually(t, func() bool {
+		answer := p.ask(s, time.Minute, query("requests", nil, "model"))["A"]
+		_, there := find(answer, map[string]string{"model": "a"})
+		return there && len(notices(answer)) > 0
+	}, waitForScrape, pollEvery)
+	require.Regexp(t, `1[0-9] of 19 targets do not answer, among them \S+ `, notices(p.ask(s, time.Minute, query("requests", nil, "model"))["A"]))
+}
+
+func TestHealthOverTLSAndWithKeys(t *testing.T) {
+	t.Parallel()
+	server := overTLS(t)
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	p := start(t, t.TempDir())
+
+	trusted := embedded("trusted", unmanaged(t, "one", server.URL+"/metrics"))
+	trusted.Secrets = map[string]string{"caCertificate": string(authority)}
+	requireHealthy(t, p, trusted)
+
+	skipping := unmanaged(t, "one", server.URL+"/metrics")
+	skipping["tlsSkipVerify"] = true
+	requireHealthy(t, p, embedded("skipping", skipping))
+
+	keyed := embedded("keyed", unmanaged(t, "one", protected(t, "right").URL+"/metrics"))
+	keyed.Secrets = map[string]string{"apiKey.one": "right\n"}
+	requireHealthy(t, p, keyed)
+
+	broken := embedded("broken", unmanaged(t, "one", server.URL+"/metrics"))
+	broken.Secrets = map[string]string{"caCertificate": "not a certificate"}
+	r := p.check(broken)
+	require.Equal(t, backend.HealthStatusError, r.Status)
+	require.Contains(t, r.Message, "CA certificate")
+	require.NotContains(t, r.Message, "not a certificate")
+}
+
+func requireHealthy(t *testing.T, p *plugin, s source) {
+	t.Helper()
+	r := p.check(s)
+	require.Equal(t, backend.HealthStatusOk, r.Status, r.Message)
+	require.Contains(t, r.Message, "1 target answers: NVIDIA Triton Inference Server with 6 models.")
+	require.Eventually(t, func() bool {
+		_, found := find(p.ask(s, time.Minute, promQL("nv_inference_request_success"))["A"], map[string]string{"model": "fast"})
+		return found
+	}, waitForScrape, pollEvery, "scraping reads what health reads")
+}
