@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,7 +58,7 @@ func TestSeriesLookLikeWhatTheyAre(t *testing.T) {
 			if c.beside != "" {
 				answer = append(answer, analysis.Series{Series: one, Statistic: c.beside})
 			}
-			made := frames.Of(frames.Answer{Signal: sig, Series: answer, Legend: q.Legend})
+			made := frames.Of(frames.Answer{Signal: sig, Series: answer, Legend: q.Legend, Step: time.Second})
 			name := made[0].Fields[1].Config.DisplayNameFromDS
 			color, dashed := looks(t, p, name)
 			require.Equal(t, c.color, color, name)

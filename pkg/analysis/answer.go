@@ -53,23 +53,22 @@ func Separate(in []series.Series, identity map[string]signal.Label, groupBy []si
 		}
 		named[i] = series.Series{Labels: labels, Times: s.Times, Values: s.Values}
 	}
-	var apart []series.Series
 	for _, group := range grouped(named, groupBy) {
-		if overlap(group) {
-			apart = append(apart, group...)
+		if !overlap(group) {
+			out = append(out, withLabels(joined(group), groupBy))
+			continue
 		}
-	}
-	added = distinguishing(apart, groupBy)
-	keep := append(slices.Clone(groupBy), added...)
-	for _, group := range grouped(named, keep) {
-		if overlap(group) {
-			out = append(out, group...)
-		} else {
-			out = append(out, joined(group))
+		needed := distinguishing(group, groupBy)
+		keep := union(groupBy, needed)
+		added = union(added, needed)
+		for _, member := range grouped(group, keep) {
+			if !overlap(member) {
+				member = []series.Series{joined(member)}
+			}
+			for _, s := range member {
+				out = append(out, withLabels(s, keep))
+			}
 		}
-	}
-	for i := range out {
-		out[i].Labels = only(out[i].Labels, keep)
 	}
 	return out, added
 }
@@ -127,34 +126,41 @@ func Key(labels map[string]string, by []signal.Label) string {
 	return strings.Join(values, "\x00")
 }
 
-// distinguishing lists the labels in which series of one group differ.
-func distinguishing(all []series.Series, groupBy []signal.Label) []signal.Label {
+// distinguishing lists labels that tell series of a group apart which exist at the same time, as few as it takes in the
+// order of all labels.
+func distinguishing(group []series.Series, groupBy []signal.Label) []signal.Label {
 	var out []signal.Label
 	for _, l := range signal.Labels {
-		if slices.Contains(groupBy, l) {
+		if !slices.ContainsFunc(group, func(s series.Series) bool { return s.Labels[string(l)] != group[0].Labels[string(l)] }) {
 			continue
 		}
-		first := map[string]string{}
-		for _, s := range all {
-			key, v := Key(s.Labels, groupBy), s.Labels[string(l)]
-			if before, ok := first[key]; ok && before != v {
-				out = append(out, l)
-				break
-			}
-			first[key] = v
+		out = append(out, l)
+		if !slices.ContainsFunc(grouped(group, union(groupBy, out)), overlap) {
+			break
 		}
 	}
 	return out
 }
 
-func only(labels map[string]string, keep []signal.Label) map[string]string {
-	out := map[string]string{}
-	for _, l := range keep {
-		if v, ok := labels[string(l)]; ok {
-			out[string(l)] = v
+// union lists a's labels and those of b that a lacks.
+func union(a, b []signal.Label) []signal.Label {
+	out := slices.Clone(a)
+	for _, l := range b {
+		if !slices.Contains(out, l) {
+			out = append(out, l)
 		}
 	}
 	return out
+}
+
+func withLabels(s series.Series, keep []signal.Label) series.Series {
+	labels := map[string]string{}
+	for _, l := range keep {
+		if v, ok := s.Labels[string(l)]; ok {
+			labels[string(l)] = v
+		}
+	}
+	return series.Series{Labels: labels, Times: s.Times, Values: s.Values}
 }
 
 // Missing lists the series of fallback whose group has none in have. The series for all other groups is a group of its own.

@@ -86,14 +86,14 @@ func TestSeparate(t *testing.T) {
 			out:     []series.Series{at(set{"replica": "long"}, 1, 9), at(set{"replica": "x"}, 2, 3), at(set{"replica": "y"}, 4, 5)},
 			added:   []signal.Label{signal.Replica},
 		},
-		"a label that another group needs names successors rightly": {
+		"a label that another group needs does not split successors": {
 			in: []series.Series{
 				at(set{"model": "a", "instance": "old"}, 1, 2), at(set{"model": "a", "instance": "new"}, 3, 4),
 				at(set{"model": "b", "instance": "old"}, 1, 4), at(set{"model": "b", "instance": "new"}, 3, 4),
 			},
 			groupBy: byModel,
 			out: []series.Series{
-				at(set{"model": "a", "replica": "old"}, 1, 2), at(set{"model": "a", "replica": "new"}, 3, 4),
+				at(set{"model": "a"}, 1, 2, 3, 4),
 				at(set{"model": "b", "replica": "old"}, 1, 4), at(set{"model": "b", "replica": "new"}, 3, 4),
 			},
 			added: []signal.Label{signal.Replica},
@@ -101,11 +101,12 @@ func TestSeparate(t *testing.T) {
 		"successors within an added label are still one": {
 			in: []series.Series{
 				at(set{"model": "a", "version": "1", "instance": "old"}, 1, 2), at(set{"model": "a", "version": "1", "instance": "new"}, 3, 4),
-				at(set{"model": "b", "version": "1", "instance": "old"}, 1, 4), at(set{"model": "b", "version": "2", "instance": "old"}, 1, 4),
+				at(set{"model": "b", "version": "1", "instance": "old"}, 1, 2), at(set{"model": "b", "version": "1", "instance": "new"}, 3, 4),
+				at(set{"model": "b", "version": "2", "instance": "old"}, 1, 4),
 			},
 			groupBy: byModel,
 			out: []series.Series{
-				at(set{"model": "a", "version": "1"}, 1, 2, 3, 4), at(set{"model": "b", "version": "1"}, 1, 4), at(set{"model": "b", "version": "2"}, 1, 4),
+				at(set{"model": "a"}, 1, 2, 3, 4), at(set{"model": "b", "version": "1"}, 1, 2, 3, 4), at(set{"model": "b", "version": "2"}, 1, 4),
 			},
 			added: []signal.Label{signal.Version},
 		},

@@ -25,8 +25,8 @@ type Answer struct {
 	Series []analysis.Series
 	// Legend is a name with {{label}} in it, or empty for one made of the labels.
 	Legend string
-	// Instant answers hold one number a series.
-	Instant bool
+	// Step is the distance of the points of a range; zero where each series is one number.
+	Step    time.Duration
 	Notices []data.Notice
 	// Executed is what was run, as the user may read it.
 	Executed string
@@ -38,7 +38,7 @@ var typeVersion = data.FrameTypeVersion{0, 1}
 // are on the first.
 func Of(a Answer) data.Frames {
 	kind := data.FrameTypeTimeSeriesMulti
-	if a.Instant {
+	if a.Step == 0 {
 		kind = data.FrameTypeNumericMulti
 	}
 	if len(a.Series) == 0 {
@@ -80,10 +80,7 @@ func (a Answer) fields(s analysis.Series, several bool) []*data.Field {
 		Description:       a.Signal.Description,
 		Unit:              a.Signal.GrafanaUnit(),
 	}
-	if a.Instant {
-		return []*data.Field{value}
-	}
-	return []*data.Field{data.NewField("Time", nil, times(s.Times)), value}
+	return withTime(s.Series, a.Step, value)
 }
 
 // name is the legend's text: the user's own, or the values of the labels and, where there are several, the statistic; for a
@@ -107,13 +104,14 @@ func (a Answer) name(labels data.Labels, several bool) string {
 	return strings.Join(parts, " · ")
 }
 
+// fill puts labels into a legend. Where one is empty, no space is left in its place.
 func fill(legend string, labels data.Labels) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(legend, "{{")
 		b.WriteString(before)
 		if !found {
-			return b.String()
+			return strings.Join(strings.Fields(b.String()), " ")
 		}
 		name, after, closed := strings.Cut(rest, "}}")
 		if !closed {
@@ -135,6 +133,17 @@ func statistics(all []analysis.Series) int {
 	return len(seen)
 }
 
+// withTime puts the times before the values of a range. With the step Grafana sees where points are missing, and does not
+// join what is on both sides of a gap.
+func withTime(s series.Series, step time.Duration, value *data.Field) []*data.Field {
+	if step == 0 {
+		return []*data.Field{value}
+	}
+	when := data.NewField("Time", nil, times(s.Times))
+	when.Config = &data.FieldConfig{Interval: float64(step.Milliseconds())}
+	return []*data.Field{when, value}
+}
+
 func times(ms []int64) []time.Time {
 	out := make([]time.Time, len(ms))
 	for i, t := range ms {
@@ -144,9 +153,9 @@ func times(ms []int64) []time.Time {
 }
 
 // Raw writes series that a user's own PromQL answered, under the store's names.
-func Raw(all []series.Series, legend string, instant bool, executed string, notices []data.Notice) data.Frames {
+func Raw(all []series.Series, legend string, step time.Duration, executed string, notices []data.Notice) data.Frames {
 	kind := data.FrameTypeTimeSeriesMulti
-	if instant {
+	if step == 0 {
 		kind = data.FrameTypeNumericMulti
 	}
 	if len(all) == 0 {
@@ -158,11 +167,7 @@ func Raw(all []series.Series, legend string, instant bool, executed string, noti
 		if legend != "" {
 			value.Config = &data.FieldConfig{DisplayNameFromDS: fill(legend, s.Labels)}
 		}
-		fields := []*data.Field{value}
-		if !instant {
-			fields = []*data.Field{data.NewField("Time", nil, times(s.Times)), value}
-		}
-		out = append(out, data.NewFrame("", fields...).SetMeta(meta(kind)))
+		out = append(out, data.NewFrame("", withTime(s, step, value)...).SetMeta(meta(kind)))
 	}
 	out[0].Meta.Notices = notices
 	out[0].Meta.ExecutedQueryString = executed

@@ -21,6 +21,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 type labels = map[string]string
 
+const step = 15 * time.Second
+
 func find(t *testing.T, name string) signal.Signal {
 	t.Helper()
 	s, ok := signal.Find(name)
@@ -50,17 +52,17 @@ func answers(t *testing.T) map[string]data.Frames {
 		one(signal.P95, labels{"model": "fast", "version": "1"}, 0.1, 0.2), one(signal.Mean, labels{"model": "slow", "version": "2"}, 0.3, 0.4),
 	}
 	return map[string]data.Frames{
-		"range":         Of(Answer{Signal: response, Series: two, Notices: notice, Executed: "rate(a[1m])"}),
-		"instant":       Of(Answer{Signal: response, Series: []analysis.Series{one(signal.P95, labels{"model": "fast"}, 0.1)}, Instant: true, Executed: "a"}),
-		"others":        Of(Answer{Signal: requests, Series: []analysis.Series{one(signal.Rate, labels{"model": "a"}, 1, 2), others(one(signal.Rate, labels{}, 3, 4))}}),
-		"none":          Of(Answer{Signal: response, Notices: notice, Executed: "a"}),
-		"none-instant":  Of(Answer{Signal: response, Instant: true}),
-		"raw":           Raw([]series.Series{{Labels: labels{"__name__": "up", "job": "one"}, Times: []int64{1000, 2000}, Values: []float64{1, 0}}}, "{{job}}", false, "up", notice),
-		"raw-instant":   Raw([]series.Series{{Labels: labels{"job": "one"}, Times: []int64{1000}, Values: []float64{1}}}, "", true, "up", nil),
-		"raw-none":      Raw(nil, "", false, "up", notice),
+		"range":         Of(Answer{Step: step, Signal: response, Series: two, Notices: notice, Executed: "rate(a[1m])"}),
+		"instant":       Of(Answer{Signal: response, Series: []analysis.Series{one(signal.P95, labels{"model": "fast"}, 0.1)}, Executed: "a"}),
+		"others":        Of(Answer{Step: step, Signal: requests, Series: []analysis.Series{one(signal.Rate, labels{"model": "a"}, 1, 2), others(one(signal.Rate, labels{}, 3, 4))}}),
+		"none":          Of(Answer{Step: step, Signal: response, Notices: notice, Executed: "a"}),
+		"none-instant":  Of(Answer{Signal: response}),
+		"raw":           Raw([]series.Series{{Labels: labels{"__name__": "up", "job": "one"}, Times: []int64{1000, 2000}, Values: []float64{1, 0}}}, "{{job}}", step, "up", notice),
+		"raw-instant":   Raw([]series.Series{{Labels: labels{"job": "one"}, Times: []int64{1000}, Values: []float64{1}}}, "", 0, "up", nil),
+		"raw-none":      Raw(nil, "", step, "up", notice),
 		"events":        Events([]Event{{time.UnixMilli(1_700_000_000_000).UTC(), "Model loaded: a", "a on host", []string{"load", "production"}}}, "loads", notice),
 		"events-none":   Events(nil, "loads", nil),
-		"single-number": Of(Answer{Signal: find(t, "cpu_usage"), Series: []analysis.Series{one(signal.Last, labels{}, 0.5)}, Instant: true}),
+		"single-number": Of(Answer{Signal: find(t, "cpu_usage"), Series: []analysis.Series{one(signal.Last, labels{}, 0.5)}}),
 	}
 }
 
@@ -162,7 +164,7 @@ func TestNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var names []string
-			for _, f := range Of(Answer{Signal: find(t, "response_time"), Series: c.series, Legend: c.legend}) {
+			for _, f := range Of(Answer{Step: step, Signal: find(t, "response_time"), Series: c.series, Legend: c.legend}) {
 				names = append(names, f.Fields[1].Config.DisplayNameFromDS)
 			}
 			require.Equal(t, c.names, names)
@@ -174,6 +176,6 @@ func TestNames(t *testing.T) {
 func TestLabelsAreCopied(t *testing.T) {
 	t.Parallel()
 	shared := labels{}
-	Of(Answer{Signal: find(t, "requests"), Series: []analysis.Series{others(one(signal.Rate, shared, 1)), one(signal.Rate, shared, 1)}})
+	Of(Answer{Step: step, Signal: find(t, "requests"), Series: []analysis.Series{others(one(signal.Rate, shared, 1)), one(signal.Rate, shared, 1)}})
 	require.Empty(t, shared)
 }

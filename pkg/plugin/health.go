@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,9 +56,8 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	}
 	status, message := summarize(findings)
 	if status == backend.HealthStatusOk {
-		for _, w := range d.store.Warnings() {
-			message += " " + w
-		}
+		// Grafana 10 shows the message alone where the check passes.
+		message = strings.Join(slices.Concat([]string{message}, firstOf(missing(findings)), d.store.Warnings()), " ")
 	}
 	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
 }
@@ -132,6 +132,22 @@ func summarize(findings []finding) (backend.HealthStatus, string) {
 		return backend.HealthStatusOk, fmt.Sprintf("%s: %s.", count(len(findings), "target answers", "targets answer"), strings.Join(firstOf(answering), "; "))
 	}
 	return backend.HealthStatusError, fmt.Sprintf("%d of %s: %s", len(problems), count(len(findings), "target has a problem", "targets have a problem"), strings.Join(firstOf(problems), " "))
+}
+
+// missing lists what is not switched on, each once, however many targets lack it.
+func missing(findings []finding) []string {
+	var out []string
+	for _, f := range findings {
+		for _, m := range f.Missing {
+			if !slices.Contains(out, m) {
+				out = append(out, m)
+			}
+		}
+	}
+	if len(out) > 0 {
+		out[0] = "Not switched on: " + out[0]
+	}
+	return out
 }
 
 // firstOf keeps a line short; the details have everything.

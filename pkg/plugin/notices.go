@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
-	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
@@ -23,9 +22,6 @@ func appendNotice(to []data.Notice, severity data.NoticeSeverity, text string) [
 	}
 	return append(to, data.Notice{Severity: severity, Text: text})
 }
-
-// isHint says whether a warning is only one of Prometheus's guesses about how a query is written.
-func isHint(warning string) bool { return strings.HasPrefix(warning, annotations.PromQLInfo.Error()) }
 
 // explain says why there is nothing to see, and what is known to be wrong with the store.
 func (r *signalRun) explain(answer []analysis.Series, targets []engine.TargetStatus) {

@@ -30,11 +30,10 @@ func (d *Datasource) promqlQuery(ctx context.Context, r request) (data.Frames, e
 	}
 	var notices []data.Notice
 	for _, w := range answer.Warnings {
-		severity := data.NoticeSeverityWarning
-		if isHint(w) {
-			severity = data.NoticeSeverityInfo
-		}
-		notices = appendNotice(notices, severity, w)
+		notices = appendNotice(notices, data.NoticeSeverityWarning, w)
+	}
+	for _, hint := range answer.Infos {
+		notices = appendNotice(notices, data.NoticeSeverityInfo, hint)
 	}
 	finite := analysis.Finite(answer.Series)
 	if len(finite) == 0 {
@@ -44,5 +43,5 @@ func (d *Datasource) promqlQuery(ctx context.Context, r request) (data.Frames, e
 		}
 		notices = appendNotice(notices, data.NoticeSeverityInfo, d.collecting(targets))
 	}
-	return frames.Raw(finite, r.Legend, r.Instant, expr, notices), nil
+	return frames.Raw(finite, r.Legend, r.step(), expr, notices), nil
 }

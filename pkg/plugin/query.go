@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,7 +63,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 }
 
 func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frames, error) {
-	r, err := decode(q)
+	r, err := decode(q, d.store.ScrapeInterval())
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +77,21 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frame
 	return answer(ctx, r)
 }
 
-func decode(q backend.DataQuery) (request, error) {
+// step is the distance of a panel's points; zero for a query that wants one number.
+func (r request) step() time.Duration {
+	if r.Instant {
+		return 0
+	}
+	return r.grid.step
+}
+
+// decode reads a query. Its points are at least interval apart, because there is nothing new between two scrapes.
+func decode(q backend.DataQuery, interval time.Duration) (request, error) {
 	r := request{asked: q.TimeRange}
-	if err := json.Unmarshal(q.JSON, &r.queryModel); err != nil {
+	var mismatch *json.UnmarshalTypeError
+	if err := json.Unmarshal(q.JSON, &r.queryModel); errors.As(err, &mismatch) && mismatch.Field != "" {
+		return r, badQuery{fmt.Errorf("the query is not readable: its %s is a %s; it needs to be of type %s", mismatch.Field, mismatch.Value, mismatch.Type)}
+	} else if err != nil {
 		return r, badQuery{fmt.Errorf("the query is not readable: %w", err)}
 	}
 	if r.Window != "" {
@@ -88,7 +101,7 @@ func decode(q backend.DataQuery) (request, error) {
 		}
 		r.window = time.Duration(w)
 	}
-	g, err := newGrid(q.TimeRange, q.Interval, q.MaxDataPoints)
+	g, err := newGrid(q.TimeRange, max(q.Interval, interval), q.MaxDataPoints)
 	if err != nil {
 		return r, badQuery{err}
 	}

@@ -24,7 +24,7 @@ func TestDecode(t *testing.T) {
 	t.Parallel()
 	no := false
 	r, err := decode(queryOf(`{"refId": "A", "signal": "response_time", "statistics": ["p95"], "groupBy": ["model"], "filters": {"model": ["a"]},
-		"limit": 7, "others": false, "window": "5m", "instant": true, "legend": "{{model}}", "expr": "up", "datasource": {"uid": "x"}}`))
+		"limit": 7, "others": false, "window": "5m", "instant": true, "legend": "{{model}}", "expr": "up", "datasource": {"uid": "x"}}`), time.Second)
 	require.NoError(t, err)
 	require.Equal(t, queryModel{
 		Signal: "response_time", Statistics: []string{"p95"}, GroupBy: []string{"model"}, Filters: map[string][]string{"model": {"a"}},
@@ -32,9 +32,12 @@ func TestDecode(t *testing.T) {
 	}, r.queryModel)
 	require.Equal(t, 5*time.Minute, r.window)
 	require.Equal(t, 15*time.Second, r.grid.step)
-	r, err = decode(queryOf(`{}`))
+	r, err = decode(queryOf(`{}`), time.Second)
 	require.NoError(t, err)
 	require.Zero(t, r.window, "the rate interval")
+	r, err = decode(queryOf(`{}`), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, time.Minute, r.grid.step, "no points between two scrapes")
 }
 
 func TestDecodeErrors(t *testing.T) {
@@ -44,20 +47,20 @@ func TestDecodeErrors(t *testing.T) {
 		`{"signal"`:                    "the query is not readable: ",
 		`[]`:                           "the query is not readable: ",
 		`{"filters": {"model": "a"}}`:  "the query is not readable: ",
-		`{"limit": "many"}`:            "the query is not readable: ",
+		`{"limit": "many"}`:            "the query is not readable: its limit is a string; it needs to be of type int",
 		`{"limit": 1e99}`:              "the query is not readable: ",
 		`{"window": "soon"}`:           `the window "soon" is not a duration; write it like 5m, or leave it empty for the rate interval`,
 		`{"window": "-5m"}`:            `the window "-5m" is not a duration`,
 		`{"window": "$__interval"}`:    `the window "$__interval" is not a duration`,
 		`{"window": "9999999999999y"}`: "is not a duration",
 	} {
-		_, err := decode(queryOf(text))
+		_, err := decode(queryOf(text), time.Second)
 		require.ErrorContains(t, err, message, text)
 		require.ErrorAs(t, err, new(badQuery), text)
 	}
 	empty := queryOf(`{}`)
 	empty.TimeRange = backend.TimeRange{}
-	_, err := decode(empty)
+	_, err := decode(empty, time.Second)
 	require.ErrorAs(t, err, new(badQuery))
 }
 

@@ -63,7 +63,7 @@ func (d *Datasource) signalQuery(ctx context.Context, r request) (data.Frames, e
 	}
 	run.explain(answer, targets)
 	return frames.Of(frames.Answer{
-		Signal: q.Signal, Series: answer, Legend: r.Legend, Instant: r.Instant,
+		Signal: q.Signal, Series: answer, Legend: r.Legend, Step: r.step(),
 		Notices: run.notices, Executed: strings.Join(run.executed, "\n\n"),
 	}), nil
 }
@@ -172,10 +172,8 @@ func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.S
 	var answer []analysis.Series
 	for i, p := range parts {
 		r.executed = append(r.executed, fmt.Sprintf("# %s: %s\n%s", p.Statistic, p.Describe(), texts[i]))
-		for _, w := range results[i].Warnings {
-			if !isHint(w) { // profiles know better what a metric is than its name does
-				r.warn(w)
-			}
+		for _, w := range results[i].Warnings { // not the hints: profiles know better what a metric is than its name does
+			r.warn(w)
 		}
 		answer = append(answer, r.interpret(p, results[i])...)
 	}

@@ -102,7 +102,7 @@ var catalogue = []Signal{
 	},
 	{
 		Name: "models_resident", Title: "Models resident", Group: ModelCache, Shape: Level, Unit: Models, GroupBy: ofModel,
-		Description: "Models whose weights are in memory, ready to serve. By model: on how many replicas.",
+		Description: "Model versions whose weights are in memory, ready to serve, counted once on every replica.",
 		MeasuredBy:  "a server with a management endpoint that lists its models",
 	},
 	{
@@ -116,7 +116,7 @@ var catalogue = []Signal{
 		MeasuredBy:  "a server with a management endpoint that lists its models",
 	},
 	{
-		Name: "load_time", Title: "Load time", Group: ModelCache, Shape: Distribution, Unit: Seconds, GroupBy: ofModel, Extra: []Statistic{Last},
+		Name: "load_time", Title: "Load time", Group: ModelCache, Shape: Distribution, Unit: Seconds, GroupBy: ofModel, Extra: []Statistic{Last}, Default: Last,
 		Description: "Time to bring a model into memory.",
 		MeasuredBy:  "a server that times its loads (Triton 24.11 and later, vLLM, Seldon)",
 	},

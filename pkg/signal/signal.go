@@ -102,15 +102,21 @@ type Signal struct {
 	MeasuredBy string
 	// GroupBy lists the labels that the signal's series can have.
 	GroupBy []Label
-	// Extra statistics beside those of the shape.
-	Extra []Statistic
+	// Extra statistics beside those of the shape, and the default where it is not the shape's.
+	Extra   []Statistic
+	Default Statistic
 }
 
 // Statistics lists what the signal can be asked for.
 func (s Signal) Statistics() []Statistic { return slices.Concat(statistics[s.Shape], s.Extra) }
 
 // DefaultStatistics is what a query gets that names none.
-func (s Signal) DefaultStatistics() []Statistic { return defaults[s.Shape] }
+func (s Signal) DefaultStatistics() []Statistic {
+	if s.Default != "" {
+		return []Statistic{s.Default}
+	}
+	return defaults[s.Shape]
+}
 
 // Has says whether the signal can be asked for a statistic.
 func (s Signal) Has(st Statistic) bool { return slices.Contains(s.Statistics(), st) }

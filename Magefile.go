@@ -1,0 +1,59 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+	"os"
+	"runtime"
+
+	"github.com/grafana/grafana-plugin-sdk-go/build"
+
+	"github.com/coldhit/modelserving-datasource/demo/progress"
+	"github.com/coldhit/modelserving-datasource/demo/stack"
+	"github.com/coldhit/modelserving-datasource/tests/suite"
+)
+
+func init() {
+	// plugin.json is at the root; the SDK looks for it in src.
+	err := build.SetBeforeBuildCallback(func(cfg build.Config) (build.Config, error) {
+		cfg.PluginJSONPath = "."
+		return cfg, nil
+	})
+	if err != nil {
+		panic(err)
+	}
+}
+
+// Default is what mage runs when no target is named.
+var Default = BuildAll
+
+// BuildAll builds the backend for all platforms that Grafana runs on.
+func BuildAll() { build.BuildAll() }
+
+// Build builds the backend for this host.
+func Build() error { return build.Build{}.Custom(runtime.GOOS, runtime.GOARCH) }
+
+// Clean removes what the builds made.
+func Clean() error { return build.Clean() }
+
+// Coverage runs the backend's tests and writes a coverage report.
+func Coverage() error { return build.Coverage() }
+
+// Demo starts a Grafana with the plugin, a Triton server with models, and traffic, until Ctrl-C.
+func Demo(ctx context.Context) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return stack.RunDemo(ctx, root, progress.NewPrinter(os.Stdout))
+}
+
+// Test runs all checks and tests: Go, web, and end to end in a real Grafana with a real browser.
+func Test(ctx context.Context) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return suite.Run(ctx, root, progress.NewPrinter(os.Stdout))
+}

@@ -1,0 +1,217 @@
+// Package load sends bounded, steady traffic to a Triton server and counts exactly what it sent and what came back.
+package load
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/coldhit/modelserving-datasource/demo/fleet"
+)
+
+// Options say how much is sent. All fields are required, but a zero BurstEvery or ReloadEvery switches that off.
+type Options struct {
+	// BaseURL is the server's HTTP endpoint, without a trailing slash.
+	BaseURL string
+	Models  []fleet.Model
+	// RequestsPerSecond is the steady total over all models.
+	RequestsPerSecond float64
+	MaxInFlight       int
+	// MaxDuration ends the traffic even where nobody ends the context.
+	MaxDuration time.Duration
+	// BurstEvery is the time between bursts of BurstSize requests at once to every model with a queue.
+	BurstEvery time.Duration
+	BurstSize  int
+	// ReloadEvery is the time between unloads of fleet.Reloaded, which stays away for ReloadPause.
+	ReloadEvery, ReloadPause time.Duration
+}
+
+// DefaultOptions are those of the demo.
+func DefaultOptions(baseURL string, models []fleet.Model) Options {
+	return Options{
+		BaseURL: baseURL, Models: models,
+		RequestsPerSecond: 40, MaxInFlight: 64, MaxDuration: 8 * time.Hour,
+		BurstEvery: 45 * time.Second, BurstSize: 30,
+		ReloadEvery: 3 * time.Minute, ReloadPause: 10 * time.Second,
+	}
+}
+
+const (
+	// repeatShare is how many of the requests to a model with repeated inputs have one of those.
+	repeatShare    = 0.7
+	requestTimeout = 10 * time.Second
+	controlTimeout = time.Minute
+)
+
+// Driver sends the traffic.
+type Driver struct {
+	options Options
+	client  *http.Client
+	slots   chan struct{}
+	ledger  *ledger
+}
+
+// NewDriver makes a driver that sends nothing yet.
+func NewDriver(options Options) *Driver {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = options.MaxInFlight
+	transport.Proxy = nil // the server is on this host
+	return &Driver{
+		options: options,
+		client:  &http.Client{Transport: transport},
+		slots:   make(chan struct{}, options.MaxInFlight),
+		ledger:  newLedger(time.Now()),
+	}
+}
+
+// Handler answers GET with the Counts.
+func (d *Driver) Handler() http.Handler { return d.ledger }
+
+// Run sends traffic until the context ends or the longest duration is over, and returns when no request is under way.
+func (d *Driver) Run(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, d.options.MaxDuration)
+	defer cancel()
+	defer d.client.CloseIdleConnections()
+	var wait sync.WaitGroup
+	rates := fleet.Rates(d.options.Models, d.options.RequestsPerSecond)
+	for _, model := range d.options.Models {
+		rate, sent := rates[model.Name]
+		if !sent {
+			continue
+		}
+		wait.Go(func() { d.steady(ctx, &wait, model, rate) })
+		if model.Queue != nil && d.options.BurstEvery > 0 {
+			wait.Go(func() { d.bursts(ctx, &wait, model) })
+		}
+	}
+	if d.options.ReloadEvery > 0 {
+		wait.Go(func() { d.reloads(ctx) })
+	}
+	wait.Wait()
+}
+
+// steady sends requests at random times with a fixed mean rate, whether or not earlier ones were answered.
+func (d *Driver) steady(ctx context.Context, wait *sync.WaitGroup, model fleet.Model, rate float64) {
+	next := time.Now()
+	for {
+		next = next.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second)))
+		if !sleep(ctx, time.Until(next)) {
+			return
+		}
+		d.send(ctx, wait, model)
+	}
+}
+
+func (d *Driver) bursts(ctx context.Context, wait *sync.WaitGroup, model fleet.Model) {
+	for sleep(ctx, d.options.BurstEvery) {
+		for range d.options.BurstSize {
+			d.send(ctx, wait, model)
+		}
+	}
+}
+
+// send starts one request where the bound on those in flight allows it.
+func (d *Driver) send(ctx context.Context, wait *sync.WaitGroup, model fleet.Model) {
+	select {
+	case d.slots <- struct{}{}:
+	default:
+		d.ledger.skipped(model.Name)
+		return
+	}
+	d.ledger.sent(model.Name)
+	wait.Go(func() {
+		defer func() { <-d.slots }()
+		version := pickVersion(model)
+		begin := time.Now()
+		status := d.infer(ctx, model, version)
+		d.ledger.answered(model.Name, version, status, time.Since(begin))
+	})
+}
+
+// pickVersion names an older version now and then and leaves the choice to the server otherwise.
+func pickVersion(model fleet.Model) string {
+	if len(model.Versions) > 1 && rand.IntN(5) == 0 {
+		return strconv.Itoa(model.Versions[0])
+	}
+	return ""
+}
+
+// infer answers the HTTP status, 0 where there was no response.
+func (d *Driver) infer(ctx context.Context, model fleet.Model, version string) int {
+	// A request that is on its way when the traffic ends is still answered, so that both sides count the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
+	url := d.options.BaseURL + "/v2/models/" + model.Name
+	if version != "" {
+		url += "/versions/" + version
+	}
+	value := rand.Float64()
+	if model.DistinctInputs > 0 && rand.Float64() < repeatShare {
+		value = float64(rand.IntN(model.DistinctInputs))
+	}
+	body := fmt.Sprintf(`{"inputs":[{"name":"INPUT","shape":[1,1],"datatype":"FP32","data":[%g]}]}`, value)
+	status, err := d.post(ctx, url+"/infer", body)
+	if err != nil {
+		return 0
+	}
+	return status
+}
+
+func (d *Driver) post(ctx context.Context, url, body string) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewBufferString(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := d.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return 0, err
+	}
+	return response.StatusCode, nil
+}
+
+// reloads takes one model out of the server's memory now and then, and puts it back.
+func (d *Driver) reloads(ctx context.Context) {
+	repository := d.options.BaseURL + "/v2/repository/models/" + fleet.Reloaded
+	for sleep(ctx, d.options.ReloadEvery) {
+		unloaded := d.control(ctx, repository+"/unload")
+		sleep(ctx, d.options.ReloadPause)
+		// Put back even when the traffic has ended meanwhile.
+		loaded := d.control(ctx, repository+"/load")
+		if unloaded && loaded {
+			d.ledger.reloaded()
+		}
+	}
+}
+
+func (d *Driver) control(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlTimeout)
+	defer cancel()
+	status, err := d.post(ctx, url, "{}")
+	return err == nil && status == http.StatusOK
+}
+
+// sleep waits, and says whether the context still lives afterwards.
+func sleep(ctx context.Context, duration time.Duration) bool {
+	if duration <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,141 @@
+// Package prerequisite checks that the host has what the demo and the tests need, and says how to get what it lacks.
+package prerequisite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Found is what the checks came across.
+type Found struct {
+	// Python is a Python that Triton's package works with.
+	Python string
+	// Versions names what was found, for the person at the terminal.
+	Versions string
+}
+
+// The Python versions that nvidia-pytriton has a backend for and numpy 1 a package, the usual one first.
+var pythons = []string{"python3", "python3.12", "python3.11", "python3.10", "python3.9", "python3.8"}
+
+const (
+	oldestNode              = 20
+	oldestPython            = 8  // 3.8
+	newestPython            = 12 // 3.12
+	oldestGlibc             = 35 // 2.35
+	installNode             = "on Debian or Ubuntu: curl -fsSL https://deb.nodesource.com/setup_22.x | sudo bash - && sudo apt-get install -y nodejs"
+	installPython           = "on Debian 12 or Ubuntu 22.04 and 24.04: sudo apt-get install -y python3 python3-venv libpython3-dev; elsewhere, with uv (https://docs.astral.sh/uv): uv python install 3.12"
+	probeTimeout            = 20 * time.Second
+	pythonProbe             = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"
+	supportedPythonsInWords = "3.8 to 3.12"
+)
+
+// Check looks at the whole host and names everything that is missing in one error.
+func Check(ctx context.Context) (Found, error) {
+	var found Found
+	var problems []error
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		problems = append(problems, fmt.Errorf("this is %s/%s: NVIDIA publishes the Triton binary that the demo serves models with for linux/amd64 alone; run it on such a host or virtual machine",
+			runtime.GOOS, runtime.GOARCH))
+	} else if err := checkGlibc(ctx); err != nil {
+		problems = append(problems, err)
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		problems = append(problems, errors.New("go is not on PATH; install it from https://go.dev/dl and add its bin folder to PATH"))
+	}
+	node, err := checkNode(ctx)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	python, pythonVersion, err := findPython(ctx)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	if len(problems) > 0 {
+		return found, fmt.Errorf("missing prerequisites:\n%w", errors.Join(problems...))
+	}
+	found.Python = python
+	found.Versions = fmt.Sprintf("%s, Node %s, Python %s", strings.Replace(runtime.Version(), "go", "Go ", 1), node, pythonVersion)
+	return found, nil
+}
+
+var versionPattern = regexp.MustCompile(`(\d+)\.(\d+)(?:\.\d+)?`)
+
+// version runs a command and reads the first version number in its output.
+func version(ctx context.Context, name string, args ...string) (text string, major, minor int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, name, args...).Output()
+	if err != nil {
+		return "", 0, 0, fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	match := versionPattern.FindStringSubmatch(string(output))
+	if match == nil {
+		return "", 0, 0, fmt.Errorf("%s %s named no version: %q", name, strings.Join(args, " "), output)
+	}
+	major, _ = strconv.Atoi(match[1]) // the pattern has digits only
+	minor, _ = strconv.Atoi(match[2])
+	return match[0], major, minor, nil
+}
+
+func checkGlibc(ctx context.Context) error {
+	text, major, minor, err := version(ctx, "getconf", "GNU_LIBC_VERSION")
+	if err != nil {
+		return fmt.Errorf("this system has no GNU C library, which the Triton binary needs in version 2.%d or newer (Debian 12, Ubuntu 22.04): %w", oldestGlibc, err)
+	}
+	if major == 2 && minor < oldestGlibc {
+		return fmt.Errorf("this system's GNU C library is %s, the Triton binary needs 2.%d or newer: use Debian 12, Ubuntu 22.04 or later", text, oldestGlibc)
+	}
+	return nil
+}
+
+func checkNode(ctx context.Context) (string, error) {
+	text, major, _, err := version(ctx, "node", "--version")
+	if err != nil {
+		return "", fmt.Errorf("Node.js %d or newer is not on PATH; %s", oldestNode, installNode)
+	}
+	if major < oldestNode {
+		return "", fmt.Errorf("Node.js %s is too old, %d or newer is needed; %s", text, oldestNode, installNode)
+	}
+	if _, _, _, err := version(ctx, "npm", "--version"); err != nil {
+		return "", fmt.Errorf("npm, which comes with Node.js, is not on PATH; %s", installNode)
+	}
+	return text, nil
+}
+
+// findPython finds a Python of a version that will do and that can make virtual environments.
+func findPython(ctx context.Context) (path, version string, err error) {
+	var seen []string
+	for _, name := range pythons {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		text, problem := probePython(ctx, path)
+		if problem == "" {
+			return path, text, nil
+		}
+		seen = append(seen, name+" "+problem)
+	}
+	if len(seen) == 0 {
+		return "", "", fmt.Errorf("Python (%s) is not on PATH; %s", supportedPythonsInWords, installPython)
+	}
+	return "", "", fmt.Errorf("no Python will do (%s, with venv): %s; %s", supportedPythonsInWords, strings.Join(seen, "; "), installPython)
+}
+
+func probePython(ctx context.Context, path string) (text, problem string) {
+	text, major, minor, err := version(ctx, path, "-c", pythonProbe)
+	switch {
+	case err != nil:
+		return "", "cannot make virtual environments (its venv or ensurepip module is missing)"
+	case major != 3 || minor < oldestPython || minor > newestPython:
+		return "", "is version " + text
+	}
+	return text, ""
+}

@@ -1,0 +1,9 @@
+//go:build unix && !linux
+
+package supervise
+
+import "syscall"
+
+func newGroupAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}

@@ -1,0 +1,123 @@
+package triton
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/coldhit/modelserving-datasource/demo/fleet"
+	"github.com/coldhit/modelserving-datasource/demo/freeport"
+	"github.com/coldhit/modelserving-datasource/demo/supervise"
+)
+
+// Server is a running Triton.
+type Server struct {
+	// HTTP is the base URL of inference and model control, Metrics the URL to scrape.
+	HTTP, Metrics string
+	process       *supervise.Process
+}
+
+// cacheBytes is the size of the response cache.
+const cacheBytes = 10 << 20
+
+// usualPorts are those of HTTP, gRPC and metrics.
+var usualPorts = []int{8000, 8001, 8002}
+
+// Start starts the server on loopback ports, its usual ones if they are free, and has it load all models; WaitReady waits until it has.
+func Start(group *supervise.Group, installation *Installation, folder string, models []fleet.Model) (*Server, error) {
+	repository := filepath.Join(folder, "models")
+	if err := WriteRepository(repository, models); err != nil {
+		return nil, fmt.Errorf("write the model repository: %w", err)
+	}
+	// With the same ports at every start, the server is the same replica.
+	ports, err := freeport.Prefer(usualPorts...)
+	if err != nil {
+		return nil, err
+	}
+	memoryPrefix := fmt.Sprintf("modelserving-%d-", ports[0])
+	args := []string{
+		"--model-repository=" + repository,
+		"--backend-directory=" + installation.Backends,
+		"--backend-config=python,shm-default-byte-size=1048576",
+		"--backend-config=python,shm-region-prefix-name=" + memoryPrefix,
+		"--cache-directory=" + installation.Caches,
+		fmt.Sprintf("--cache-config=local,size=%d", cacheBytes),
+		"--model-control-mode=explicit",
+		"--http-address=127.0.0.1", fmt.Sprintf("--http-port=%d", ports[0]),
+		"--grpc-address=127.0.0.1", fmt.Sprintf("--grpc-port=%d", ports[1]),
+		"--metrics-address=127.0.0.1", fmt.Sprintf("--metrics-port=%d", ports[2]),
+		"--metrics-interval-ms=1000",
+		"--metrics-config=summary_latencies=true",
+		"--metrics-config=counter_latencies=true",
+		"--log-info=false",
+		"--exit-timeout-secs=1",
+	}
+	for _, model := range models {
+		args = append(args, "--load-model="+model.Name)
+	}
+	process, err := group.Start(supervise.Spec{
+		Name: "tritonserver", Path: installation.Server, Args: args, Env: installation.Environment(), Dir: folder,
+		LogPath: filepath.Join(folder, "triton.log"),
+		Cleanup: func() { removeSharedMemory(memoryPrefix) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Server{
+		HTTP:    fmt.Sprintf("http://127.0.0.1:%d", ports[0]),
+		Metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", ports[2]),
+		process: process,
+	}, nil
+}
+
+// sharedMemoryFolder is where Linux shows shared memory as files.
+const sharedMemoryFolder = "/dev/shm"
+
+// removeSharedMemory removes what the models' processes leave behind when they are killed. The name is this server's own, so
+// that no other server on the host loses its memory.
+func removeSharedMemory(prefix string) {
+	left, err := filepath.Glob(filepath.Join(sharedMemoryFolder, prefix+"*"))
+	if err != nil {
+		return // the pattern is well formed
+	}
+	for _, path := range left {
+		_ = os.Remove(path) // at worst it stays until the next boot
+	}
+}
+
+// readyTimeout bounds the start; a dozen models take some ten seconds on two cores.
+const readyTimeout = 3 * time.Minute
+
+// WaitReady returns when all models are loaded.
+func (s *Server) WaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("Triton was not ready after %s", readyTimeout))
+	defer cancel()
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.process.Done():
+			return s.process.Err()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.HTTP+"/v2/health/ready", nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			continue // it does not listen yet
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,103 @@
+import { APIRequestContext, Browser, expect, Page } from '@playwright/test';
+
+/** What runs is told by `go tool mage test` through the environment. */
+function told(name: string): string {
+  const value = process.env[name];
+  if (!value) {
+    throw new Error(`${name} is not set: run the browser tests with go tool mage test`);
+  }
+  return value;
+}
+
+export const grafanaUrl = told('GRAFANA_URL');
+export const dashboardUrl = told('DASHBOARD_URL');
+export const metricsUrl = told('TRITON_METRICS_URL');
+export const tritonUrl = told('TRITON_URL');
+export const dataSourceUid = told('DATA_SOURCE_UID');
+const countsUrl = told('COUNTS_URL');
+
+/** The login that the stack gives its Grafana, which listens on the loopback interface alone. */
+const administrator = { user: 'admin', password: 'admin' };
+export const authorization = {
+  Authorization: `Basic ${Buffer.from(`${administrator.user}:${administrator.password}`).toString('base64')}`,
+};
+
+/** A page of a browser in which the administrator is logged in. */
+export async function administratorsPage(browser: Browser): Promise<Page> {
+  const context = await browser.newContext({ baseURL: grafanaUrl });
+  const response = await context.request.post('/login', { data: administrator });
+  expect(response.ok(), await response.text()).toBe(true);
+  return context.newPage();
+}
+
+/** What the load driver counted of one model. */
+export interface ModelCounts {
+  sent: number;
+  inFlight: number;
+  ok: number;
+  failed: Record<string, number>;
+  unanswered: number;
+  okLatencySeconds: number;
+}
+
+export async function readCounts(request: APIRequestContext): Promise<Record<string, ModelCounts>> {
+  const response = await request.get(countsUrl);
+  expect(response.ok(), await response.text()).toBe(true);
+  return (await response.json()).models;
+}
+
+export function failuresOf(counts: ModelCounts): number {
+  return Object.values(counts.failed).reduce((sum, count) => sum + count, 0);
+}
+
+interface Field {
+  name: string;
+  type: string;
+  labels?: Record<string, string>;
+  config?: { displayNameFromDS?: string; unit?: string };
+}
+
+export interface Frame {
+  schema: { refId?: string; fields: Field[]; meta?: { notices?: Array<{ severity: string; text: string }> } };
+  data: { values: Array<Array<number | string | null>> };
+}
+
+/** Grafana's answer to queries, by refId. */
+export interface QueryAnswer {
+  results: Record<string, { status?: number; error?: string; frames?: Frame[] }>;
+}
+
+export interface Series {
+  labels: Record<string, string>;
+  values: Array<number | null>;
+}
+
+/** Every number field of an answer with its labels. */
+export function seriesOf(frames: Frame[] = []): Series[] {
+  return frames.flatMap(({ schema, data }) =>
+    schema.fields.flatMap((field, index) =>
+      field.type === 'number'
+        ? [{ labels: field.labels ?? {}, values: data.values[index] as Array<number | null> }]
+        : []
+    )
+  );
+}
+
+/** Asks one query as the administrator. The range is in unix milliseconds. */
+export async function ask(
+  request: APIRequestContext,
+  query: Record<string, unknown>,
+  range: { from: number; to: number }
+): Promise<Series[]> {
+  const response = await request.post(`${grafanaUrl}/api/ds/query`, {
+    headers: authorization,
+    data: {
+      from: String(range.from),
+      to: String(range.to),
+      queries: [{ refId: 'A', datasource: { uid: dataSourceUid }, intervalMs: 5000, maxDataPoints: 100, ...query }],
+    },
+  });
+  const answer: QueryAnswer = await response.json();
+  expect(answer.results?.A?.error, JSON.stringify(answer)).toBeUndefined();
+  return seriesOf(answer.results.A.frames);
+}

@@ -1,0 +1,77 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/demo/progress"
+)
+
+func TestReadGoTest(t *testing.T) {
+	counts, failures, err := readGoTest(strings.NewReader(`{"Action":"start","Package":"p"}
+{"Action":"output","Package":"p","Test":"TestGood","Output":"fine\n"}
+{"Action":"pass","Package":"p","Test":"TestGood"}
+{"Action":"output","Package":"p","Test":"TestBad","Output":"the reason\n"}
+{"Action":"fail","Package":"p","Test":"TestBad"}
+{"Action":"skip","Package":"p","Test":"TestLazy"}
+{"Action":"fail","Package":"p"}
+{"ImportPath":"q","Action":"build-output","Output":"q.go:1: broken\n"}
+{"Action":"pass","Package":"r"}
+`))
+	require.NoError(t, err)
+	require.Equal(t, tally{passed: 1, failed: 1, skipped: 1}, counts)
+	require.Equal(t, "the reason\nq.go:1: broken\n", strings.Join(failures, ""))
+}
+
+func passing(context.Context) (tally, error) { return tally{passed: 2}, nil }
+
+func TestAFailedStepFailsWhatNeedsItAndNothingElse(t *testing.T) {
+	out := progress.NewPrinter(t.Output())
+	outcomes := runSteps(t.Context(), out, []step{
+		{name: "install", run: func(context.Context) (tally, error) { return tally{}, errors.New("no network") }},
+		{name: "dependent", needs: []string{"install"}, run: passing},
+		{name: "dependent of that", needs: []string{"dependent"}, run: passing},
+		{name: "independent", run: passing},
+	})
+	require.ErrorContains(t, outcomes[1].err, `"install" failed`)
+	require.ErrorContains(t, outcomes[2].err, `"dependent" failed`)
+	require.NoError(t, outcomes[3].err)
+	require.ErrorIs(t, summarize(out, outcomes), ErrFailed)
+}
+
+func TestASkippedTestIsAFailure(t *testing.T) {
+	out := progress.NewPrinter(t.Output())
+	outcomes := runSteps(t.Context(), out, []step{{name: "lazy", run: func(context.Context) (tally, error) { return tally{passed: 1, skipped: 1}, nil }}})
+	require.ErrorContains(t, outcomes[0].err, "1 tests were skipped")
+	require.ErrorIs(t, summarize(out, outcomes), ErrFailed)
+}
+
+func TestAllPassed(t *testing.T) {
+	out := progress.NewPrinter(t.Output())
+	require.NoError(t, summarize(out, runSteps(t.Context(), out, []step{{name: "good", run: passing}})))
+}
+
+func TestVerdict(t *testing.T) {
+	require.NoError(t, verdict("tool", "log", tally{passed: 1}, nil))
+	require.ErrorContains(t, verdict("tool", "log", tally{}, nil), "ran no test")
+	require.ErrorContains(t, verdict("tool", "log", tally{passed: 1, failed: 1}, nil), "1 tests failed")
+	failure := errors.New("exit status 1")
+	require.ErrorIs(t, verdict("tool", "log", tally{passed: 1}, failure), failure)
+}
+
+func TestReadReport(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.json")
+	var report struct{ Count int }
+	require.ErrorContains(t, readReport(path, &report), "no such file")
+	require.NoError(t, os.WriteFile(path, []byte("{"), 0o600))
+	require.ErrorContains(t, readReport(path, &report), path)
+	require.NoError(t, os.WriteFile(path, []byte(`{"count": 3}`), 0o600))
+	require.NoError(t, readReport(path, &report))
+	require.Equal(t, 3, report.Count)
+}
