@@ -27,7 +27,8 @@ const cacheBytes = 10 << 20
 // usualPorts are those of HTTP, gRPC and metrics.
 var usualPorts = []int{8000, 8001, 8002}
 
-// Start starts the server on loopback ports, its usual ones if they are free, and has it load all models; WaitReady waits until it has.
+// Start starts the server on loopback ports, its usual ones if they are free, and has it load all models; WaitReady waits
+// until it has.
 func Start(group *supervise.Group, installation *Installation, folder string, models []fleet.Model) (*Server, error) {
 	repository := filepath.Join(folder, "models")
 	if err := WriteRepository(repository, models); err != nil {
