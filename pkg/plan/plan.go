@@ -118,6 +118,17 @@ type Rename struct {
 	From, To string
 }
 
+// Classify gives the label To the value Class where the label From matches, an anchored regular expression (RE2).
+type Classify struct {
+	Of       Node
+	From, To string
+	Match    string
+	Class    string
+}
+
+// Age is how many seconds before the time of evaluation the values are, which are seconds since 1970.
+type Age struct{ Of Node }
+
 // TopK keeps the series that belong to the K groups of the highest rank, or all others (Rest). Rank's series have the
 // labels By.
 type TopK struct {
@@ -147,5 +158,7 @@ func (Above) node()     {}
 func (Union) node()     {}
 func (SetLabel) node()  {}
 func (Rename) node()    {}
+func (Classify) node()  {}
+func (Age) node()       {}
 func (TopK) node()      {}
 func (Where) node()     {}

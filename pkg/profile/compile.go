@@ -44,7 +44,7 @@ func (s Set) Compile(q signal.Query, env Environment) []Part {
 	}
 	var parts []Part
 	for _, st := range q.Statistics {
-		for _, sources := range alike(s.choose(q.Signal, st, env.Exists)) {
+		for _, sources := range alike(s.choose(q.Signal, st, env.Exists), st) {
 			c := compiler{set: s, q: q, statistic: st, env: env}
 			parts = append(parts, c.parts(sources)...)
 		}
@@ -58,7 +58,7 @@ func (s Set) choose(sig signal.Signal, st signal.Statistic, exists func(string) 
 	var chosen []Source
 	for _, p := range s {
 		for _, r := range p.Signals[sig.Name] {
-			if !r.answers(sig, st) || !p.reads(r, exists) {
+			if !p.answers(r, sig, st) || !p.reads(r, exists) {
 				continue
 			}
 			if len(chosen) == 0 || chosen[0].Profile.Layer == p.Layer {
@@ -77,12 +77,12 @@ func (p *Profile) reads(r Recipe, exists func(string) bool) bool {
 }
 
 // alike puts sources together whose terms can be summed before anything else is done with them.
-func alike(sources []Source) [][]Source {
+func alike(sources []Source, st signal.Statistic) [][]Source {
 	var groups [][]Source
 next:
 	for _, s := range sources {
 		for i, g := range groups {
-			if g[0].Recipe.kind() == s.Recipe.kind() {
+			if combined(g[0].Recipe, st) == combined(s.Recipe, st) {
 				groups[i] = append(g, s)
 				continue next
 			}
@@ -90,6 +90,14 @@ next:
 		groups = append(groups, []Source{s})
 	}
 	return groups
+}
+
+// combined is the kind that a recipe is combined with others as: the mean of a histogram is a quotient too.
+func combined(r Recipe, st signal.Statistic) kind {
+	if k := r.kind(); k != kindHistogram || st != signal.Mean {
+		return k
+	}
+	return kindQuotient
 }
 
 type kind int
@@ -101,6 +109,7 @@ const (
 	kindSummary
 	kindHistogram
 	kindPresent
+	kindAge
 )
 
 func (r Recipe) kind() kind {
@@ -111,22 +120,24 @@ func (r Recipe) kind() kind {
 		return kindQuotient
 	case r.Summary != "":
 		return kindSummary
-	case r.Histogram != "":
+	case len(r.Histogram) > 0:
 		return kindHistogram
+	case r.Age != "":
+		return kindAge
 	case r.Present != nil:
 		return kindPresent
 	}
 	return kindSum
 }
 
-// answers says whether the recipe can give a statistic of the signal.
-func (r Recipe) answers(sig signal.Signal, st signal.Statistic) bool {
+// answers says whether a recipe can give a statistic of the signal.
+func (p *Profile) answers(r Recipe, sig signal.Signal, st signal.Statistic) bool {
 	_, quantile := st.Quantile()
 	switch r.kind() {
 	case kindSummary:
 		return quantile
 	case kindHistogram:
-		return quantile || st == signal.Mean
+		return quantile || (st == signal.Mean && !p.Metrics[r.Histogram[0]].FabricatedSum)
 	case kindQuotient:
 		return st == signal.Mean
 	}
@@ -199,12 +210,15 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 			above, below := c.quotient(s)
 			of, to = append(of, above...), append(to, below...)
 		case kindHistogram:
+			t := termOf{profile: s.Profile, unit: c.q.Signal.Unit, Term: Term{Metric: r.Histogram}}
 			if c.statistic == signal.Mean {
-				of = append(of, termOf{profile: s.Profile, unit: c.q.Signal.Unit, Term: Term{Metric: r.Histogram}, suffix: "_sum"})
-				to = append(to, termOf{profile: s.Profile, unit: s.Profile.Metrics[r.Histogram].Unit, Term: Term{Metric: r.Histogram}, suffix: "_count"})
+				of, to = append(of, t.of("_sum")), append(to, t.of("_count"))
 			} else {
-				of = append(of, termOf{profile: s.Profile, unit: s.Profile.Metrics[r.Histogram].Unit, Term: Term{Metric: r.Histogram}, suffix: "_bucket"})
+				of = append(of, t.of("_bucket"))
 			}
+		case kindAge:
+			operation = plan.Max
+			of = append(of, termOf{profile: s.Profile, unit: signal.Seconds, Term: Term{Metric: Names{r.Age}}})
 		case kindPresent:
 			of = append(of, termOf{profile: s.Profile, Term: r.Present.Term, present: r.Present})
 		case kindAverage:
@@ -218,6 +232,9 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 		return c.quantile(q, of, by, cut)
 	}
 	value := c.total(operation, of, by, cut)
+	if operation == plan.Max && value != nil {
+		return plan.Age{Of: value}
+	}
 	if len(to) == 0 || value == nil {
 		return value
 	}
@@ -231,14 +248,15 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 // quotient lists the terms of a source's quotient: none where the filters would leave only some of them, such as failures
 // of one code without the successes that have no code.
 func (c compiler) quotient(s Source) (of, to []termOf) {
+	p := s.Profile
 	if r := s.Recipe.Ratio; r != nil {
-		of, to = appendTerms(nil, s.Profile, signal.Requests, r.Of), appendTerms(nil, s.Profile, signal.Requests, r.To)
+		of, to = appendTerms(nil, p, p.unitOf(r.Of), r.Of), appendTerms(nil, p, p.unitOf(r.To), r.To)
 	} else {
 		m := s.Recipe.Mean
-		of, to = appendTerms(nil, s.Profile, c.q.Signal.Unit, m.Sum), appendTerms(nil, s.Profile, signal.Requests, m.Count)
+		of, to = appendTerms(nil, p, c.q.Signal.Unit, m.Sum), appendTerms(nil, p, p.unitOf(m.Count), m.Count)
 	}
 	for _, t := range slices.Concat(of, to) {
-		if _, _, ok := c.selectSeries(t); !ok {
+		if _, _, ok := c.selectSeries(t, t.Metric[0]); !ok {
 			return nil, nil
 		}
 	}

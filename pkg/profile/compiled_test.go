@@ -21,11 +21,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// embedded is Triton's profile and the project's own, which these tests are about.
 func embedded(t *testing.T) profile.Set {
 	t.Helper()
 	set, err := profile.Embedded()
 	require.NoError(t, err)
-	return set
+	return slices.DeleteFunc(set, func(p *profile.Profile) bool { return p.ID != "triton" && p.ID != "modelserving" })
 }
 
 func everything(string) bool { return true }
@@ -84,6 +85,9 @@ func TestCompiledPlans(t *testing.T) {
 	t.Parallel()
 	set := embedded(t)
 	for _, s := range signal.All() {
+		if !slices.ContainsFunc(set, func(p *profile.Profile) bool { return len(p.Signals[s.Name]) > 0 }) {
+			continue // nothing to compile
+		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			got := compiled(t, set, s)
@@ -105,11 +109,11 @@ func TestStatisticsThatRecipesAnswer(t *testing.T) {
 	set := embedded(t)
 	answered := map[string][]signal.Statistic{
 		"load_time": {signal.Last}, "time_to_first_byte": {signal.P50, signal.P90, signal.P95, signal.P99, signal.Mean},
-		"request_size": nil, "response_size": nil, "async_queue_size": nil, "async_queue_time": nil,
 	}
 	for _, s := range signal.All() {
 		want, special := answered[s.Name]
-		if !special {
+		filled := slices.ContainsFunc(set, func(p *profile.Profile) bool { return len(p.Signals[s.Name]) > 0 })
+		if !special && filled {
 			want = s.Statistics()
 		}
 		for _, st := range s.Statistics() {

@@ -46,7 +46,7 @@ func (s Set) reports(sig signal.Signal) bool {
 // enable says what to switch on for the missing metrics of the preferred recipe that would answer.
 func (p *Profile) enable(sig signal.Signal, st signal.Statistic, exists func(string) bool) string {
 	for _, r := range p.Signals[sig.Name] {
-		if !r.answers(sig, st) || p.reads(r, exists) {
+		if !p.answers(r, sig, st) || p.reads(r, exists) {
 			continue
 		}
 		for _, m := range r.Reads() {

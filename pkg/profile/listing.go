@@ -25,7 +25,7 @@ func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Li
 		for _, metric := range p.telling(label) {
 			c := compiler{set: s, q: signal.Query{Filters: othersThan(filters, label)}}
 			// Where a filter's label is not the metric's own, the list is that of all models: rather long than empty.
-			if selected, _, ok := c.selectSeries(termOf{Term: Term{Metric: metric}, profile: p}); ok {
+			if selected, _, ok := c.selectSeries(termOf{profile: p}, metric); ok {
 				selected.Metric = seriesName(p, metric)
 				l.Series = append(l.Series, selected)
 			}

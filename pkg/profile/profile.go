@@ -2,7 +2,11 @@
 // plans of it.
 package profile
 
-import "github.com/coldhit/modelserving-datasource/pkg/signal"
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
 
 // Profile describes one server's metrics.
 type Profile struct {
@@ -23,8 +27,10 @@ type Profile struct {
 	// Replica lists the labels that tell one replica's series from another's.
 	Replica []string `yaml:"replica"`
 	// Labels translates the project's labels into the server's.
-	Labels  map[signal.Label]string `yaml:"labels"`
-	Metrics map[string]Metric       `yaml:"metrics"`
+	Labels map[signal.Label]string `yaml:"labels"`
+	// Status makes the label status of one of the server's labels, where the server has none like it.
+	Status  *Status           `yaml:"status"`
+	Metrics map[string]Metric `yaml:"metrics"`
 	// Signals lists recipes by signal, the preferred one first.
 	Signals map[string][]Recipe `yaml:"signals"`
 	Traps   []string            `yaml:"traps"`
@@ -41,6 +47,14 @@ type Management struct {
 	// Protocol is open_inference_v2.
 	Protocol string `yaml:"protocol"`
 	Port     int    `yaml:"port"`
+}
+
+// Status says how one of the server's labels, a code or an outcome, tells the class of a request's status.
+type Status struct {
+	// Label is the server's.
+	Label string `yaml:"label"`
+	// Classes are regular expressions (RE2, anchored) for the label's values, by the status that they mean.
+	Classes map[string]string `yaml:"classes"`
 }
 
 // Type of a metric, as the server has it and whatever its name says.
@@ -63,6 +77,8 @@ type Metric struct {
 	Since  string         `yaml:"since"`
 	// Enable says what to switch on to have the metric, where it is not always there.
 	Enable string `yaml:"enable"`
+	// FabricatedSum marks a histogram whose sum the server makes up, so that no mean can be taken of it.
+	FabricatedSum bool `yaml:"fabricated_sum"`
 }
 
 // Recipe is one way to fill a signal. Exactly one of the kinds is set.
@@ -75,8 +91,23 @@ type Recipe struct {
 	Ratio     *Ratio   `yaml:"ratio"`
 	Mean      *Mean    `yaml:"mean"`
 	Summary   string   `yaml:"summary"`
-	Histogram string   `yaml:"histogram"`
+	Histogram Names    `yaml:"histogram"`
 	Present   *Present `yaml:"present"`
+	// Age is a metric whose value is a time, in seconds since 1970; the number is how long ago that was.
+	Age string `yaml:"age"`
+}
+
+// Names are the names that one metric has had in different versions of the server, the newest first. Where a server shows
+// several, the first counts.
+type Names []string
+
+// UnmarshalYAML reads one name, or a list of them.
+func (n *Names) UnmarshalYAML(value *yaml.Node) error {
+	if value.Kind == yaml.ScalarNode {
+		*n = Names{value.Value}
+		return nil
+	}
+	return value.Decode((*[]string)(n))
 }
 
 // Present counts the replicas that have series of a metric, once for each value of the labels Per.
@@ -99,7 +130,7 @@ type Mean struct {
 
 // Term is one metric's part in a sum.
 type Term struct {
-	Metric string `yaml:"metric"`
+	Metric Names `yaml:"metric"`
 	// Where narrows the metric's series by the server's own labels.
 	Where map[string]Where `yaml:"where"`
 	// Set gives the term's series a label that the server does not give them.
@@ -133,20 +164,21 @@ func (p *Profile) Has(exists func(metric string) bool) bool {
 func (r Recipe) Reads() []string {
 	var out []string
 	for _, t := range r.terms() {
-		out = append(out, t.Metric)
+		out = append(out, t.Metric...)
 	}
 	if r.Summary != "" {
 		out = append(out, r.Summary)
 	}
-	if r.Histogram != "" {
-		out = append(out, r.Histogram)
+	out = append(out, r.Histogram...)
+	if r.Age != "" {
+		out = append(out, r.Age)
 	}
 	return out
 }
 
 // Provenance says in a word how the recipe's numbers come about: measured as they are, or derived.
 func (r Recipe) Provenance() string {
-	if r.Present != nil {
+	if r.Present != nil || r.Age != "" {
 		return "derived"
 	}
 	for _, t := range r.terms() {

@@ -25,7 +25,7 @@ func (c compiler) traffic(by []signal.Label) plan.Node {
 	var terms []termOf
 	for _, p := range c.set {
 		for _, t := range p.Traffic {
-			if c.env.Exists(t.Metric) {
+			if slices.ContainsFunc(t.Metric, c.env.Exists) {
 				terms = append(terms, termOf{Term: t, profile: p, unit: signal.Requests, total: true})
 			}
 		}
@@ -49,7 +49,7 @@ func (s Set) Groups(q signal.Query, env Environment) plan.Node {
 func (c compiler) summary(s Source) plan.Node {
 	q, _ := c.statistic.Quantile()
 	metric := s.Recipe.Summary
-	selected, served, ok := c.selectSeries(termOf{Term: Term{Metric: metric}, profile: s.Profile})
+	selected, served, ok := c.selectSeries(termOf{profile: s.Profile}, metric)
 	if !ok {
 		return nil
 	}
@@ -66,11 +66,7 @@ func (c compiler) summary(s Source) plan.Node {
 		}
 		n = plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank}
 	}
-	factor, err := s.Profile.Metrics[metric].Unit.Factor(c.q.Signal.Unit)
-	if err != nil {
-		return nil // refused when the profile was loaded
-	}
-	return scaled(n, factor)
+	return scaled(n, s.Profile.factor(metric, c.q.Signal.Unit))
 }
 
 // identity lists the labels of the store that tell a metric's series apart, with the project's names for them.

@@ -17,6 +17,9 @@ var (
 	partMarker = "part"
 )
 
+// bucketBound is the label of a histogram's buckets.
+const bucketBound = "le"
+
 // termOf is a term with the profile that it belongs to and the unit that it is wanted in.
 type termOf struct {
 	Term
@@ -29,6 +32,12 @@ type termOf struct {
 	total bool
 	// standing reads a counter as it stands.
 	standing bool
+}
+
+// of is the term for one of a histogram's three families of series.
+func (t termOf) of(suffix string) termOf {
+	t.suffix = suffix
+	return t
 }
 
 func appendTerms(to []termOf, p *Profile, unit signal.Unit, terms []Term) []termOf {
@@ -75,15 +84,11 @@ func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cu
 func (c compiler) quantile(q float64, terms []termOf, by []signal.Label, cut func(plan.Node) plan.Node) plan.Node {
 	var nodes []plan.Node
 	for _, t := range terms {
-		buckets := c.total(plan.Sum, []termOf{t}, append(slices.Clone(by), "le"), cut)
+		buckets := c.total(plan.Sum, []termOf{t}, append(slices.Clone(by), bucketBound), cut)
 		if buckets == nil {
 			continue
 		}
-		factor, err := t.profile.Metrics[t.Metric].Unit.Factor(c.q.Signal.Unit)
-		if err != nil {
-			continue // refused when the profile was loaded
-		}
-		nodes = append(nodes, scaled(plan.Quantile{Q: q, Of: buckets}, factor))
+		nodes = append(nodes, scaled(plan.Quantile{Q: q, Of: buckets}, t.profile.factor(t.Metric[0], c.q.Signal.Unit)))
 	}
 	switch len(nodes) {
 	case 0:
@@ -94,32 +99,13 @@ func (c compiler) quantile(q float64, terms []termOf, by []signal.Label, cut fun
 	return plan.Union{Of: nodes}
 }
 
-// term is one metric's contribution by labels of the project, and whether it still carries a label of the server's.
+// term is a term's contribution by labels of the project, and whether it still carries a label of the server's.
 func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Node, bool) {
-	selected, served, ok := c.selectSeries(t)
-	if !ok {
+	values, factor := c.values(t)
+	if values == nil {
 		return nil, false
 	}
-	metric := t.profile.Metrics[t.Metric]
-	var values plan.Node
-	switch {
-	case t.present != nil || t.standing || (metric.Type == Gauge && c.statistic == signal.Last):
-		values = plan.Last{Of: selected}
-	case metric.Type == Gauge && c.statistic == signal.Max:
-		values = plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MaxOver}
-	case metric.Type == Gauge:
-		values = plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MeanOver}
-	case t.total:
-		values = plan.Total{Of: selected}
-	default:
-		values = plan.Rate{Of: selected, Window: c.q.Window}
-	}
-	if served != nil {
-		values = plan.Where{Of: values, On: t.profile.Replica, Exists: *served}
-	}
-	if t.Positive {
-		values = plan.Above{Of: values, Than: 0}
-	}
+	metric := t.profile.Metrics[t.Metric[0]]
 	own := t.profile.native(metric, t.Set, by)
 	if t.present != nil {
 		op = plan.Count
@@ -129,7 +115,10 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 	var n plan.Node = plan.Aggregate{Op: op, By: theirs(own), Of: values}
 	renamed := false
 	for _, l := range own {
-		if l.ours != l.theirs {
+		switch {
+		case l.ours == string(signal.Status) && t.profile.Status != nil:
+			n, renamed = t.profile.classified(n), true
+		case l.ours != l.theirs:
 			n, renamed = plan.Rename{Of: n, From: l.theirs, To: l.ours}, true
 		}
 	}
@@ -138,8 +127,70 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 			n = plan.SetLabel{Of: n, Label: string(l), Value: v}
 		}
 	}
-	factor := t.factor(metric)
 	return scaled(n, factor), renamed
+}
+
+// values is what the series of a term say, one number for each series, and what they have to be multiplied with; nil where
+// the filters leave nothing. A series that a server shows under several names counts once, under the newest.
+func (c compiler) values(t termOf) (n plan.Node, factor float64) {
+	var versions []plan.Node
+	var factors []float64
+	for _, name := range c.existing(t) {
+		selected, served, ok := c.selectSeries(t, name)
+		if !ok {
+			continue
+		}
+		v := c.read(t, selected)
+		if served != nil {
+			v = plan.Where{Of: v, On: t.profile.Replica, Exists: *served}
+		}
+		if t.Positive {
+			v = plan.Above{Of: v, Than: 0}
+		}
+		versions, factors = append(versions, v), append(factors, t.factor(t.profile.Metrics[name]))
+	}
+	switch {
+	case len(versions) == 0:
+		return nil, 1
+	case len(versions) == 1:
+		return versions[0], factors[0]
+	case len(slices.Compact(slices.Clone(factors))) == 1:
+		return plan.Union{Of: versions}, factors[0]
+	}
+	for i := range versions {
+		versions[i] = scaled(versions[i], factors[i])
+	}
+	return plan.Union{Of: versions}, 1
+}
+
+// existing lists the names of a term's metric that the store has; the newest if it has none.
+func (c compiler) existing(t termOf) []string {
+	var out []string
+	for _, name := range t.Metric {
+		if c.env.Exists == nil || c.env.Exists(seriesName(t.profile, name)) {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		return t.Metric[:1]
+	}
+	return out
+}
+
+// read reads the selected samples as the metric's type, the statistic and the recipe want it.
+func (c compiler) read(t termOf, selected plan.Select) plan.Node {
+	gauge := t.profile.Metrics[t.Metric[0]].Type == Gauge
+	switch {
+	case t.present != nil || t.standing || (gauge && c.statistic == signal.Last):
+		return plan.Last{Of: selected}
+	case gauge && c.statistic == signal.Max:
+		return plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MaxOver}
+	case gauge:
+		return plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MeanOver}
+	case t.total:
+		return plan.Total{Of: selected}
+	}
+	return plan.Rate{Of: selected, Window: c.q.Window}
 }
 
 func (t termOf) factor(m Metric) float64 {
@@ -166,9 +217,9 @@ func scaled(n plan.Node, factor float64) plan.Node {
 
 // selectSeries is the selection that the query's filters leave of a term. Where the metric does not say the model, served
 // is what exists only on the replicas that serve it. The answer is false where nothing can be left.
-func (c compiler) selectSeries(t termOf) (s plan.Select, served *plan.Node, ok bool) {
-	p, metric := t.profile, t.profile.Metrics[t.Metric]
-	s = plan.Select{Metric: t.Metric + t.suffix, Layer: p.Layer}
+func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *plan.Node, ok bool) {
+	p, metric := t.profile, t.profile.Metrics[name]
+	s = plan.Select{Metric: name + t.suffix, Layer: p.Layer}
 	var ofModel []plan.Matcher
 	for _, l := range signal.Labels {
 		values, filtered := c.q.Filters[l]
@@ -182,6 +233,8 @@ func (c compiler) selectSeries(t termOf) (s plan.Select, served *plan.Node, ok b
 			continue
 		}
 		switch {
+		case l == signal.Status && p.Status != nil && p.carries(metric, l):
+			s.Matchers = append(s.Matchers, p.inClasses(values))
 		case p.carries(metric, l):
 			s.Matchers = append(s.Matchers, oneOf(p.Labels[l], values))
 		case p.carries(p.Metrics[p.Identity], l):
@@ -206,15 +259,19 @@ func (c compiler) selectSeries(t termOf) (s plan.Select, served *plan.Node, ok b
 
 // carries says whether a metric's series have a label of the project's: their own, or the target's.
 func (p *Profile) carries(m Metric, l signal.Label) bool {
+	if l == signal.Status && p.Status != nil {
+		return slices.Contains(m.Labels, l)
+	}
 	return p.Labels[l] != "" && (slices.Contains(m.Labels, l) || slices.Contains(targetOwn, l))
 }
 
 type labelName struct{ ours, theirs string }
 
+// theirs lists the server's names, each once.
 func theirs(of []labelName) []string {
-	out := make([]string, len(of))
-	for i, l := range of {
-		out[i] = l.theirs
+	var out []string
+	for _, l := range of {
+		out = union(out, []string{l.theirs})
 	}
 	return out
 }
@@ -246,8 +303,10 @@ func (p *Profile) native(m Metric, set map[signal.Label]string, by []signal.Labe
 			continue
 		}
 		switch {
-		case l == "le":
-			out = append(out, labelName{"le", "le"})
+		case l == bucketBound:
+			out = append(out, labelName{bucketBound, bucketBound})
+		case l == signal.Status && p.Status != nil && p.carries(m, l):
+			out = append(out, labelName{string(l), p.Status.Label})
 		case p.carries(m, l):
 			out = append(out, labelName{string(l), p.Labels[l]})
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -13,6 +14,9 @@ import (
 )
 
 var layers = []string{"recorder", "gateway", "queue proxy", "server", "worker", ownLayer}
+
+// statusClasses are the values of the label status: by HTTP code where the server knows it, else by outcome.
+var statusClasses = []string{"2xx", "3xx", "4xx", "5xx", "success", "failure"}
 
 // managementProtocols are those that a management endpoint can be asked by.
 var managementProtocols = []string{"open_inference_v2"}
@@ -39,7 +43,7 @@ func (p *Profile) validate() error {
 			return at(fmt.Errorf("fingerprint %q is not among the metrics", name), "fingerprint", strconv.Itoa(i))
 		}
 	}
-	for _, check := range []func() error{p.validateLabels, p.validateMetrics, p.validateTraffic, p.validateSignals} {
+	for _, check := range []func() error{p.validateLabels, p.validateStatus, p.validateMetrics, p.validateTraffic, p.validateSignals} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -64,6 +68,30 @@ func (p *Profile) validateLabels() error {
 	return nil
 }
 
+func (p *Profile) validateStatus() error {
+	if p.Status == nil {
+		return nil
+	}
+	if p.Labels[signal.Status] != "" {
+		return at(errors.New("status is among the labels already"), "status")
+	}
+	if !model.LegacyValidation.IsValidLabelName(p.Status.Label) {
+		return at(fmt.Errorf("status: %q cannot name a label", p.Status.Label), "status", "label")
+	}
+	for _, class := range slices.Sorted(maps.Keys(p.Status.Classes)) {
+		if !slices.Contains(statusClasses, class) {
+			return at(fmt.Errorf("status: class %q is not one of %q", class, statusClasses), "status", "classes", class)
+		}
+		if _, err := regexp.Compile("^(?:" + p.Status.Classes[class] + ")$"); err != nil {
+			return at(fmt.Errorf("status: class %q: %w", class, err), "status", "classes", class)
+		}
+	}
+	if len(p.Status.Classes) == 0 {
+		return at(errors.New("status: classes are needed"), "status")
+	}
+	return nil
+}
+
 func (p *Profile) validateMetrics() error {
 	for _, name := range slices.Sorted(maps.Keys(p.Metrics)) {
 		if !model.LegacyValidation.IsValidMetricName(name) {
@@ -79,8 +107,8 @@ func (p *Profile) validateMetrics() error {
 func (p *Profile) validateTraffic() error {
 	for i, t := range p.Traffic {
 		err := p.validateTerm(t, signal.Requests)
-		if err == nil && p.Metrics[t.Metric].Type != Counter {
-			err = fmt.Errorf("metric %q is a %s; traffic is counted", t.Metric, p.Metrics[t.Metric].Type)
+		if err == nil && p.Metrics[t.Metric[0]].Type != Counter {
+			err = fmt.Errorf("metric %q is a %s; traffic is counted", t.Metric[0], p.Metrics[t.Metric[0]].Type)
 		}
 		if err != nil {
 			return at(fmt.Errorf("traffic: %w", err), "traffic", strconv.Itoa(i))
@@ -114,7 +142,7 @@ func (p *Profile) validateMetric(m Metric) error {
 		return fmt.Errorf("unit %q is not known", m.Unit)
 	}
 	for _, l := range m.Labels {
-		if p.Labels[l] == "" {
+		if p.Labels[l] == "" && (l != signal.Status || p.Status == nil) {
 			return fmt.Errorf("label %q is not among the profile's labels", l)
 		}
 	}
@@ -123,23 +151,35 @@ func (p *Profile) validateMetric(m Metric) error {
 
 func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
 	kinds := 0
-	for _, set := range []bool{len(r.Sum) > 0, len(r.Average) > 0, r.Ratio != nil, r.Mean != nil, r.Summary != "", r.Histogram != "", r.Present != nil} {
+	for _, set := range []bool{
+		len(r.Sum) > 0, len(r.Average) > 0, r.Ratio != nil, r.Mean != nil, r.Summary != "", len(r.Histogram) > 0, r.Present != nil, r.Age != "",
+	} {
 		if set {
 			kinds++
 		}
 	}
 	if kinds != 1 {
-		return fmt.Errorf("it has %d of sum, average, ratio, mean, summary, histogram, present; exactly one is needed", kinds)
+		return fmt.Errorf("it has %d of sum, average, ratio, mean, summary, histogram, present, age; exactly one is needed", kinds)
 	}
 	switch {
 	case r.Ratio != nil:
-		return p.validateQuotient(r.Ratio.Of, r.Ratio.To, signal.Requests)
+		if of, to := p.unitOf(r.Ratio.Of), p.unitOf(r.Ratio.To); !of.Comparable(to) {
+			return fmt.Errorf("%s divided by %s are no ratio", of, to)
+		}
+		return p.validateQuotient(r.Ratio.Of, r.Ratio.To, p.unitOf(r.Ratio.Of))
 	case r.Mean != nil:
+		for _, t := range r.Mean.Count {
+			if unit := p.unitOf([]Term{t}); unit != "" && !unit.Comparable(signal.Requests) {
+				return fmt.Errorf("metric %q: %q cannot be converted to %q", t.Metric[0], unit, signal.Requests)
+			}
+		}
 		return p.validateQuotient(r.Mean.Sum, r.Mean.Count, s.Unit)
 	case r.Summary != "":
-		return p.validateDistribution(r.Summary, Summary, s.Unit)
-	case r.Histogram != "":
+		return p.validateDistribution(Names{r.Summary}, Summary, s.Unit)
+	case len(r.Histogram) > 0:
 		return p.validateDistribution(r.Histogram, Histogram, s.Unit)
+	case r.Age != "":
+		return p.validateDistribution(Names{r.Age}, Gauge, s.Unit)
 	case r.Present != nil:
 		return p.validatePresent(*r.Present)
 	}
@@ -147,21 +187,21 @@ func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
 		if err := p.validateTerm(t, s.Unit); err != nil {
 			return err
 		}
-		if counted := p.Metrics[t.Metric].Type == Counter && t.As == ""; counted != (s.Shape == signal.Count) {
-			return fmt.Errorf("metric %q is a %s; a %s cannot be made of it as it is", t.Metric, p.Metrics[t.Metric].Type, s.Shape)
+		kind := p.Metrics[t.Metric[0]].Type
+		if counted := kind == Counter && t.As == ""; counted != (s.Shape == signal.Count) {
+			return fmt.Errorf("metric %q is a %s; a %s cannot be made of it as it is", t.Metric[0], kind, s.Shape)
 		}
 	}
 	return nil
 }
 
 func (p *Profile) validatePresent(present Present) error {
-	m, ok := p.Metrics[present.Metric]
-	if !ok {
-		return fmt.Errorf("metric %q is not among the metrics", present.Metric)
+	if err := p.validateNames(present.Metric); err != nil {
+		return err
 	}
 	for _, l := range present.Per {
-		if !p.carries(m, l) {
-			return fmt.Errorf("metric %q has no label %q to count by", present.Metric, l)
+		if !p.carries(p.Metrics[present.Metric[0]], l) {
+			return fmt.Errorf("metric %q has no label %q to count by", present.Metric[0], l)
 		}
 	}
 	return p.validateConditions(present.Term)
@@ -171,15 +211,15 @@ func (p *Profile) validatePresent(present Present) error {
 func (p *Profile) validateConditions(t Term) error {
 	for l := range t.Set {
 		if !slices.Contains(signal.Labels, l) {
-			return fmt.Errorf("metric %q sets the label %q, which does not exist", t.Metric, l)
+			return fmt.Errorf("metric %q sets the label %q, which does not exist", t.Metric[0], l)
 		}
 	}
 	for name, w := range t.Where {
 		if !model.LegacyValidation.IsValidLabelName(name) {
-			return fmt.Errorf("metric %q: %q cannot name a label", t.Metric, name)
+			return fmt.Errorf("metric %q: %q cannot name a label", t.Metric[0], name)
 		}
 		if len(w.Is) == 0 && len(w.Not) == 0 {
-			return fmt.Errorf("metric %q: the condition on %q has neither is nor not", t.Metric, name)
+			return fmt.Errorf("metric %q: the condition on %q has neither is nor not", t.Metric[0], name)
 		}
 	}
 	return nil
@@ -195,32 +235,61 @@ func (p *Profile) validateQuotient(of, to []Term, unit signal.Unit) error {
 		}
 	}
 	for _, t := range to {
-		if err := p.validateTerm(t, signal.Requests); err != nil {
+		if err := p.validateTerm(t, p.unitOf(to)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Profile) validateDistribution(metric string, want Type, unit signal.Unit) error {
-	m, ok := p.Metrics[metric]
-	if !ok {
-		return fmt.Errorf("metric %q is not among the metrics", metric)
+// unitOf is the unit that terms which are only counted are summed in: that of the first.
+func (p *Profile) unitOf(terms []Term) signal.Unit {
+	if len(terms) == 0 || len(terms[0].Metric) == 0 {
+		return ""
 	}
+	return p.Metrics[terms[0].Metric[0]].Unit
+}
+
+// validateNames checks that the names of a metric are described, and alike: one plan reads all of them.
+func (p *Profile) validateNames(names Names) error {
+	if len(names) == 0 {
+		return errors.New("a metric is needed")
+	}
+	newest := p.Metrics[names[0]]
+	for _, name := range names {
+		m, ok := p.Metrics[name]
+		if !ok {
+			return fmt.Errorf("metric %q is not among the metrics", name)
+		}
+		if m.Type != newest.Type || !slices.Equal(m.Labels, newest.Labels) {
+			return fmt.Errorf("metrics %q and %q are not one metric under two names: their types or labels differ", names[0], name)
+		}
+		if m.Type == Histogram && m.Unit != newest.Unit {
+			return fmt.Errorf("histograms %q and %q have buckets in different units and cannot be one", names[0], name)
+		}
+	}
+	return nil
+}
+
+func (p *Profile) validateDistribution(names Names, want Type, unit signal.Unit) error {
+	if err := p.validateNames(names); err != nil {
+		return err
+	}
+	m := p.Metrics[names[0]]
 	if m.Type != want {
-		return fmt.Errorf("metric %q is a %s, not a %s", metric, m.Type, want)
+		return fmt.Errorf("metric %q is a %s, not a %s", names[0], m.Type, want)
 	}
 	_, err := m.Unit.Factor(unit)
 	return err
 }
 
 func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
-	m, ok := p.Metrics[t.Metric]
-	if !ok {
-		return fmt.Errorf("metric %q is not among the metrics", t.Metric)
+	if err := p.validateNames(t.Metric); err != nil {
+		return err
 	}
+	m := p.Metrics[t.Metric[0]]
 	if m.Type != Counter && m.Type != Gauge {
-		return fmt.Errorf("metric %q is a %s; a term needs a counter or a gauge", t.Metric, m.Type)
+		return fmt.Errorf("metric %q is a %s; a term needs a counter or a gauge", t.Metric[0], m.Type)
 	}
 	if err := p.validateConditions(t); err != nil {
 		return err
@@ -229,15 +298,17 @@ func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
 	case "":
 	case asConcurrency:
 		if m.Type != Counter {
-			return fmt.Errorf("metric %q is a %s; concurrency needs a counter of durations", t.Metric, m.Type)
+			return fmt.Errorf("metric %q is a %s; concurrency needs a counter of durations", t.Metric[0], m.Type)
 		}
 		_, err := m.Unit.Factor(signal.Seconds)
 		return err
 	default:
-		return fmt.Errorf("metric %q: as %q is not concurrency", t.Metric, t.As)
+		return fmt.Errorf("metric %q: as %q is not concurrency", t.Metric[0], t.As)
 	}
-	if _, err := m.Unit.Factor(unit); err != nil {
-		return fmt.Errorf("metric %q: %w", t.Metric, err)
+	for _, name := range t.Metric {
+		if _, err := p.Metrics[name].Unit.Factor(unit); err != nil {
+			return fmt.Errorf("metric %q: %w", name, err)
+		}
 	}
 	return nil
 }

@@ -49,6 +49,10 @@ func (w writer) expr(n plan.Node) string {
 		return fmt.Sprintf(`label_replace(%s, %s, %s, "", "")`, w.expr(n.Of), strconv.Quote(n.Label), quoteReplacement(n.Value))
 	case plan.Rename:
 		return fmt.Sprintf(`label_replace(%s, %s, "$1", %s, "(.*)")`, w.expr(n.Of), strconv.Quote(n.To), strconv.Quote(n.From))
+	case plan.Classify:
+		return fmt.Sprintf("label_replace(%s, %s, %s, %s, %s)", w.expr(n.Of), strconv.Quote(n.To), quoteReplacement(n.Class), strconv.Quote(n.From), strconv.Quote(n.Match))
+	case plan.Age:
+		return "time() - " + w.operand(n.Of)
 	case plan.TopK:
 		word := "and"
 		if n.Rest {
@@ -64,7 +68,7 @@ func (w writer) expr(n plan.Node) string {
 // operand is the text of a node where an operator binds to it.
 func (w writer) operand(n plan.Node) string {
 	switch n.(type) {
-	case plan.Ratio, plan.Scale, plan.Above, plan.Union, plan.TopK, plan.Where:
+	case plan.Ratio, plan.Scale, plan.Above, plan.Age, plan.Union, plan.TopK, plan.Where:
 		return "(" + w.expr(n) + ")"
 	}
 	return w.expr(n)

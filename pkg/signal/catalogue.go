@@ -9,6 +9,7 @@ var (
 )
 
 const (
+	byTokens   = "a language model server that counts tokens (vLLM, SGLang, TGI, LiteLLM)"
 	byRecorder = "the recorder in front of the server, or a gateway that counts it (Istio, Envoy, ModelMesh)"
 	byQueue    = "a platform with a durable asynchronous queue (SageMaker asynchronous inference, Baseten)"
 )
@@ -50,12 +51,40 @@ var catalogue = []Signal{
 		MeasuredBy:  "the recorder in front of the server, or a server that times the first response of a stream",
 	},
 	{
+		Name: "time_to_first_token", Title: "Time to first token", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "From the request's arrival to the first token that a language model generates.",
+		MeasuredBy:  byTokens,
+	},
+	{
+		Name: "inter_token_latency", Title: "Inter-token latency", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "Time between one generated token and the next.",
+		MeasuredBy:  byTokens,
+	},
+	{
+		Name: "prefill_time", Title: "Prefill time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "Time a language model takes to read the prompt.",
+		MeasuredBy:  byTokens,
+	},
+	{
+		Name: "decode_time", Title: "Decode time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "Time a language model takes to generate the whole answer after the prompt is read.",
+		MeasuredBy:  byTokens,
+	},
+	{
 		Name: "request_size", Title: "Request size", Group: Size, Shape: Distribution, Unit: Bytes, GroupBy: ofModel,
 		Description: "Bytes of request bodies.", MeasuredBy: byRecorder,
 	},
 	{
 		Name: "response_size", Title: "Response size", Group: Size, Shape: Distribution, Unit: Bytes, GroupBy: ofModel,
 		Description: "Bytes of response bodies.", MeasuredBy: byRecorder,
+	},
+	{
+		Name: "input_tokens", Title: "Input tokens", Group: Size, Shape: Distribution, Unit: Tokens, GroupBy: ofModel,
+		Description: "Tokens of prompts. Never converted into bytes.", MeasuredBy: byTokens,
+	},
+	{
+		Name: "output_tokens", Title: "Output tokens", Group: Size, Shape: Distribution, Unit: Tokens, GroupBy: ofModel,
+		Description: "Tokens of generated answers. Never converted into bytes.", MeasuredBy: byTokens,
 	},
 	{
 		Name: "replicas", Title: "Replicas", Group: ReplicaRow, Shape: Level, Unit: Replicas, GroupBy: ofState,
@@ -101,6 +130,11 @@ var catalogue = []Signal{
 		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",
 	},
 	{
+		Name: "model_memory", Title: "Model memory", Group: Compute, Shape: Level, Unit: Bytes, GroupBy: ofModel,
+		Description: "Memory that a model takes, on whatever device.",
+		MeasuredBy:  "a server that accounts for its models' memory (ModelMesh, Seldon), or the NVML endpoint",
+	},
+	{
 		Name: "models_resident", Title: "Models resident", Group: ModelCache, Shape: Level, Unit: Models, GroupBy: ofModel,
 		Description: "Model versions whose weights are in memory, ready to serve, counted once on every replica.",
 		MeasuredBy:  "a server with a management endpoint that lists its models",
@@ -121,8 +155,43 @@ var catalogue = []Signal{
 		MeasuredBy:  "a server that times its loads (Triton 24.11 and later, vLLM, Seldon)",
 	},
 	{
+		Name: "cold_hit_rate", Title: "Cold-hit rate", Group: ModelCache, Shape: Share, Unit: Ratio, GroupBy: ofModel,
+		Description: "Share of requests that had to wait for their model to be loaded. Not the cold-load rate: one load can serve many waiting requests.",
+		MeasuredBy:  "the recorder, or a server that counts misses of its model cache (ModelMesh, Ray Serve multiplexing, Seldon)",
+	},
+	{
+		Name: "cold_load_rate", Title: "Cold-load rate", Group: ModelCache, Shape: Share, Unit: Ratio, GroupBy: ofModel,
+		Description: "Loads of models per request. Not the cold-hit rate: one load can serve many waiting requests.",
+		MeasuredBy:  "a server that counts its model loads (ModelMesh, Ray Serve multiplexing, Seldon)",
+	},
+	{
+		Name: "age_at_eviction", Title: "Age at eviction", Group: ModelCache, Shape: Distribution, Unit: Seconds, GroupBy: ofModel, Extra: []Statistic{Last},
+		Description: "How long the model that was evicted had not been asked.",
+		MeasuredBy:  "a server with a model cache that reports it (ModelMesh)",
+	},
+	{
 		Name: "response_cache_hit_ratio", Title: "Response cache hit ratio", Group: OtherCaches, Shape: Share, Unit: Ratio, GroupBy: ofModel,
 		Description: "Share of requests answered with a response that was computed before. Not the model cache.",
 		MeasuredBy:  "a server with a response cache (Triton, MLServer)",
+	},
+	{
+		Name: "prefix_cache_hit_ratio", Title: "Prefix cache hit ratio", Group: OtherCaches, Shape: Share, Unit: Ratio, GroupBy: ofModel,
+		Description: "Share of prompt tokens whose computation was reused. Counted in tokens, not in requests, and not the model cache.",
+		MeasuredBy:  byTokens,
+	},
+	{
+		Name: "kv_cache_usage", Title: "KV cache usage", Group: OtherCaches, Shape: Level, Unit: Ratio, GroupBy: ofModel,
+		Description: "Share of the memory for keys and values that is in use.",
+		MeasuredBy:  byTokens,
+	},
+	{
+		Name: "prediction_staleness", Title: "Prediction staleness", Group: Freshness, Shape: Level, Unit: Seconds, GroupBy: ofModel,
+		Description: "Time since the model was last trained.",
+		MeasuredBy:  "a metric of your own with the time of the last training",
+	},
+	{
+		Name: "feature_extraction_time", Title: "Feature extraction time", Group: Freshness, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
+		Description: "Time to make the model's input out of the request.",
+		MeasuredBy:  "a metric of your own in the service that does it",
 	},
 }

@@ -59,6 +59,7 @@ const (
 	Compute     Group = "Compute"
 	ModelCache  Group = "Model cache"
 	OtherCaches Group = "Other caches"
+	Freshness   Group = "Freshness"
 )
 
 // Shape says what kind of quantity a signal is, and by that which statistics it has.

@@ -15,6 +15,8 @@ var published = []string{
 	"requests", "error_rate", "client_error_rate", "response_time", "inference_time", "queue_time", "time_to_first_byte", "request_size",
 	"response_size", "replicas", "concurrent_requests", "async_queue_size", "async_queue_time", "cpu_usage", "memory_usage", "gpu_utilization",
 	"gpu_memory", "gpu_power", "models_resident", "model_loads", "model_evictions", "load_time", "response_cache_hit_ratio",
+	"time_to_first_token", "inter_token_latency", "prefill_time", "decode_time", "input_tokens", "output_tokens", "model_memory", "cold_hit_rate",
+	"cold_load_rate", "age_at_eviction", "prefix_cache_hit_ratio", "kv_cache_usage", "prediction_staleness", "feature_extraction_time",
 }
 
 func TestPublishedNamesStay(t *testing.T) {
@@ -38,7 +40,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 		require.NotEmpty(t, s.Title)
 		require.True(t, strings.HasSuffix(s.Description, "."), s.Name)
 		require.NotEmpty(t, s.MeasuredBy, s.Name)
-		require.Contains(t, []Group{Volume, Latency, Size, ReplicaRow, Demand, Compute, ModelCache, OtherCaches}, s.Group)
+		require.Contains(t, []Group{Volume, Latency, Size, ReplicaRow, Demand, Compute, ModelCache, OtherCaches, Freshness}, s.Group)
 		require.NotEmpty(t, s.Statistics(), s.Name)
 		require.NotEmpty(t, s.GrafanaUnit(), s.Name)
 		require.True(t, s.Unit.Known(), s.Name)

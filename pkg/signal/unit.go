@@ -79,3 +79,13 @@ func (u Unit) Factor(to Unit) (float64, error) {
 	}
 	return a.factor / b.factor, nil
 }
+
+// counted are the units of things that happen.
+var counted = map[Unit]bool{Requests: true, Tokens: true, Events: true}
+
+// Comparable says whether one unit divided by the other is a share: both measure the same, or both count what happens, such
+// as loads for each request.
+func (u Unit) Comparable(to Unit) bool {
+	_, err := u.Factor(to)
+	return err == nil || (counted[u] && counted[to])
+}
