@@ -16,7 +16,8 @@ type Series struct {
 	series.Series
 	Statistic signal.Statistic
 	// Others is set on the series that stands for all groups beyond the query's limit.
-	Others bool
+	Others     bool
+	Provenance []series.Provenance
 }
 
 // Finite drops what is not a number and what is infinite: a ratio without traffic, the quantile of an idle summary.

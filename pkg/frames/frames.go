@@ -32,6 +32,11 @@ type Answer struct {
 	Executed string
 }
 
+// Custom is what the project's frames carry beside what Grafana knows.
+type Custom struct {
+	Provenance []series.Provenance `json:"provenance"`
+}
+
 var typeVersion = data.FrameTypeVersion{0, 1}
 
 // Of writes an answer as frames: one a series, or a single one without fields where there is none. Notices and what was run
@@ -47,7 +52,11 @@ func Of(a Answer) data.Frames {
 	several := statistics(a.Series) > 1
 	out := make(data.Frames, 0, len(a.Series))
 	for _, s := range a.Series {
-		out = append(out, data.NewFrame("", a.fields(s, several)...).SetMeta(meta(kind)))
+		f := data.NewFrame("", a.fields(s, several)...).SetMeta(meta(kind))
+		if len(s.Provenance) > 0 {
+			f.Meta.Custom = Custom{Provenance: s.Provenance}
+		}
+		out = append(out, f)
 	}
 	out[0].Meta.Notices = a.Notices
 	out[0].Meta.ExecutedQueryString = a.Executed

@@ -198,8 +198,9 @@ func (r *signalRun) interpret(p profile.Part, result promql.Answer) []analysis.S
 		}
 	}
 	out := make([]analysis.Series, len(all))
+	provenance := p.Provenance(r.available)
 	for i, s := range all {
-		out[i] = analysis.Series{Series: s, Statistic: p.Statistic, Others: p.Others}
+		out[i] = analysis.Series{Series: s, Statistic: p.Statistic, Others: p.Others, Provenance: provenance}
 	}
 	return out
 }

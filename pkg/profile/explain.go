@@ -2,8 +2,10 @@ package profile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -94,6 +96,24 @@ func label(sig signal.Signal, r Recipe) string {
 		return "quantiles of " + sig.Name
 	}
 	return sig.Name
+}
+
+// Provenance says how the numbers of a part come about, one entry for each server that takes part. Of the metrics that a
+// recipe reads, it lists those that exist.
+func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
+	var out []series.Provenance
+	for _, s := range p.Sources {
+		var read []string
+		for _, m := range s.Recipe.Reads() {
+			if exists(seriesName(s.Profile, m)) && !slices.Contains(read, m) {
+				read = append(read, m)
+			}
+		}
+		out = append(out, series.Provenance{
+			Kind: s.Recipe.Provenance(), Server: s.Profile.Name, Layer: s.Profile.Layer, Recipe: s.Recipe.How, Metrics: read,
+		})
+	}
+	return out
 }
 
 // Describe says in a clause how the numbers of a part come about, for the user.

@@ -7,3 +7,16 @@ type Series struct {
 	Times  []int64
 	Values []float64
 }
+
+// Provenance says how numbers came about.
+type Provenance struct {
+	// Kind is measured (the server's own numbers, summed or divided) or derived (computed by a recipe from other numbers).
+	Kind string `json:"kind"`
+	// Server is who said the numbers, and Layer where it stands: recorder, gateway, queue proxy, server, worker, management.
+	Server string `json:"server"`
+	Layer  string `json:"layer"`
+	// Recipe is a clause about what the numbers are made of, where that is not plain.
+	Recipe string `json:"recipe,omitempty"`
+	// Metrics are those that were read.
+	Metrics []string `json:"metrics"`
+}

@@ -1,9 +1,11 @@
 package blackbox
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
 )
 
@@ -60,6 +62,7 @@ func TestTritonUnderLoad(t *testing.T) {
 	require.InDelta(t, 0.005818, value(t, answers["C"], map[string]string{"model": "fast", "version": "1", "statistic": "p95"}), 1e-9)
 	require.Contains(t, notices(answers["C"]), "cannot be merged")
 	require.InDelta(t, 563264.0/11/1e6, value(t, answers["D"], map[string]string{"model": "cached"}), 1e-9, "without the answers from the cache")
+	requireProvenance(t, answers["C"])
 	require.InDelta(t, 69.0/79, value(t, answers["E"], map[string]string{"model": "cached"}), 1e-9)
 	require.Len(t, answers["E"].Frames, 1, "only the model with a cache")
 	executing := value(t, answers["F"], map[string]string{"model": "slow", "state": "executing"})
@@ -121,4 +124,18 @@ func TestTritonWithoutSummaries(t *testing.T) {
 	require.Contains(t, notices(answers["B"]), "--metrics-config summary_latencies=true")
 	require.Contains(t, notices(answers["C"]), "does not report request_size")
 	require.Contains(t, notices(answers["C"]), "recorder")
+}
+
+// requireProvenance checks that every frame says how its numbers came about.
+func requireProvenance(t *testing.T, r backend.DataResponse) {
+	t.Helper()
+	require.NotEmpty(t, r.Frames)
+	for _, f := range r.Frames {
+		text, err := json.Marshal(f.Meta.Custom)
+		require.NoError(t, err)
+		require.Contains(t, string(text), `"kind":"measured"`)
+		require.Contains(t, string(text), `"server":"NVIDIA Triton Inference Server"`)
+		require.Contains(t, string(text), `"layer":"server"`)
+		require.Regexp(t, `"metrics":\["nv_inference_request_(summary|duration)_us"`, string(text))
+	}
 }
