@@ -18,6 +18,8 @@ type Series struct {
 	// Others is set on the series that stands for all groups beyond the query's limit.
 	Others     bool
 	Provenance []series.Provenance
+	// Newest is what is certain about the newest value, where it is a quantile of a histogram.
+	Newest *Estimate
 }
 
 // Finite drops what is not a number and what is infinite: a ratio without traffic, the quantile of an idle summary.

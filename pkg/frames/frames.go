@@ -2,6 +2,7 @@
 package frames
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,30 @@ type Answer struct {
 // Custom is what the project's frames carry beside what Grafana knows.
 type Custom struct {
 	Provenance []series.Provenance `json:"provenance"`
+	// Bucket is the histogram's bucket that the newest value, a quantile, fell into, in the signal's unit.
+	Bucket *Bucket `json:"bucket,omitempty"`
+}
+
+// Bucket has the bounds that a value is certain to lie between. Saturated ones are open: there is no upper bound.
+type Bucket struct {
+	Lower     *float64 `json:"lower"`
+	Upper     *float64 `json:"upper"`
+	Saturated bool     `json:"saturated"`
+}
+
+func bucketOf(e *analysis.Estimate) *Bucket {
+	if e == nil {
+		return nil
+	}
+	return &Bucket{Lower: finite(e.Lower), Upper: finite(e.Upper), Saturated: e.Saturated()}
+}
+
+// finite is a number as JSON can hold it.
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 var typeVersion = data.FrameTypeVersion{0, 1}
@@ -54,7 +79,7 @@ func Of(a Answer) data.Frames {
 	for _, s := range a.Series {
 		f := data.NewFrame("", a.fields(s, several)...).SetMeta(meta(kind))
 		if len(s.Provenance) > 0 {
-			f.Meta.Custom = Custom{Provenance: s.Provenance}
+			f.Meta.Custom = Custom{Provenance: s.Provenance, Bucket: bucketOf(s.Newest)}
 		}
 		out = append(out, f)
 	}

@@ -155,14 +155,12 @@ func (r *signalRun) wantsFallback() bool {
 
 // run executes parts side by side and keeps their order.
 func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.Series, error) {
-	results := make([]promql.Answer, len(parts))
-	texts := make([]string, len(parts))
+	results := make([]partAnswer, len(parts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(planConcurrency)
 	for i, p := range parts {
-		texts[i] = promql.Text(p.Plan, r.span())
 		group.Go(func() (err error) {
-			results[i], err = r.execute(ctx, p.Plan)
+			results[i], err = r.executePart(ctx, p)
 			return err
 		})
 	}
@@ -171,11 +169,13 @@ func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.S
 	}
 	var answer []analysis.Series
 	for i, p := range parts {
-		r.executed = append(r.executed, fmt.Sprintf("# %s: %s\n%s", p.Statistic, p.Describe(), texts[i]))
+		r.executed = append(r.executed, fmt.Sprintf("# %s: %s\n%s", p.Statistic, p.Describe(), results[i].text))
 		for _, w := range results[i].Warnings { // not the hints: profiles know better what a metric is than its name does
 			r.warn(w)
 		}
-		answer = append(answer, r.interpret(p, results[i])...)
+		answered := r.interpret(p, results[i])
+		r.warnOfSaturation(p, answered)
+		answer = append(answer, answered...)
 	}
 	return answer, nil
 }
@@ -188,8 +188,8 @@ func (r *signalRun) execute(ctx context.Context, n plan.Node) (promql.Answer, er
 	return r.store.Range(ctx, expr, r.grid.start, r.grid.end, r.grid.step)
 }
 
-func (r *signalRun) interpret(p profile.Part, result promql.Answer) []analysis.Series {
-	all := analysis.Finite(result.Series)
+func (r *signalRun) interpret(p profile.Part, result partAnswer) []analysis.Series {
+	all := result.Series
 	if p.Separate != nil {
 		var added []signal.Label
 		all, added = analysis.Separate(all, p.Separate, r.query.GroupBy)
@@ -201,6 +201,9 @@ func (r *signalRun) interpret(p profile.Part, result promql.Answer) []analysis.S
 	provenance := p.Provenance(r.available)
 	for i, s := range all {
 		out[i] = analysis.Series{Series: s, Statistic: p.Statistic, Others: p.Others, Provenance: provenance}
+		if result.newest != nil {
+			out[i].Newest = &result.newest[i]
+		}
 	}
 	return out
 }

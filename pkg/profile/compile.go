@@ -17,7 +17,12 @@ type Part struct {
 	// Separate is set where series of a group cannot be merged: they keep their identity (each label of signal.Labels
 	// that they have, under the profile's name for it).
 	Separate map[string]signal.Label
-	Sources  []Source
+	// Buckets are set where the plan takes a quantile over histograms: the plan is right where all histograms of a group
+	// have the same bounds, and there is one server.
+	Buckets []Buckets
+	// By lists the labels that the part's series have.
+	By      []signal.Label
+	Sources []Source
 }
 
 // Source is a recipe that takes part in a plan.
@@ -160,7 +165,7 @@ type compiler struct {
 }
 
 func (c compiler) parts(sources []Source) []Part {
-	part := Part{Statistic: c.statistic, Sources: sources}
+	part := Part{Statistic: c.statistic, By: c.q.GroupBy, Sources: sources}
 	if sources[0].Recipe.kind() == kindSummary {
 		// A profile a part: what series are told apart by has the profile's names.
 		parts := make([]Part, 0, len(sources))
@@ -177,19 +182,28 @@ func (c compiler) parts(sources []Source) []Part {
 	}
 	rank, by := c.rank()
 	if rank == nil {
-		part.Plan = c.node(sources, c.q.GroupBy, nil)
+		part.Plan = c.node(sources, part.By, nil)
+		part.Buckets = c.buckets(sources, part.By, nil)
 		return keepAnswered(part)
 	}
 	kept := part
-	if n := c.node(sources, c.q.GroupBy, nil); n != nil {
-		kept.Plan = plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank}
+	top := func(n plan.Node) plan.Node { return plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank} }
+	if n := c.node(sources, part.By, nil); n != nil {
+		kept.Plan = top(n)
+		kept.Buckets = c.buckets(sources, part.By, nil)
+		for i, b := range kept.Buckets {
+			kept.Buckets[i].Layout, kept.Buckets[i].Rates = top(b.Layout), top(b.Rates)
+		}
 	}
 	rest := part
 	rest.Others = true
+	rest.By = without(part.By, ranked)
 	if c.q.Others {
-		rest.Plan = c.node(sources, without(c.q.GroupBy, ranked), func(n plan.Node) plan.Node {
+		beyond := func(n plan.Node) plan.Node {
 			return plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank, Rest: true}
-		})
+		}
+		rest.Plan = c.node(sources, rest.By, beyond)
+		rest.Buckets = c.buckets(sources, rest.By, beyond)
 	}
 	return keepAnswered(kept, rest)
 }
@@ -210,7 +224,7 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 			above, below := c.quotient(s)
 			of, to = append(of, above...), append(to, below...)
 		case kindHistogram:
-			t := termOf{profile: s.Profile, unit: c.q.Signal.Unit, Term: Term{Metric: r.Histogram}}
+			t := termOf{profile: s.Profile, unit: c.q.Signal.Unit, Term: Term{Metric: r.Histogram, Where: r.Where}}
 			if c.statistic == signal.Mean {
 				of, to = append(of, t.of("_sum")), append(to, t.of("_count"))
 			} else {

@@ -17,9 +17,6 @@ var (
 	partMarker = "part"
 )
 
-// bucketBound is the label of a histogram's buckets.
-const bucketBound = "le"
-
 // termOf is a term with the profile that it belongs to and the unit that it is wanted in.
 type termOf struct {
 	Term
