@@ -32,7 +32,7 @@ func (r randomPlan) node(depth int) plan.Node {
 		return r.leaf()
 	}
 	of := func() plan.Node { return r.node(depth - 1) }
-	switch r.IntN(11) {
+	switch r.IntN(13) {
 	case 0:
 		return plan.Aggregate{Op: pick(r, []plan.Operation{plan.Sum, plan.Mean, plan.Max, plan.Count, plan.Group}), By: r.labels(0), Of: of()}
 	case 1:
@@ -57,6 +57,10 @@ func (r randomPlan) node(depth int) plan.Node {
 		return plan.TopK{Of: of(), By: r.labels(0), K: r.IntN(1000) + 1, Rank: of(), Rest: r.IntN(2) == 0}
 	case 9:
 		return plan.Where{Of: of(), On: r.labels(1), Exists: of()}
+	case 10:
+		return plan.Classify{Of: of(), From: pick(r, words), To: pick(r, words), Match: pick(r, []string{"2..", "4..|408", "[45]xx", "ok"}), Class: pick(r, awkward)}
+	case 11:
+		return plan.Age{Of: of()}
 	}
 	return r.leaf()
 }

@@ -62,9 +62,11 @@ func (r readBack) call(c *parser.Call) plan.Node {
 	}
 	switch c.Func.Name {
 	case "label_replace":
-		if text(3) != "" {
-			require.Equal(r.t, []string{"$1", "(.*)"}, []string{text(2), text(4)})
+		if text(2) == "$1" && text(4) == "(.*)" {
 			return plan.Rename{Of: r.node(c.Args[0]), From: text(3), To: text(1)}
+		}
+		if text(3) != "" {
+			return plan.Classify{Of: r.node(c.Args[0]), From: text(3), To: text(1), Match: text(4), Class: strings.ReplaceAll(text(2), "$$", "$")}
 		}
 		require.Empty(r.t, text(4))
 		return plan.SetLabel{Of: r.node(c.Args[0]), Label: text(1), Value: strings.ReplaceAll(text(2), "$$", "$")}
@@ -97,6 +99,10 @@ func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
 		return plan.Ratio{Of: r.node(b.LHS), To: r.node(b.RHS)}
 	case parser.MUL:
 		return plan.Scale{Factor: r.number(b.LHS), Of: r.node(b.RHS)}
+	case parser.SUB:
+		now, ok := b.LHS.(*parser.Call)
+		require.True(r.t, ok && now.Func.Name == "time", b)
+		return plan.Age{Of: r.node(b.RHS)}
 	case parser.GTR:
 		require.False(r.t, b.ReturnBool)
 		return plan.Above{Of: r.node(b.LHS), Than: r.number(b.RHS)}
