@@ -46,7 +46,7 @@ const sharedCrosshair = 1
 
 // The layers at which quantities of requests are measured. One panel never mixes them.
 const (
-	outermost = "at one layer, the outermost that reports it: recorder, gateway, queue proxy, server or worker. " +
+	oneLayer = "at one layer, the first that reports it: recorder, server, worker, queue proxy or gateway. " +
 		"What happens outside it, such as the client's network, is not in the numbers. The panel's query inspector names the layer."
 	inServer = "inside the model server."
 	onHost   = "where the replica runs, as the server or an exporter beside it reports it; with a server that reads its host, other programs on that host are included."
@@ -84,12 +84,12 @@ func p95ByModel(name, what string, a advice) panel {
 
 func volume() []panel {
 	errorAdvice := advice{
-		measured: outermost,
+		measured: oneLayer,
 		high:     "requests are lost. Find the model in the panels below, read its log, and compare with its loads, replicas and queue.",
 		low:      "as it should be. No line means no traffic, which is neither good nor bad.",
 	}
 	clientAdvice := advice{
-		measured: outermost,
+		measured: oneLayer,
 		high:     "clients send what the model does not accept, or give up before it answers: compare with the response time.",
 		low:      "clients and models agree.",
 	}
@@ -99,14 +99,14 @@ func volume() []panel {
 		low:      "requests rarely repeat, or the cache is too small: make it larger, or switch it off where inputs never repeat.",
 	}
 	return []panel{
-		headline{signal: "requests", advice: advice{measured: outermost, high: "more work for the replicas; compare with the concurrent requests.", low: "little or no traffic reaches the models."}}.panel(),
+		headline{signal: "requests", advice: advice{measured: oneLayer, high: "more work for the replicas; compare with the concurrent requests.", low: "little or no traffic reaches the models."}}.panel(),
 		headline{signal: "error_rate", advice: errorAdvice, thresholds: []thresholdStep{{Color: "text"}, {Color: bad, Value: number(acceptedErrors)}}}.panel(),
 		headline{signal: "client_error_rate", advice: clientAdvice}.panel(),
 		headline{signal: "response_cache_hit_ratio", advice: cacheAdvice}.panel(),
 		chart{
 			signal: "requests", of: " by status", statistics: rate, groupBy: []signal.Label{signal.Status}, stacked: true, styles: byStatus("fixed"),
 			advice: advice{
-				measured: outermost,
+				measured: oneLayer,
 				high:     "green is traffic that was served. Yellow is the clients' doing, red the servers': find the model in the error rate by model.",
 				low:      "a fall of the whole means that less traffic arrives, or that a layer before this one refuses it.",
 			},
@@ -114,7 +114,7 @@ func volume() []panel {
 		chart{
 			signal: "requests", of: " by model", statistics: rate, groupBy: byModel,
 			advice: advice{
-				measured: outermost,
+				measured: oneLayer,
 				high:     "the models that the replicas work for most; the response time of these matters most.",
 				low:      "a model that is rarely asked is the first to be evicted, and its next request is a cold one.",
 			},
@@ -122,7 +122,7 @@ func volume() []panel {
 		chart{
 			signal: "requests", of: " by code or reason", statistics: rate, groupBy: []signal.Label{signal.Status, signal.Code}, styles: byStatus("shades"),
 			advice: advice{
-				measured: outermost + " Codes are the protocol's or, where a server has none, its own reasons.",
+				measured: oneLayer + " Codes are the protocol's or, where a server has none, its own reasons.",
 				high:     "a code that rises says what kind of failure it is: refused, timed out, failed in the model, cancelled.",
 				low:      "none of that kind.",
 			},
@@ -138,7 +138,7 @@ const endToEndWords = " (end-to-end)"
 
 func endToEnd() []panel {
 	a := advice{
-		measured: outermost,
+		measured: oneLayer,
 		high:     "users wait. Look where the time goes: queue time means too few replicas, inference time a slow model, and neither of them a cold start.",
 		low:      "users get their answers quickly. A p50 far below the p95 means that some requests take another path: a cold start, a queue, a large input.",
 	}
@@ -156,7 +156,7 @@ func inference() []panel {
 
 func firstByte() []panel {
 	a := advice{
-		measured: outermost,
+		measured: oneLayer,
 		high:     "whoever reads a stream waits for its beginning: a queue, a cold start or a long prompt.",
 		low:      "streams begin at once, however long they then take.",
 	}
@@ -166,12 +166,12 @@ func firstByte() []panel {
 func sizes() []panel {
 	return []panel{
 		p95ByModel("request_size", "", advice{
-			measured: outermost,
+			measured: oneLayer,
 			high:     "large inputs take longer to send, to decode and to infer: compare with the response time, and with the size limits of what is in front of the server.",
 			low:      "inputs are small; a slow model is slow for another reason.",
 		}),
 		p95ByModel("response_size", "", advice{
-			measured: outermost,
+			measured: oneLayer,
 			high:     "large answers take longer to encode and to send: return less, or compress it.",
 			low:      "answers are small; a sudden fall can mean errors in place of answers.",
 		}),
@@ -221,7 +221,7 @@ func concurrency() []panel {
 		low:      "requests are served as they come; capacity is not the problem.",
 	}
 	a := advice{
-		measured: outermost,
+		measured: oneLayer,
 		high:     "work piles up. Queued requests beside few executing ones mean that instances or replicas are missing; many executing ones that the model became slower.",
 		low:      "there is room for more traffic, or for fewer replicas.",
 	}

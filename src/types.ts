@@ -46,6 +46,14 @@ export interface TargetSettings {
   tlsSkipVerify?: boolean;
 }
 
+/** A profile of the user's own. */
+export interface ProfileSettings {
+  /** What error messages call it, such as features.yaml. */
+  name: string;
+  /** The profile itself, as YAML. */
+  text: string;
+}
+
 export interface ScrapeLimits {
   bodySize?: string;
   samples?: number;
@@ -65,6 +73,7 @@ export interface ModelServingOptions extends DataSourceJsonData {
   fileDiscovery?: boolean;
   limits?: ScrapeLimits;
   targets?: TargetSettings[];
+  profiles?: ProfileSettings[];
 }
 
 /** Secrets by key: caCertificate, and apiKey.<target id>. */

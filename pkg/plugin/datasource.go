@@ -16,6 +16,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
 // ID is the plugin's id, as in plugin.json.
@@ -25,9 +26,12 @@ const ID = "coldhit-modelserving-datasource"
 type Datasource struct {
 	backend.CallResourceHandler
 
-	orgID    int64
-	settings settings.Settings
-	profiles profile.Set
+	orgID     int64
+	settings  settings.Settings
+	profiles  profile.Set
+	catalogue signal.Catalogue
+	// mistakes are what is wrong with the user's own profiles.
+	mistakes []string
 	store    *engine.Handle
 	logger   log.Logger
 }
@@ -51,9 +55,23 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		if err != nil {
 			return nil, fmt.Errorf("the embedded engine did not start: %w", err)
 		}
-		d := &Datasource{orgID: key.OrgID, settings: s, profiles: profiles, store: store, logger: log.DefaultLogger}
+		d := &Datasource{orgID: key.OrgID, settings: s, store: store, logger: log.DefaultLogger}
+		d.use(profiles)
 		d.CallResourceHandler = httpadapter.New(d.admitted(d.routes()))
 		return d, nil
+	}
+}
+
+// use takes the profiles that come with the plugin, and the user's own.
+func (d *Datasource) use(profiles profile.Set) {
+	var texts []profile.Text
+	for _, p := range d.settings.Profiles {
+		texts = append(texts, profile.Text(p))
+	}
+	all, problems := profiles.With(texts)
+	d.profiles, d.catalogue = all, all.Catalogue()
+	for _, p := range problems {
+		d.mistakes = append(d.mistakes, "A profile of your own is left out. "+p.Error())
 	}
 }
 

@@ -97,7 +97,8 @@ func (d *Datasource) recognize(t settings.Target, url string, has func(string) b
 	found := known.Detect(has)
 	if t.Profile == "" {
 		if len(found) == 0 {
-			return nil, fmt.Sprintf("%s answers metrics, but none that a profile knows (%s).", url, serverNames(known))
+			return nil, fmt.Sprintf("%s answers metrics, but none by which one of the %d profiles knows its server. A server may show them only "+
+				"after its first request; what no profile knows, one of your own can describe.", url, len(known))
 		}
 		return found[0], ""
 	}

@@ -25,7 +25,7 @@ func appendNotice(to []data.Notice, severity data.NoticeSeverity, text string) [
 
 // explain says why there is nothing to see, and what is known to be wrong with the store.
 func (r *signalRun) explain(answer []analysis.Series, targets []engine.TargetStatus) {
-	for _, w := range r.store.Warnings() {
+	for _, w := range append(r.store.Warnings(), r.mistakes...) {
 		r.warn(w)
 	}
 	r.warn(unanswering(targets))

@@ -41,7 +41,7 @@ type signalAnswer struct {
 
 func (d *Datasource) listSignals(w http.ResponseWriter, r *http.Request) {
 	all := []signalAnswer{}
-	for _, s := range signal.All() {
+	for _, s := range d.catalogue {
 		all = append(all, signalAnswer{s.Name, s.Title, s.Group, s.GrafanaUnit(), s.Description, s.Statistics(), s.DefaultStatistics(), s.GroupBy})
 	}
 	d.respond(w, r, map[string]any{"signals": all})

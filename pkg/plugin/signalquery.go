@@ -45,7 +45,7 @@ func (d *Datasource) signalQuery(ctx context.Context, r request) (data.Frames, e
 	if limit == 0 {
 		limit = defaultLimit
 	}
-	q, err := signal.NewQuery(r.Signal, r.Statistics, r.GroupBy, r.Filters, limit, r.Others == nil || *r.Others, r.window)
+	q, err := d.catalogue.NewQuery(r.Signal, r.Statistics, r.GroupBy, r.Filters, limit, r.Others == nil || *r.Others, r.window)
 	if err != nil {
 		return nil, badQuery{err}
 	}

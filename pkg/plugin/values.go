@@ -11,8 +11,13 @@ import (
 
 // values lists a label's values, sorted, over every profile's series, at most one more than maxValues.
 func (d *Datasource) values(ctx context.Context, label signal.Label, filters map[signal.Label][]string, from, to time.Time) ([]string, error) {
-	out := append([]string{}, d.profiles.Given(label)...)
-	for _, l := range d.profiles.Listing(label, filters) {
+	exists, err := d.metrics(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	present := d.profiles.Detect(exists)
+	out := append([]string{}, present.Given(label)...)
+	for _, l := range present.Listing(label, filters) {
 		selectors := make([]string, len(l.Series))
 		for i, s := range l.Series {
 			selectors[i] = promql.Selector(s)

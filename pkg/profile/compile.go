@@ -57,22 +57,38 @@ func (s Set) Compile(q signal.Query, env Environment) []Part {
 	return parts
 }
 
-// choose picks each profile's preferred recipe among those whose metrics exist. One query reads one layer: that of the
-// first profile that answers.
+// choose picks each profile's preferred recipe among those whose metrics exist. One query reads one layer, so that nothing
+// counts twice: the first in the order of preference that answers.
 func (s Set) choose(sig signal.Signal, st signal.Statistic, exists func(string) bool) []Source {
-	var chosen []Source
+	var all []Source
 	for _, p := range s {
 		for _, r := range p.Signals[sig.Name] {
-			if !p.answers(r, sig, st) || !p.reads(r, exists) {
-				continue
+			if p.answers(r, sig, st) && p.reads(r, exists) {
+				all = append(all, Source{Profile: p, Recipe: r})
+				break
 			}
-			if len(chosen) == 0 || chosen[0].Profile.Layer == p.Layer {
-				chosen = append(chosen, Source{Profile: p, Recipe: r})
-			}
-			break
 		}
 	}
-	return chosen
+	for _, layer := range preferredLayers(sig) {
+		chosen := slices.DeleteFunc(slices.Clone(all), func(s Source) bool { return s.Profile.Layer != layer })
+		if len(chosen) > 0 {
+			return chosen
+		}
+	}
+	return nil
+}
+
+// preferredLayers are the layers in the order in which they are asked for a signal: of requests, who knows every model
+// before who sees only services; of what they run on, who measures the device before who reports its own view; of what is
+// in memory, who lists it.
+func preferredLayers(sig signal.Signal) []string {
+	switch sig.Group {
+	case signal.Compute:
+		return []string{layerHost, layerServer, layerWorker, layerRecorder, layerQueueProxy, layerGateway, layerManagement}
+	case signal.ModelCache:
+		return []string{layerRecorder, layerManagement, layerServer, layerWorker, layerQueueProxy, layerGateway, layerHost}
+	}
+	return []string{layerRecorder, layerServer, layerWorker, layerQueueProxy, layerGateway, layerHost, layerManagement}
 }
 
 // reads says whether a recipe finds anything to read. A server leaves out what it has nothing to count for, so that one of

@@ -13,7 +13,7 @@ import (
 func (s Set) Explain(sig signal.Signal, st signal.Statistic, exists func(metric string) bool) string {
 	var sentences []string
 	for _, p := range s {
-		if len(p.Signals) == 0 || p.Layer == ownLayer {
+		if len(p.Signals) == 0 || p.Layer == layerManagement {
 			continue
 		}
 		if enable := p.enable(sig, st, exists); enable != "" {
@@ -32,9 +32,6 @@ func (s Set) Explain(sig signal.Signal, st signal.Statistic, exists func(metric 
 	}
 	return strings.Join(sentences, " ")
 }
-
-// ownLayer is that of the series that the project makes from management endpoints.
-const ownLayer = "management"
 
 func (s Set) reports(sig signal.Signal) bool {
 	for _, p := range s {

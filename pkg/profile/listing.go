@@ -58,6 +58,9 @@ func othersThan(filters map[signal.Label][]string, label signal.Label) map[signa
 func (s Set) Given(label signal.Label) []string {
 	var out []string
 	for _, p := range s {
+		if label == signal.Status && p.Status != nil {
+			out = append(out, slices.Collect(maps.Keys(p.Status.Classes))...)
+		}
 		for _, recipes := range p.Signals {
 			for _, r := range recipes {
 				for _, t := range r.terms() {

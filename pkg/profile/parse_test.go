@@ -90,13 +90,15 @@ func TestParseErrors(t *testing.T) {
 		"a histogram in a sum":   {"sum: [{metric: hits, set", "sum: [{metric: sizes, set", `metric "sizes" is a histogram; a term needs a counter or a gauge`},
 		"a gauge as a count":     {"sum: [{metric: hits, set", "sum: [{metric: queue, set", `line 20: signal "requests", recipe 1: metric "queue" is a gauge; a count cannot be made of it`},
 		"a count as a level":     {"sum: [{metric: queue}", "sum: [{metric: hits}", `metric "hits" is a counter; a level cannot be made of it`},
-		"an unknown reading":     {"as: concurrency", "as: magic", `metric "busy": as "magic" is not concurrency`},
+		"an unknown reading":     {"as: concurrency", "as: magic", `metric "busy": as "magic" is neither concurrency nor zero`},
 		"concurrency of a gauge": {"{metric: busy, as: concurrency}", "{metric: queue, as: concurrency}", `metric "queue" is a gauge; concurrency needs a counter of durations`},
 		"concurrency of counts":  {"{metric: busy, as: concurrency}", "{metric: hits, as: concurrency}", `"requests" cannot be converted to "seconds"`},
 		"a label that is set":    {"set: {status: success}", "set: {mood: good}", `metric "hits" sets the label "mood", which does not exist`},
 		"an empty condition":     {"set: {status: success}", "where: {reason: {}}", `metric "hits": the condition on "reason" has neither is nor not`},
 		"a condition's label":    {"set: {status: success}", `where: {"a b": {is: [x]}}`, `metric "hits": "a b" cannot name a label`},
 		"a metric to be present": {"present: {metric: hits", "present: {metric: x", `line 28: signal "replicas", recipe 1: metric "x" is not among the metrics`},
+		"a kind's where":         {"- present: {metric: hits, per: [model]}", "- {present: {metric: hits}, where: {reason: {is: [x]}}}", `recipe 1: where beside the kind of recipe is for histograms; a term has its own`},
+		"a histogram's where":    {"- histogram: sizes", "- {histogram: sizes, where: {reason: {}}}", `metric "sizes": the condition on "reason" has neither is nor not`},
 		"a label to count by":    {"per: [model]", "per: [gpu]", `metric "hits" has no label "gpu" to count by`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ type Profile struct {
 	Name          string `yaml:"name"`
 	Versions      string `yaml:"versions"`
 	Documentation string `yaml:"documentation"`
-	// Layer is where the server measures: recorder, gateway, queue proxy, server, worker, management.
+	// Layer is where the server measures: recorder, gateway, queue proxy, server, worker, host (what servers run on), management.
 	Layer      string      `yaml:"layer"`
 	Endpoint   Endpoint    `yaml:"endpoint"`
 	Management *Management `yaml:"management"`
@@ -31,6 +31,8 @@ type Profile struct {
 	// Status makes the label status of one of the server's labels, where the server has none like it.
 	Status  *Status           `yaml:"status"`
 	Metrics map[string]Metric `yaml:"metrics"`
+	// Define makes signals of a team's own, by name.
+	Define map[string]Definition `yaml:"define"`
 	// Signals lists recipes by signal, the preferred one first.
 	Signals map[string][]Recipe `yaml:"signals"`
 	Traps   []string            `yaml:"traps"`
@@ -86,13 +88,15 @@ type Recipe struct {
 	// How is a clause for the user about what the number is made of, where that is not plain.
 	How string `yaml:"how"`
 
-	Sum       []Term   `yaml:"sum"`
-	Average   []Term   `yaml:"average"`
-	Ratio     *Ratio   `yaml:"ratio"`
-	Mean      *Mean    `yaml:"mean"`
-	Summary   string   `yaml:"summary"`
-	Histogram Names    `yaml:"histogram"`
-	Present   *Present `yaml:"present"`
+	Sum       []Term `yaml:"sum"`
+	Average   []Term `yaml:"average"`
+	Ratio     *Ratio `yaml:"ratio"`
+	Mean      *Mean  `yaml:"mean"`
+	Summary   string `yaml:"summary"`
+	Histogram Names  `yaml:"histogram"`
+	// Where narrows the histogram's series by the server's own labels.
+	Where   map[string]Where `yaml:"where"`
+	Present *Present         `yaml:"present"`
 	// Age is a metric whose value is a time, in seconds since 1970; the number is how long ago that was.
 	Age string `yaml:"age"`
 }
@@ -138,11 +142,15 @@ type Term struct {
 	Subtract bool                    `yaml:"subtract"`
 	// Positive leaves values out that are not above zero.
 	Positive bool `yaml:"positive"`
-	// As is "concurrency" for a counter of durations that is read by Little's law: seconds a second are requests at once.
+	// As is "concurrency" for a counter of durations that is read by Little's law (seconds a second are requests at once), or
+	// "zero" for a counter that only says where none is none: requests, where a failure that never happened has no series.
 	As string `yaml:"as"`
 }
 
-const asConcurrency = "concurrency"
+const (
+	asConcurrency = "concurrency"
+	asZero        = "zero"
+)
 
 // Where is a condition on a label: to be one of, or none of, the values.
 type Where struct {
@@ -182,7 +190,7 @@ func (r Recipe) Provenance() string {
 		return "derived"
 	}
 	for _, t := range r.terms() {
-		if t.As != "" {
+		if t.As == asConcurrency {
 			return "derived"
 		}
 	}

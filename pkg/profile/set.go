@@ -14,8 +14,60 @@ import (
 var (
 	//go:embed modelserving.yaml
 	modelservingYAML string
+	//go:embed baseten.yaml
+	basetenYAML string
+	//go:embed bentoml.yaml
+	bentomlYAML string
+	//go:embed cadvisor.yaml
+	cadvisorYAML string
+	//go:embed dcgm.yaml
+	dcgmYAML string
+	//go:embed djl.yaml
+	djlYAML string
+	//go:embed dynamo.yaml
+	dynamoYAML string
+	//go:embed envoy.yaml
+	envoyYAML string
+	//go:embed gie.yaml
+	gieYAML string
+	//go:embed istio.yaml
+	istioYAML string
+	//go:embed knative_before_1_19.yaml
+	knativeBefore119YAML string
+	//go:embed knative.yaml
+	knativeYAML string
+	//go:embed kserve.yaml
+	kserveYAML string
+	//go:embed kube_state_metrics.yaml
+	kubeStateMetricsYAML string
+	//go:embed litellm.yaml
+	litellmYAML string
+	//go:embed llamacpp.yaml
+	llamacppYAML string
+	//go:embed mlserver.yaml
+	mlserverYAML string
+	//go:embed modelmesh.yaml
+	modelmeshYAML string
+	//go:embed otel_genai.yaml
+	otelGenaiYAML string
+	//go:embed ovms.yaml
+	ovmsYAML string
+	//go:embed ray_serve.yaml
+	rayServeYAML string
+	//go:embed seldon.yaml
+	seldonYAML string
+	//go:embed sglang.yaml
+	sglangYAML string
+	//go:embed tfserving.yaml
+	tfservingYAML string
+	//go:embed tgi.yaml
+	tgiYAML string
+	//go:embed torchserve.yaml
+	torchserveYAML string
 	//go:embed triton.yaml
 	tritonYAML string
+	//go:embed vllm.yaml
+	vllmYAML string
 )
 
 // Set is the profiles of a data source, in a fixed order.
@@ -24,7 +76,11 @@ type Set []*Profile
 // Embedded loads the profiles that come with the plugin.
 func Embedded() (Set, error) {
 	var set Set
-	for _, text := range []string{modelservingYAML, tritonYAML} {
+	for _, text := range []string{
+		modelservingYAML, basetenYAML, bentomlYAML, cadvisorYAML, dcgmYAML, djlYAML, dynamoYAML, envoyYAML, gieYAML, istioYAML,
+		knativeBefore119YAML, knativeYAML, kserveYAML, kubeStateMetricsYAML, litellmYAML, llamacppYAML, mlserverYAML, modelmeshYAML, otelGenaiYAML, ovmsYAML,
+		rayServeYAML, seldonYAML, sglangYAML, tfservingYAML, tgiYAML, torchserveYAML, tritonYAML, vllmYAML,
+	} {
 		p, err := Parse([]byte(text))
 		if err != nil {
 			return nil, err

@@ -194,6 +194,8 @@ func (t termOf) factor(m Metric) float64 {
 	factor := 1.0
 	switch {
 	case t.present != nil:
+	case t.As == asZero:
+		return 0
 	case t.As == asConcurrency:
 		factor, _ = m.Unit.Factor(signal.Seconds) // checked when the profile was loaded
 	case t.suffix != "_bucket" && t.suffix != "_count":

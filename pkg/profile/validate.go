@@ -13,7 +13,18 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-var layers = []string{"recorder", "gateway", "queue proxy", "server", "worker", ownLayer}
+// The layers at which something is measured. The management layer is that of the series that the project makes itself.
+const (
+	layerRecorder   = "recorder"
+	layerGateway    = "gateway"
+	layerQueueProxy = "queue proxy"
+	layerServer     = "server"
+	layerWorker     = "worker"
+	layerHost       = "host"
+	layerManagement = "management"
+)
+
+var layers = []string{layerRecorder, layerGateway, layerQueueProxy, layerServer, layerWorker, layerHost, layerManagement}
 
 // statusClasses are the values of the label status: by HTTP code where the server knows it, else by outcome.
 var statusClasses = []string{"2xx", "3xx", "4xx", "5xx", "success", "failure"}
@@ -43,7 +54,7 @@ func (p *Profile) validate() error {
 			return at(fmt.Errorf("fingerprint %q is not among the metrics", name), "fingerprint", strconv.Itoa(i))
 		}
 	}
-	for _, check := range []func() error{p.validateLabels, p.validateStatus, p.validateMetrics, p.validateTraffic, p.validateSignals} {
+	for _, check := range []func() error{p.validateLabels, p.validateStatus, p.validateDefinitions, p.validateMetrics, p.validateTraffic, p.validateSignals} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -119,7 +130,7 @@ func (p *Profile) validateTraffic() error {
 
 func (p *Profile) validateSignals() error {
 	for _, name := range slices.Sorted(maps.Keys(p.Signals)) {
-		s, ok := signal.Find(name)
+		s, ok := p.signal(name)
 		if !ok {
 			return at(fmt.Errorf("signals: there is no signal %q", name), "signals", name)
 		}
@@ -161,6 +172,9 @@ func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
 	if kinds != 1 {
 		return fmt.Errorf("it has %d of sum, average, ratio, mean, summary, histogram, present, age; exactly one is needed", kinds)
 	}
+	if len(r.Where) > 0 && len(r.Histogram) == 0 {
+		return errors.New("where beside the kind of recipe is for histograms; a term has its own")
+	}
 	switch {
 	case r.Ratio != nil:
 		if of, to := p.unitOf(r.Ratio.Of), p.unitOf(r.Ratio.To); !of.Comparable(to) {
@@ -177,7 +191,10 @@ func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
 	case r.Summary != "":
 		return p.validateDistribution(Names{r.Summary}, Summary, s.Unit)
 	case len(r.Histogram) > 0:
-		return p.validateDistribution(r.Histogram, Histogram, s.Unit)
+		if err := p.validateDistribution(r.Histogram, Histogram, s.Unit); err != nil {
+			return err
+		}
+		return p.validateConditions(Term{Metric: r.Histogram, Where: r.Where})
 	case r.Age != "":
 		return p.validateDistribution(Names{r.Age}, Gauge, s.Unit)
 	case r.Present != nil:
@@ -295,7 +312,7 @@ func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
 		return err
 	}
 	switch t.As {
-	case "":
+	case "", asZero:
 	case asConcurrency:
 		if m.Type != Counter {
 			return fmt.Errorf("metric %q is a %s; concurrency needs a counter of durations", t.Metric[0], m.Type)
@@ -303,7 +320,7 @@ func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
 		_, err := m.Unit.Factor(signal.Seconds)
 		return err
 	default:
-		return fmt.Errorf("metric %q: as %q is not concurrency", t.Metric[0], t.As)
+		return fmt.Errorf("metric %q: as %q is neither concurrency nor zero", t.Metric[0], t.As)
 	}
 	for _, name := range t.Metric {
 		if _, err := p.Metrics[name].Unit.Factor(unit); err != nil {

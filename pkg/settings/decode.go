@@ -22,6 +22,8 @@ const (
 	DefaultRetentionTime = 15 * 24 * time.Hour
 	minInterval          = time.Second
 	maxInterval          = time.Hour
+	maxProfiles          = 100
+	maxProfileBytes      = 256 << 10
 	maxTargets           = 1000
 )
 
@@ -46,6 +48,7 @@ type stored struct {
 	FileDiscovery bool           `json:"fileDiscovery"`
 	Limits        storedLimits   `json:"limits"`
 	Targets       []storedTarget `json:"targets"`
+	Profiles      []Profile      `json:"profiles"`
 }
 
 type storedLimits struct {
@@ -86,7 +89,31 @@ func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	return Settings{Kind: s.Kind, Embedded: e}, nil
+	if err := checkProfiles(s.Profiles); err != nil {
+		return Settings{}, err
+	}
+	return Settings{Kind: s.Kind, Embedded: e, Profiles: s.Profiles}, nil
+}
+
+// checkProfiles bounds what has to be read; what is in the texts is said where they are.
+func checkProfiles(profiles []Profile) error {
+	if len(profiles) > maxProfiles {
+		return fmt.Errorf("there are %d profiles; at most %d are possible", len(profiles), maxProfiles)
+	}
+	seen := map[string]bool{}
+	for i, p := range profiles {
+		name := strings.TrimSpace(p.Name)
+		switch {
+		case name == "":
+			return fmt.Errorf("profile %d has no name", i+1)
+		case seen[name]:
+			return fmt.Errorf("profile %d: the name %q belongs to another profile already", i+1, name)
+		case len(p.Text) > maxProfileBytes:
+			return fmt.Errorf("profile %q has %d bytes; at most %d are possible", name, len(p.Text), maxProfileBytes)
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {

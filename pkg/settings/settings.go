@@ -15,7 +15,12 @@ const KindEmbedded Kind = "embedded"
 type Settings struct {
 	Kind     Kind
 	Embedded Embedded
+	// Profiles are the user's own.
+	Profiles []Profile
 }
+
+// Profile is a profile's text, as yet unread, under the name that messages call it by.
+type Profile struct{ Name, Text string }
 
 // Embedded configures the embedded engine. Nothing in it names a file or folder on the server.
 type Embedded struct {

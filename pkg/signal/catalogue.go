@@ -14,7 +14,7 @@ const (
 	byQueue    = "a platform with a durable asynchronous queue (SageMaker asynchronous inference, Baseten)"
 )
 
-var catalogue = []Signal{
+var builtin = Catalogue{
 	{
 		Name: "requests", Title: "Requests", Group: Volume, Shape: Count, Unit: Requests, GroupBy: ofOutcome,
 		Description: "Requests that ended, per second. Split by status (2xx, 4xx and 5xx where the server reports codes, success and failure where it reports only outcomes) or by the raw code or reason.",
@@ -172,7 +172,7 @@ var catalogue = []Signal{
 	{
 		Name: "response_cache_hit_ratio", Title: "Response cache hit ratio", Group: OtherCaches, Shape: Share, Unit: Ratio, GroupBy: ofModel,
 		Description: "Share of requests answered with a response that was computed before. Not the model cache.",
-		MeasuredBy:  "a server with a response cache (Triton, MLServer)",
+		MeasuredBy:  "a server with a response cache that counts its hits (Triton)",
 	},
 	{
 		Name: "prefix_cache_hit_ratio", Title: "Prefix cache hit ratio", Group: OtherCaches, Shape: Share, Unit: Ratio, GroupBy: ofModel,

@@ -24,11 +24,16 @@ type Query struct {
 // MaxLimit bounds how many groups one query may return.
 const MaxLimit = 1000
 
-// NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for who wrote the query.
+// NewQuery checks the words of a query for a signal that every data source has; see Catalogue.NewQuery.
 func NewQuery(name string, statistics, groupBy []string, filters map[string][]string, limit int, others bool, window time.Duration) (Query, error) {
-	s, ok := Find(name)
+	return builtin.NewQuery(name, statistics, groupBy, filters, limit, others, window)
+}
+
+// NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for who wrote the query.
+func (c Catalogue) NewQuery(name string, statistics, groupBy []string, filters map[string][]string, limit int, others bool, window time.Duration) (Query, error) {
+	s, ok := c.Find(name)
 	if !ok {
-		return Query{}, fmt.Errorf("there is no signal %q; choose one of: %s", name, strings.Join(names(catalogue, func(s Signal) string { return s.Name }), ", "))
+		return Query{}, fmt.Errorf("there is no signal %q; choose one of: %s", name, strings.Join(names(c, func(s Signal) string { return s.Name }), ", "))
 	}
 	q := Query{Signal: s, Limit: limit, Others: others, Window: window, Filters: map[Label][]string{}}
 	for _, st := range statistics {

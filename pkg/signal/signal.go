@@ -60,6 +60,7 @@ const (
 	ModelCache  Group = "Model cache"
 	OtherCaches Group = "Other caches"
 	Freshness   Group = "Freshness"
+	Own         Group = "Your own"
 )
 
 // Shape says what kind of quantity a signal is, and by that which statistics it has.
@@ -125,14 +126,26 @@ func (s Signal) Has(st Statistic) bool { return slices.Contains(s.Statistics(), 
 // GrafanaUnit is the id of Grafana's unit for the signal's values.
 func (s Signal) GrafanaUnit() string { return s.Unit.Grafana(s.Shape == Count) }
 
-// All lists the catalogue in its order.
-func All() []Signal { return slices.Clone(catalogue) }
+// Catalogue is signals, in their order.
+type Catalogue []Signal
+
+// Builtin is the signals that every data source has.
+func Builtin() Catalogue { return slices.Clone(builtin) }
+
+// With is the catalogue and more signals at its end.
+func (c Catalogue) With(more ...Signal) Catalogue { return append(slices.Clone(c), more...) }
 
 // Find is the signal of a name, and whether there is one.
-func Find(name string) (Signal, bool) {
-	i := slices.IndexFunc(catalogue, func(s Signal) bool { return s.Name == name })
+func (c Catalogue) Find(name string) (Signal, bool) {
+	i := slices.IndexFunc(c, func(s Signal) bool { return s.Name == name })
 	if i < 0 {
 		return Signal{}, false
 	}
-	return catalogue[i], true
+	return c[i], true
 }
+
+// All lists the signals that every data source has, in their order.
+func All() []Signal { return Builtin() }
+
+// Find is the signal of a name that every data source has, and whether there is one.
+func Find(name string) (Signal, bool) { return builtin.Find(name) }

@@ -1,4 +1,22 @@
-import { countProblem, duplicateProblem, durationProblem, sizeProblem, timeoutProblem, urlProblem } from './problems';
+import { TargetSettings } from '../types';
+import {
+  authSchemeProblem,
+  BODY_SIZE_RANGE,
+  countProblem,
+  duplicateProblem,
+  durationProblem,
+  INTERVAL_RANGE,
+  profileCountProblem,
+  profileNameProblem,
+  profileTextProblem,
+  RETENTION_SIZE_RANGE,
+  RETENTION_TIME_RANGE,
+  sizeProblem,
+  targetCountProblem,
+  timeoutProblem,
+  urlProblem,
+  WINDOW_RANGE,
+} from './problems';
 
 const EXAMPLE = 'http://host:8002/metrics';
 
@@ -21,53 +39,131 @@ it.each([
   expect(problem ?? '').not.toContain('hunter2');
 });
 
-it('names the other target of the same address', () => {
-  const targets = ['http://a/metrics', 'http://b/metrics', ' http://A:80/metrics', ''].map((url, i) => ({
-    id: `t${i}`,
-    url,
-  }));
-  expect(duplicateProblem(targets, 0)).toBe('Target 3 has the same address.');
-  expect(duplicateProblem(targets, 2)).toBe('Target 1 has the same address.');
-  expect(duplicateProblem(targets, 1)).toBeUndefined();
-  expect(duplicateProblem([...targets, { id: 't4', url: '' }], 3)).toBeUndefined();
+describe('duplicateProblem', () => {
+  const targetsAt = (...targets: Array<Partial<TargetSettings>>) =>
+    targets.map((target, i): TargetSettings => ({ id: `t${i}`, url: 'http://a/metrics', ...target }));
+
+  it.each([
+    { name: 'the same', first: {}, second: {} },
+    { name: 'spaces, case and the default port', first: {}, second: { url: ' http://A:80/metrics' } },
+    { name: 'no path, which is /metrics', first: { url: 'http://a' }, second: { url: 'http://a/' } },
+    { name: 'spaces around labels', first: { deployment: 'vision' }, second: { deployment: ' vision ' } },
+    { name: 'an empty label', first: { environment: '' }, second: {} },
+    { name: 'no address yet', first: { url: 'host' }, second: { url: 'host' } },
+  ])('names the other target: $name', ({ first, second }) => {
+    const targets = targetsAt({ url: 'http://other/metrics' }, first, second);
+    expect(duplicateProblem(targets, 0)).toBeUndefined();
+    expect(duplicateProblem(targets, 1)).toMatch(/^Target 3 has the same address, environment and deployment/);
+    expect(duplicateProblem(targets, 2)).toMatch(/^Target 2 has the same address, environment and deployment/);
+  });
+
+  it.each([
+    { name: 'another address', first: {}, second: { url: 'http://b/metrics' } },
+    { name: 'another path', first: { url: 'http://a' }, second: { url: 'http://a/export' } },
+    { name: 'another environment', first: { environment: 'staging' }, second: { environment: 'production' } },
+    { name: 'another deployment', first: {}, second: { deployment: 'vision' } },
+    { name: 'nothing typed yet', first: { url: '' }, second: { url: ' ' } },
+  ])('allows $name', ({ first, second }) => {
+    const targets = targetsAt(first, second);
+    expect(duplicateProblem(targets, 0)).toBeUndefined();
+    expect(duplicateProblem(targets, 1)).toBeUndefined();
+  });
 });
 
 it.each([
-  { text: '15s', ok: true },
-  { text: '', ok: true },
-  { text: undefined, ok: true },
-  { text: 'soon', ok: false },
-  { text: '0s', ok: false },
-])('durationProblem($text)', ({ text, ok }) => {
-  expect(durationProblem(text) === undefined).toBe(ok);
+  { scheme: undefined, ok: true },
+  { scheme: '', ok: true },
+  { scheme: ' Bearer ', ok: true },
+  { scheme: 'Api-Key', ok: true },
+  { scheme: 'Bearer hunter2', ok: false },
+  { scheme: 'Bearer:', ok: false },
+  { scheme: 'x'.repeat(65), ok: false },
+])('authSchemeProblem($scheme)', ({ scheme, ok }) => {
+  const problem = authSchemeProblem(scheme);
+  expect(problem === undefined).toBe(ok);
+  expect(problem ?? '').not.toContain('hunter2');
 });
 
 it.each([
-  { timeout: '10s', interval: '15s', ok: true },
-  { timeout: '15s', interval: '15s', ok: true },
-  { timeout: '20s', interval: '15s', ok: false },
-  { timeout: '20s', interval: '', ok: true },
-  { timeout: '20s', interval: 'soon', ok: true },
-  { timeout: 'soon', interval: '15s', ok: false },
-])('timeoutProblem($timeout, $interval)', ({ timeout, interval, ok }) => {
-  expect(timeoutProblem(timeout, interval) === undefined).toBe(ok);
+  { text: '15s', range: INTERVAL_RANGE, want: undefined },
+  { text: '', range: INTERVAL_RANGE, want: undefined },
+  { text: undefined, range: INTERVAL_RANGE, want: undefined },
+  { text: 'soon', range: INTERVAL_RANGE, want: 'Write a duration' },
+  { text: '1s', range: INTERVAL_RANGE, want: undefined },
+  { text: '999ms', range: INTERVAL_RANGE, want: 'between 1s and 1h' },
+  { text: '1h', range: INTERVAL_RANGE, want: undefined },
+  { text: '1h1ms', range: INTERVAL_RANGE, want: 'between 1s and 1h' },
+  { text: '59m', range: RETENTION_TIME_RANGE, want: 'between 1h and 100y' },
+  { text: '101y', range: RETENTION_TIME_RANGE, want: 'between 1h and 100y' },
+  { text: '0s', range: WINDOW_RANGE, want: 'at least 1ms' },
+  { text: '10y', range: WINDOW_RANGE, want: undefined },
+])('durationProblem($text, $range)', ({ text, range, want }) => {
+  expect(durationProblem(text, range)).toEqual(want && expect.stringContaining(want));
 });
 
 it.each([
-  { text: '10GB', ok: true },
-  { text: '', ok: true },
-  { text: 'ten', ok: false },
-])('sizeProblem($text)', ({ text, ok }) => {
-  expect(sizeProblem(text) === undefined).toBe(ok);
+  { timeout: '10s', interval: '15s', want: undefined },
+  { timeout: '15s', interval: '15s', want: undefined },
+  { timeout: '20s', interval: '15s', want: 'not be longer than the interval of 15s' },
+  { timeout: '20s', interval: '', want: undefined },
+  { timeout: '20s', interval: 'soon', want: undefined },
+  { timeout: 'soon', interval: '15s', want: 'Write a duration' },
+  { timeout: '6m', interval: '1h', want: 'between 100ms and 5m' },
+  { timeout: '50ms', interval: '', want: 'between 100ms and 5m' },
+])('timeoutProblem($timeout, $interval)', ({ timeout, interval, want }) => {
+  expect(timeoutProblem(timeout, interval)).toEqual(want && expect.stringContaining(want));
+});
+
+it.each([
+  { text: '10GB', range: RETENTION_SIZE_RANGE, want: undefined },
+  { text: '', range: RETENTION_SIZE_RANGE, want: undefined },
+  { text: 'ten', range: RETENTION_SIZE_RANGE, want: 'Write a size' },
+  { text: '1023KB', range: RETENTION_SIZE_RANGE, want: 'at least 1MB' },
+  { text: '1GiB', range: BODY_SIZE_RANGE, want: undefined },
+  { text: '1025MB', range: BODY_SIZE_RANGE, want: 'between 1KB and 1GB' },
+  { text: '1000B', range: BODY_SIZE_RANGE, want: 'between 1KB and 1GB' },
+])('sizeProblem($text, $range)', ({ text, range, want }) => {
+  expect(sizeProblem(text, range)).toEqual(want && expect.stringContaining(want));
 });
 
 it.each([
   { count: undefined, ok: true },
+  { count: 0, ok: true },
   { count: 1, ok: true },
-  { count: 0, ok: false },
+  { count: 1000, ok: true },
+  { count: 1001, ok: false },
   { count: -1, ok: false },
   { count: 1.5, ok: false },
   { count: NaN, ok: false },
-])('countProblem($count)', ({ count, ok }) => {
-  expect(countProblem(count) === undefined).toBe(ok);
+])('countProblem($count, 1000)', ({ count, ok }) => {
+  expect(countProblem(count, 1000)).toEqual(ok ? undefined : expect.stringContaining('from 1 to 1000'));
+});
+
+it('bounds how many targets and profiles there are', () => {
+  const targets = Array.from({ length: 1001 }, (_, i) => ({ id: `t${i}`, url: '' }));
+  expect(targetCountProblem(targets.slice(1))).toBeUndefined();
+  expect(targetCountProblem(targets)).toBe('There are 1001 targets; at most 1000 are possible.');
+  const profiles = Array.from({ length: 101 }, (_, i) => ({ name: `${i}`, text: '' }));
+  expect(profileCountProblem(profiles.slice(1))).toBeUndefined();
+  expect(profileCountProblem(profiles)).toBe('There are 101 profiles; at most 100 are possible.');
+});
+
+it('wants a name of its own for each profile', () => {
+  const profiles = ['a.yaml', ' ', ' a.yaml ', 'A.yaml', ''].map((name) => ({ name, text: 'id: a' }));
+  expect(profileNameProblem(profiles, 0)).toBe('Profile 3 has the same name.');
+  expect(profileNameProblem(profiles, 2)).toBe('Profile 1 has the same name.');
+  expect(profileNameProblem(profiles, 3)).toBeUndefined();
+  expect(profileNameProblem(profiles, 1)).toMatch(/Give the profile a name/);
+  expect(profileNameProblem(profiles, 4)).toMatch(/Give the profile a name/);
+});
+
+it.each([
+  { name: 'a text', text: 'id: a', want: undefined },
+  { name: 'nothing', text: '', want: 'Write the profile' },
+  { name: 'blanks', text: ' \n', want: 'Write the profile' },
+  { name: 'as much as there may be', text: 'x'.repeat(262_144), want: undefined },
+  { name: 'one byte more', text: 'x'.repeat(262_145), want: 'larger than 256 kB' },
+  { name: 'characters of several bytes', text: 'µ'.repeat(131_073), want: 'larger than 256 kB' },
+])('profileTextProblem of $name', ({ text, want }) => {
+  expect(profileTextProblem(text)).toEqual(want && expect.stringContaining(want));
 });

@@ -1,4 +1,4 @@
-import { isSize, parseDuration } from './quantities';
+import { parseDuration, parseSize } from './quantities';
 
 it.each([
   ['15s', 15_000],
@@ -21,16 +21,18 @@ it.each([
 });
 
 it.each([
-  ['512MB', true],
-  ['10GB', true],
-  ['10GiB', true],
-  ['1.5TB', true],
-  ['100B', true],
-  ['10', false],
-  ['GB', false],
-  ['10 GB', false],
-  ['-1GB', false],
-  ['10gb', false],
-])('isSize(%p) is %p', (text, want) => {
-  expect(isSize(text)).toBe(want);
+  ['512MB', 536_870_912],
+  ['10GB', 10_737_418_240],
+  ['10GiB', 10_737_418_240],
+  ['1.5TB', 1_649_267_441_664],
+  ['100B', 100],
+  ['1KiB', 1024],
+  ['10', undefined],
+  ['GB', undefined],
+  ['10 GB', undefined],
+  ['-1GB', undefined],
+  ['10gb', undefined],
+  ['', undefined],
+])('parseSize(%p) is %p', (text, want) => {
+  expect(parseSize(text)).toBe(want);
 });

@@ -14,9 +14,16 @@ export function parseDuration(text: string): number | undefined {
   return UNIT_MILLISECONDS.reduce((sum, unit, i) => sum + Number(match[i + 1] ?? 0) * unit, 0);
 }
 
-const SIZE = /^\d+(?:\.\d+)?(?:B|[KMGTPE]i?B)$/;
+const SIZE = /^(\d+(?:\.\d+)?)(?:B|([KMGTPE])i?B)$/;
+const SIZE_PREFIXES = 'KMGTPE';
+const KIBI = 1024;
 
-/** Whether a text is a size in bytes with a unit, such as 512MB or 10GiB. */
-export function isSize(text: string): boolean {
-  return SIZE.test(text);
+/** Bytes of a size, such as 512MB or 10GiB, which both count in powers of 1024; undefined where it is none. */
+export function parseSize(text: string): number | undefined {
+  const match = SIZE.exec(text);
+  if (!match) {
+    return undefined;
+  }
+  const [, count, prefix] = match;
+  return Number(count) * KIBI ** (prefix ? SIZE_PREFIXES.indexOf(prefix) + 1 : 0);
 }

@@ -1,5 +1,6 @@
 import React, { useId } from 'react';
 import { Field, SecretInput, useStyles2 } from '@grafana/ui';
+import { authSchemeProblem } from '../../settings/problems';
 import { apiKeyOf, isStored, withoutSecret, withSecret } from '../../settings/secrets';
 import { TargetSettings } from '../../types';
 import { SectionProps } from './ConfigEditor';
@@ -40,6 +41,7 @@ export function ApiKeyFields({ settings, onChange, target, title, onTargetChange
         placeholder="Bearer"
         width={24}
         value={target.authScheme ?? ''}
+        problem={authSchemeProblem(target.authScheme)}
         disabled={settings.readOnly}
         onChange={(authScheme) => onTargetChange({ authScheme })}
       />

@@ -1,46 +1,12 @@
-import React, { useState } from 'react';
-import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
-import { ModelServingSettings } from '../../settings/secrets';
+import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { answerRequests } from '../../testing/backendSrv';
+import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
 import { choose, openMenu } from '../../testing/select';
-import { ModelServingOptions } from '../../types';
-import { ConfigEditor } from './ConfigEditor';
 
 const PROFILES = [
   { id: 'triton', name: 'Triton Inference Server', port: 8002, path: '/metrics', managementPort: 8000 },
   { id: 'torchserve', name: 'TorchServe', port: 8082, path: '/metrics', managementPort: 8081 },
 ];
-
-function settingsWith(jsonData: ModelServingOptions, more: Partial<ModelServingSettings> = {}): ModelServingSettings {
-  return {
-    uid: 'serving',
-    version: 1,
-    readOnly: false,
-    secureJsonFields: {},
-    jsonData,
-    ...more,
-  } as ModelServingSettings;
-}
-
-/** Shows the editor as Grafana's settings page does, and gives the settings as they are at any time. */
-async function showEditor(initial: ModelServingSettings) {
-  const current = { settings: initial };
-  function Page() {
-    const [options, setOptions] = useState(initial);
-    current.settings = options;
-    return <ConfigEditor options={options} onOptionsChange={setOptions} />;
-  }
-  await act(async () => {
-    render(<Page />);
-  });
-  return current;
-}
-
-function type(label: string, text: string) {
-  fireEvent.change(screen.getByLabelText(label), { target: { value: text } });
-}
-
-const click = (name: string) => fireEvent.click(screen.getByRole('button', { name }));
 
 beforeEach(() => {
   answerRequests(() => ({ profiles: PROFILES }));
@@ -111,15 +77,20 @@ describe('says what is wrong as it is typed:', () => {
       text: 'http://me:hunter2@triton/metrics',
       problem: /user and password out of the address/,
     },
-    { label: 'Target 1 URL', text: 'http://other/metrics', problem: 'Target 2 has the same address.' },
+    { label: 'Target 1 URL', text: 'http://other/metrics', problem: /Target 2 has the same address/ },
     { label: 'Target 1 management URL', text: 'triton', problem: /Write the whole address/ },
     { label: 'Target 1 interval', text: 'often', problem: /Write a duration/ },
     { label: 'Scrape interval', text: '15', problem: /Write a duration/ },
     { label: 'Scrape time-out', text: '1m', problem: /must not be longer than the interval of 15s/ },
+    { label: 'Target 1 interval', text: '2h', problem: /between 1s and 1h/ },
+    { label: 'Retention time', text: '30m', problem: /between 1h and 100y/ },
+    { label: 'Body size', text: '2GB', problem: /between 1KB and 1GB/ },
     { label: 'Retention time', text: '15 days', problem: /Write a duration/ },
     { label: 'Retention size', text: 'large', problem: /Write a size/ },
     { label: 'Body size', text: '16', problem: /Write a size/ },
-    { label: 'Samples', text: '-1', problem: /whole number above zero/ },
+    { label: 'Samples', text: '-1', problem: /whole number from 1 to 10000000/ },
+    { label: 'Label value length', text: '1048577', problem: /whole number from 1 to 1048576/ },
+    { label: 'Target 1 authorization scheme', text: 'Bearer hunter2', problem: /Write one word/ },
   ])('$label $text', async ({ label, text, problem }) => {
     await showEditor(
       settingsWith({

@@ -5,6 +5,7 @@ import { ModelServingSettings } from '../../settings/secrets';
 import { ModelServingOptions, ModelServingSecrets } from '../../types';
 import { CertificateField } from './CertificateField';
 import { LimitFields } from './LimitFields';
+import { ProfileList } from './ProfileList';
 import { RetentionFields } from './RetentionFields';
 import { ScrapeFields } from './ScrapeFields';
 import { TargetList } from './TargetList';
@@ -31,6 +32,9 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           is needed.
         </p>
         <TargetList {...section} profiles={profiles} />
+      </FieldSet>
+      <FieldSet label="Profiles" disabled={disabled}>
+        <ProfileList {...section} />
       </FieldSet>
       <FieldSet label="Scraping" disabled={disabled}>
         <ScrapeFields {...section} />

@@ -1,6 +1,6 @@
 import React from 'react';
 import { useStyles2 } from '@grafana/ui';
-import { durationProblem, sizeProblem } from '../../settings/problems';
+import { durationProblem, RETENTION_SIZE_RANGE, RETENTION_TIME_RANGE, sizeProblem } from '../../settings/problems';
 import { withOptions } from '../../settings/targets';
 import { SectionProps } from './ConfigEditor';
 import { fieldRow } from './fieldRow';
@@ -17,7 +17,7 @@ export function RetentionFields({ settings, onChange }: SectionProps) {
         placeholder="15d"
         width={20}
         value={retentionTime ?? ''}
-        problem={durationProblem(retentionTime)}
+        problem={durationProblem(retentionTime, RETENTION_TIME_RANGE)}
         disabled={settings.readOnly}
         onChange={(text) => onChange(withOptions(settings, { retentionTime: text }))}
       />
@@ -27,7 +27,7 @@ export function RetentionFields({ settings, onChange }: SectionProps) {
         placeholder="No bound"
         width={20}
         value={retentionSize ?? ''}
-        problem={sizeProblem(retentionSize)}
+        problem={sizeProblem(retentionSize, RETENTION_SIZE_RANGE)}
         disabled={settings.readOnly}
         onChange={(text) => onChange(withOptions(settings, { retentionSize: text }))}
       />

@@ -1,6 +1,6 @@
 import React, { useId } from 'react';
 import { Field, InlineSwitch, useStyles2 } from '@grafana/ui';
-import { durationProblem, timeoutProblem } from '../../settings/problems';
+import { durationProblem, INTERVAL_RANGE, timeoutProblem } from '../../settings/problems';
 import { withOptions } from '../../settings/targets';
 import { ModelServingOptions } from '../../types';
 import { SectionProps } from './ConfigEditor';
@@ -22,7 +22,7 @@ export function ScrapeFields({ settings, onChange }: SectionProps) {
         placeholder="15s"
         width={20}
         value={interval ?? ''}
-        problem={durationProblem(interval)}
+        problem={durationProblem(interval, INTERVAL_RANGE)}
         disabled={disabled}
         onChange={(text) => change({ interval: text })}
       />

@@ -1,12 +1,11 @@
 import React, { useId } from 'react';
-import { css } from '@emotion/css';
-import { GrafanaTheme2 } from '@grafana/data';
 import { Button, Field, InlineSwitch, useStyles2 } from '@grafana/ui';
-import { duplicateProblem, durationProblem, urlProblem } from '../../settings/problems';
+import { duplicateProblem, durationProblem, INTERVAL_RANGE, urlProblem } from '../../settings/problems';
 import { changeTarget, duplicateTarget, removeTarget, targetsOf } from '../../settings/targets';
 import { ProfileInfo, TargetSettings } from '../../types';
 import { ApiKeyFields } from './ApiKeyFields';
 import { SectionProps } from './ConfigEditor';
+import { EntrySection } from './EntrySection';
 import { fieldRow } from './fieldRow';
 import { ProfileSelect } from './ProfileSelect';
 import { TextField } from './TextField';
@@ -17,8 +16,7 @@ interface Props extends SectionProps {
 }
 
 export function TargetEditor({ settings, onChange, profiles, index }: Props) {
-  const styles = useStyles2(getStyles);
-  const titleId = useId();
+  const row = useStyles2(fieldRow);
   const skipVerifyId = useId();
   const targets = targetsOf(settings);
   const target = targets[index];
@@ -28,11 +26,11 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
   const profile = profiles.find(({ id }) => id === target.profile);
 
   return (
-    <section className={styles.target} aria-labelledby={titleId}>
-      <div className={styles.header}>
-        <h4 id={titleId} className={styles.title}>
-          {title}
-        </h4>
+    <EntrySection
+      title={title}
+      disabled={disabled}
+      onRemove={() => onChange(removeTarget(settings, index))}
+      actions={
         <Button
           icon="copy"
           variant="secondary"
@@ -44,20 +42,9 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
         >
           Duplicate
         </Button>
-        <Button
-          icon="trash-alt"
-          variant="destructive"
-          fill="outline"
-          size="sm"
-          type="button"
-          aria-label={`Remove ${title.toLowerCase()}`}
-          disabled={disabled}
-          onClick={() => onChange(removeTarget(settings, index))}
-        >
-          Remove
-        </Button>
-      </div>
-      <div className={styles.row}>
+      }
+    >
+      <div className={row}>
         <TextField
           label="URL"
           ariaLabel={`${title} URL`}
@@ -77,7 +64,7 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
           onChange={(chosen) => change({ profile: chosen })}
         />
       </div>
-      <div className={styles.row}>
+      <div className={row}>
         <TextField
           label="Environment"
           ariaLabel={`${title} environment`}
@@ -105,13 +92,13 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
           placeholder="5s"
           width={20}
           value={target.interval ?? ''}
-          problem={durationProblem(target.interval)}
+          problem={durationProblem(target.interval, INTERVAL_RANGE)}
           disabled={disabled}
           onChange={(interval) => change({ interval })}
         />
       </div>
       <ApiKeyFields settings={settings} onChange={onChange} target={target} title={title} onTargetChange={change} />
-      <div className={styles.row}>
+      <div className={row}>
         <TextField
           label="Management URL"
           ariaLabel={`${title} management URL`}
@@ -137,32 +124,10 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
           />
         </Field>
       </div>
-    </section>
+    </EntrySection>
   );
 }
 
 function exampleUrl(profile: ProfileInfo | undefined): string {
   return `http://host:${profile?.port ?? 8002}${profile?.path ?? '/metrics'}`;
-}
-
-function getStyles(theme: GrafanaTheme2) {
-  return {
-    target: css({
-      border: `thin solid ${theme.colors.border.weak}`,
-      borderRadius: theme.shape.radius.default,
-      padding: theme.spacing(2, 2, 0, 2),
-      marginBottom: theme.spacing(2),
-    }),
-    header: css({
-      display: 'flex',
-      alignItems: 'center',
-      gap: theme.spacing(1),
-      marginBottom: theme.spacing(1),
-    }),
-    title: css({
-      flexGrow: 1,
-      margin: 0,
-    }),
-    row: fieldRow(theme),
-  };
 }

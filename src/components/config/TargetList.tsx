@@ -1,5 +1,6 @@
 import React from 'react';
-import { Alert, Button } from '@grafana/ui';
+import { Alert, Button, FieldValidationMessage } from '@grafana/ui';
+import { targetCountProblem } from '../../settings/problems';
 import { addTarget, targetsOf } from '../../settings/targets';
 import { SectionProps } from './ConfigEditor';
 import { TargetEditor } from './TargetEditor';
@@ -11,6 +12,7 @@ interface Props extends SectionProps {
 
 export function TargetList({ settings, onChange, profiles }: Props) {
   const targets = targetsOf(settings);
+  const problem = targetCountProblem(targets);
   return (
     <>
       {profiles.error && (
@@ -27,6 +29,7 @@ export function TargetList({ settings, onChange, profiles }: Props) {
           index={index}
         />
       ))}
+      {problem && <FieldValidationMessage>{problem}</FieldValidationMessage>}
       <Button
         icon="plus"
         variant="secondary"

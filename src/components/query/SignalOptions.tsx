@@ -1,6 +1,6 @@
 import React from 'react';
 import { InlineField, InlineFieldRow, InlineSwitch } from '@grafana/ui';
-import { durationProblem } from '../../settings/problems';
+import { durationProblem, WINDOW_RANGE } from '../../settings/problems';
 import { ModelServingQuery } from '../../types';
 import { CommittedInput } from '../CommittedInput';
 import { LegendField } from './LegendField';
@@ -13,7 +13,7 @@ interface Props {
 export function SignalOptions({ query, onChange }: Props) {
   const limit = query.limit?.toString() ?? '';
   const window = query.window ?? '';
-  const windowProblem = holdsVariable(window) ? undefined : durationProblem(window);
+  const windowProblem = holdsVariable(window) ? undefined : durationProblem(window, WINDOW_RANGE);
 
   return (
     <InlineFieldRow>

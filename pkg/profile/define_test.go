@@ -1,0 +1,96 @@
+package profile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// features is a team's own profile: a signal of the catalogue that no server reports, and two of its own.
+const features = `id: features
+name: Feature service
+layer: server
+fingerprint: [feature_requests_total]
+identity: feature_requests_total
+replica: [job, instance]
+labels: {model: model_name, replica: instance, environment: environment, deployment: deployment}
+metrics:
+  feature_requests_total: {type: counter, unit: requests, labels: [model]}
+  feature_misses_total: {type: counter, unit: requests, labels: [model]}
+  feature_seconds: {type: histogram, unit: seconds, labels: [model]}
+  model_trained_timestamp_seconds: {type: gauge, unit: seconds, labels: [model]}
+define:
+  feature_miss_rate: {title: Feature miss rate, unit: ratio, shape: share, description: Share of requests for which a feature was missing.}
+signals:
+  feature_extraction_time:
+    - histogram: feature_seconds
+  prediction_staleness:
+    - age: model_trained_timestamp_seconds
+  feature_miss_rate:
+    - ratio: {of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}
+`
+
+func TestOwnProfileTakesPartInEverything(t *testing.T) {
+	t.Parallel()
+	set, problems := embedded(t).With([]profile.Text{{Name: "features.yaml", Text: features}})
+	require.Empty(t, problems)
+	catalogue := set.Catalogue()
+	own, ok := catalogue.Find("feature_miss_rate")
+	require.True(t, ok)
+	require.Equal(t, signal.Own, own.Group)
+	require.Equal(t, []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Replica}, own.GroupBy)
+	_, ok = embedded(t).Catalogue().Find("feature_miss_rate")
+	require.False(t, ok, "other data sources do not have it")
+	for name, want := range map[string]string{
+		"feature_miss_rate":       `sum by (model) (label_replace(sum by (model_name) (rate(feature_misses_total[1m])), "model", "$1", "model_name", "(.*)")) / sum by (model) (label_replace(sum by (model_name) (rate(feature_requests_total[1m])), "model", "$1", "model_name", "(.*)"))`,
+		"prediction_staleness":    `time() - max by (model) (label_replace(max by (model_name) (model_trained_timestamp_seconds), "model", "$1", "model_name", "(.*)"))`,
+		"feature_extraction_time": `histogram_quantile(0.95, sum by (model, le) (label_replace(sum by (model_name, le) (rate(feature_seconds_bucket[1m])), "model", "$1", "model_name", "(.*)")))`,
+	} {
+		q, err := catalogue.NewQuery(name, nil, []string{"model"}, nil, 0, true, 60e9)
+		require.NoError(t, err)
+		parts := set.Compile(q, profile.Environment{Exists: func(m string) bool { return strings.HasPrefix(m, "feature") || strings.HasPrefix(m, "model_t") }})
+		require.Len(t, parts, 1, name)
+		require.Equal(t, want, promql.Text(parts[0].Plan, 0))
+	}
+}
+
+// What is wrong with one profile is said by file, line and reason; the others keep working.
+func TestMistakesOfOwnProfiles(t *testing.T) {
+	t.Parallel()
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n" +
+		"e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nid: *g\n"
+	for name, c := range map[string]struct{ from, to, want string }{
+		"an unknown signal":    {"  prediction_staleness:", "  predicted_staleness:", `line 18: signals: there is no signal "predicted_staleness"`},
+		"a bad unit":           {"feature_seconds: {type: histogram, unit: seconds", "feature_seconds: {type: histogram, unit: fortnights", `line 11: metric "feature_seconds": unit "fortnights" is not known`},
+		"a label":              {"feature_misses_total: {type: counter, unit: requests, labels: [model]", "feature_misses_total: {type: counter, unit: requests, labels: [shard]", `line 10: metric "feature_misses_total": label "shard" is not among the profile's labels`},
+		"a duplicate key":      {"name: Feature service", "id: again", `line 2: mapping key "id" already defined`},
+		"a duplicate id":       {"id: features", "id: triton", `line 1: there is a profile of this id already`},
+		"a name that is taken": {"  feature_miss_rate: {title", "  error_rate: {title", `line 14: define: signal "error_rate": every data source has a signal of this name`},
+		"a shape":              {"shape: share", "shape: round", `line 14: define: signal "feature_miss_rate": shape "round" is not one of`},
+		"a share's unit":       {"unit: ratio, shape: share", "unit: seconds, shape: share", `line 14: define: signal "feature_miss_rate": the unit of a share is ratio`},
+		"no title":             {"title: Feature miss rate, ", "", `line 14: define: signal "feature_miss_rate": a title is needed`},
+		"a bomb":               {features, bomb, "cannot unmarshal"},
+		"nothing":              {features, "", "the file is empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, features, c.from)
+			wrong := strings.Replace(features, c.from, c.to, 1)
+			good := strings.NewReplacer("id: features", "id: other", "feature_miss_rate", "miss_rate").Replace(features)
+			set, problems := embedded(t).With([]profile.Text{{Name: "wrong.yaml", Text: wrong}, {Name: "good.yaml", Text: good}})
+			require.Len(t, problems, 1)
+			require.ErrorContains(t, problems[0], "wrong.yaml: ")
+			require.ErrorContains(t, problems[0], c.want)
+			require.NotNil(t, set.Find("other"))
+			require.NotNil(t, set.Find("triton"))
+		})
+	}
+	_, problems := embedded(t).With([]profile.Text{{Name: "a.yaml", Text: features}, {Name: "b.yaml", Text: strings.Replace(features, "id: features", "id: second", 1)}})
+	require.Len(t, problems, 1)
+	require.ErrorContains(t, problems[0], `b.yaml: profile "second": the profile "features" has a signal "feature_miss_rate" already`)
+}

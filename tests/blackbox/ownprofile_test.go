@@ -1,0 +1,74 @@
+package blackbox
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const ownProfile = `id: features
+name: Feature service
+layer: server
+endpoint: {port: 9100, path: /metrics}
+fingerprint: [feature_requests_total]
+identity: feature_requests_total
+replica: [job, instance]
+labels: {model: model_name, replica: instance, environment: environment, deployment: deployment}
+metrics:
+  feature_requests_total: {type: counter, unit: requests, labels: [model]}
+  feature_misses_total: {type: counter, unit: requests, labels: [model]}
+  model_trained_timestamp_seconds: {type: gauge, unit: seconds, labels: [model]}
+define:
+  feature_miss_rate: {title: Feature miss rate, unit: ratio, shape: share, description: Share of requests for which a feature was missing.}
+signals:
+  prediction_staleness:
+    - age: model_trained_timestamp_seconds
+  feature_miss_rate:
+    - ratio: {of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}
+`
+
+func TestOwnProfiles(t *testing.T) {
+	t.Parallel()
+	trained := time.Now().Add(-30 * time.Hour)
+	var scrapes atomic.Int64
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := scrapes.Add(1)
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		_, _ = fmt.Fprintf(w, "feature_requests_total{model_name=\"churn\"} %d\nfeature_misses_total{model_name=\"churn\"} %d\nmodel_trained_timestamp_seconds{model_name=\"churn\"} %d\n",
+			20*n, n, trained.Unix())
+	}))
+	t.Cleanup(service.Close)
+	p := start(t, t.TempDir())
+	s := embedded("own", target("one", service.URL+"/metrics"))
+	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": ownProfile}}
+	health := p.check(s)
+	require.Equal(t, "OK", health.Status.String(), health.Message)
+	require.Contains(t, health.Message, "Feature service with 1 model")
+
+	ask := func() map[string]any { q := query("feature_miss_rate", nil, "model"); q["window"] = "10s"; return q }
+	require.Eventually(t, func() bool {
+		_, found := find(p.ask(s, 30*time.Second, ask())["A"], map[string]string{"model": "churn"})
+		return found
+	}, waitForScrape, 4*pollEvery)
+	answers := p.ask(s, 30*time.Second, ask(), query("prediction_staleness", []string{"last"}, "model"))
+	require.InDelta(t, 0.05, value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
+	require.InDelta(t, (30 * time.Hour).Seconds(), value(t, answers["B"], map[string]string{"model": "churn"}), 60)
+	_, listed := p.call(s, "signals", "")
+	require.Contains(t, fmt.Sprint(listed), "feature_miss_rate")
+
+	// A mistake is named, and everything else goes on.
+	s.JSON["profiles"] = []map[string]string{{"name": "wrong.yaml", "text": "id: x\nnam: y\n"}, {"name": "features.yaml", "text": ownProfile}}
+	s.Updated = time.Now()
+	health = p.check(s)
+	require.Equal(t, "ERROR", health.Status.String())
+	require.Contains(t, health.Message, "wrong.yaml: ")
+	require.Contains(t, health.Message, "line 2: field nam not found")
+	answers = p.ask(s, 30*time.Second, ask())
+	require.InDelta(t, 0.05, value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
+	require.Contains(t, notices(answers["A"]), "wrong.yaml")
+}

@@ -1,0 +1,5 @@
+package captures
+
+var envoy = []sequence{
+	{"envoy", "loaded", []string{"1-idle", "2-loaded"}, []string{"envoy"}},
+}

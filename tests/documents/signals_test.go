@@ -1,0 +1,129 @@
+// Package documents keeps the documents that are made from the code equal to it.
+package documents
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+var update = flag.Bool("update", false, "rewrite the documents")
+
+// docs/signals.md says what the catalogue and the profiles say.
+func TestSignalsDocument(t *testing.T) {
+	set, err := profile.Embedded()
+	require.NoError(t, err)
+	got := signalsDocument(set)
+	path := filepath.Join("..", "..", "docs", "signals.md")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, string(want) == got, "docs/signals.md is not what the code says: rewrite it with go test ./tests/documents -update")
+}
+
+func signalsDocument(set profile.Set) string {
+	var b strings.Builder
+	b.WriteString("# Signals\n\n" +
+		"What can be asked of a model, whatever serves it. This page is made from the signal catalogue and the profiles:\n" +
+		"`go test ./tests/documents -update` writes it.\n")
+	var group signal.Group
+	for _, s := range signal.All() {
+		if s.Group != group {
+			group = s.Group
+			fmt.Fprintf(&b, "\n## %s\n", group)
+		}
+		writeSignal(&b, s, set)
+	}
+	writeMatrix(&b, set)
+	return b.String()
+}
+
+func writeSignal(b *strings.Builder, s signal.Signal, set profile.Set) {
+	fmt.Fprintf(b, "\n### %s\n\n%s\n\n", s.Name, s.Description)
+	unit := string(s.Unit)
+	if s.Shape == signal.Count {
+		unit += " per second"
+	}
+	fmt.Fprintf(b, "- Unit: %s. Statistics: %s. Can be grouped by %s.\n", unit, joined(s.Statistics()), joined(s.GroupBy))
+	fmt.Fprintf(b, "- Where the model's server does not report it, it is measured by %s.\n", s.MeasuredBy)
+	var rows []string
+	for _, p := range set {
+		for _, r := range p.Signals[s.Name] {
+			how := r.How
+			if how == "" {
+				how = "as the server reports it"
+			}
+			rows = append(rows, fmt.Sprintf("| %s | %s | `%s` | %s |", p.Name, r.Provenance(), strings.Join(distinct(r.Reads()), "`, `"), how))
+		}
+	}
+	if len(rows) > 0 {
+		fmt.Fprintf(b, "\n| server | provenance | metrics | how |\n|---|---|---|---|\n%s\n", strings.Join(rows, "\n"))
+	}
+}
+
+// writeMatrix writes which server answers which signal; the better of its recipes counts.
+func writeMatrix(b *strings.Builder, set profile.Set) {
+	b.WriteString("\n## Servers and signals\n\n● measured, ○ derived; empty: the server does not report it.\n\n| signal |")
+	for _, p := range set {
+		fmt.Fprintf(b, " %s |", p.Name)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(set)) + "\n")
+	for _, s := range signal.All() {
+		fmt.Fprintf(b, "| %s |", s.Name)
+		for _, p := range set {
+			fmt.Fprintf(b, " %s |", mark(p.Signals[s.Name]))
+		}
+		b.WriteString("\n")
+	}
+}
+
+func mark(recipes []profile.Recipe) string {
+	switch {
+	case len(recipes) == 0:
+		return ""
+	case slices.ContainsFunc(recipes, func(r profile.Recipe) bool { return r.Provenance() == "measured" }):
+		return "●"
+	}
+	return "○"
+}
+
+func joined[T ~string](of []T) string {
+	words := make([]string, len(of))
+	for i, w := range of {
+		words[i] = string(w)
+	}
+	return strings.Join(words, ", ")
+}
+
+func distinct(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// The profile that docs/profiles.md shows is one that loads.
+func TestProfilesDocumentShowsAProfileThatLoads(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "profiles.md"))
+	require.NoError(t, err)
+	_, example, found := strings.Cut(string(text), "```yaml\n")
+	require.True(t, found)
+	example, _, found = strings.Cut(example, "```")
+	require.True(t, found)
+	_, err = profile.Parse([]byte(example))
+	require.NoError(t, err)
+}
