@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/coldhit/modelserving-datasource/pkg/management"
@@ -24,6 +25,8 @@ type finding struct {
 	Version string `json:"version,omitempty"`
 	Models  int    `json:"models"`
 	Samples int    `json:"samples"`
+	// RecognizedBy is a metric of each profile that the page shows, in the order of their names in Server.
+	RecognizedBy []string `json:"recognizedBy,omitempty"`
 	// Missing says what is not switched on, and how to.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -51,6 +54,9 @@ func (f finding) long() []string {
 		return []string{fmt.Sprintf("✗ %s: %s", name, f.Problem)}
 	}
 	lines := []string{fmt.Sprintf("✓ %s: %s, %s", name, f.short(), count(f.Samples, "sample", "samples"))}
+	if len(f.RecognizedBy) > 0 {
+		lines = append(lines, "   Recognized by "+strings.Join(f.RecognizedBy, ", ")+".")
+	}
 	for _, m := range f.Missing {
 		lines = append(lines, "   "+m)
 	}
@@ -74,14 +80,20 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	}
 	f.Samples = result.Page.Samples
 	has := func(metric string) bool { _, ok := result.Page.Metrics[metric]; return ok }
-	p, problem := d.recognize(t, f.URL, has)
+	found, problem := d.recognize(t, f.URL, has)
 	if problem != "" {
 		f.Problem = problem
 		return f
 	}
-	f.Answers, f.Profile, f.Server = true, p.ID, p.Name
-	f.Models = len(result.Page.Values(p.Labels[signal.Model]))
-	f.Missing = p.SwitchedOff(has)
+	p := found[0]
+	f.Answers, f.Profile, f.Server = true, p.ID, serverNames(found)
+	models := map[string]struct{}{}
+	for _, p := range found {
+		f.RecognizedBy = append(f.RecognizedBy, p.ShownBy(has))
+		f.Missing = append(f.Missing, p.SwitchedOff(has)...)
+		maps.Copy(models, result.Page.Values(p.Labels[signal.Model]))
+	}
+	f.Models = len(models)
 	if p.Management != nil {
 		f.Version, err = serverVersion(ctx, client, t, p.Management.Port)
 		if err != nil {
@@ -91,23 +103,24 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	return f
 }
 
-// recognize is the profile of a metrics page, or why there is none.
-func (d *Datasource) recognize(t settings.Target, url string, has func(string) bool) (*profile.Profile, string) {
+// recognize lists the profiles of a metrics page, or says why there is none. There may be several: a platform shows the
+// metrics of the engine that it runs. A server's own comes first.
+func (d *Datasource) recognize(t settings.Target, url string, has func(string) bool) (profile.Set, string) {
 	known := d.profiles.Targets()
-	found := known.Detect(has)
+	found := known.Detect(has).ServersFirst()
 	if t.Profile == "" {
 		if len(found) == 0 {
 			return nil, fmt.Sprintf("%s answers metrics, but none by which one of the %d profiles knows its server. A server may show them only "+
 				"after its first request; what no profile knows, one of your own can describe.", url, len(known))
 		}
-		return found[0], ""
+		return found, ""
 	}
 	p := known.Find(t.Profile)
 	switch {
 	case p == nil:
 		return nil, fmt.Sprintf("The profile %q of %s does not exist.", t.Profile, url)
 	case p.Has(has):
-		return p, ""
+		return profile.Set{p}, ""
 	case len(found) > 0:
 		return nil, fmt.Sprintf("%s is not %s, as its profile says, but %s: choose that profile, or Detect.", url, p.Name, serverNames(found))
 	}

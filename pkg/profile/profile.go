@@ -168,6 +168,16 @@ func (p *Profile) Has(exists func(metric string) bool) bool {
 	return false
 }
 
+// ShownBy is the fingerprint's metric that exists; empty if none does.
+func (p *Profile) ShownBy(exists func(metric string) bool) string {
+	for _, m := range p.Fingerprint {
+		if exists(m) {
+			return m
+		}
+	}
+	return ""
+}
+
 // Reads lists the metrics that a recipe takes its numbers from, in the order of the recipe.
 func (r Recipe) Reads() []string {
 	var out []string

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the profiles that come with the plugin
 	"errors"
 	"fmt"
@@ -108,6 +109,24 @@ func (s Set) Detect(exists func(metric string) bool) Set {
 		}
 	}
 	return found
+}
+
+// ServersFirst is the set with the profiles of model servers before those of what stands around them.
+func (s Set) ServersFirst() Set {
+	out := slices.Clone(s)
+	slices.SortStableFunc(out, func(a, b *Profile) int {
+		order := []string{layerServer, layerWorker}
+		return cmp.Compare(rankOf(order, a.Layer), rankOf(order, b.Layer))
+	})
+	return out
+}
+
+// rankOf is a word's place in an order; words that are not in it come last.
+func rankOf(order []string, word string) int {
+	if i := slices.Index(order, word); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 // Targets lists the profiles of servers that have a metrics page of their own.

@@ -27,6 +27,7 @@ func TestTritonUnderLoad(t *testing.T) {
 	idle := p.check(s)
 	require.Equal(t, "OK", idle.Status.String(), idle.Message)
 	require.Contains(t, idle.Message, "NVIDIA Triton Inference Server 2.51.0 with 6 models")
+	require.Contains(t, string(idle.JSONDetails), "Recognized by nv_inference_request_success.")
 	requireScraped(t, server, "1-metrics-all-idle", 3)
 	answers := p.ask(s, time.Minute, query("response_time", []string{"p95"}, "model"), query("error_rate", nil, "model"))
 	require.Empty(t, answers["A"].Frames[0].Fields, "the quantile of an idle summary is Nan: no data\n%s", describe(answers["A"]))

@@ -127,3 +127,15 @@ func TestProfilesDocumentShowsAProfileThatLoads(t *testing.T) {
 	_, err = profile.Parse([]byte(example))
 	require.NoError(t, err)
 }
+
+// The profile that the config editor starts a new one with loads too.
+func TestStartingProfileLoads(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "src", "settings", "startingProfile.ts"))
+	require.NoError(t, err)
+	_, starting, found := strings.Cut(string(text), "`")
+	require.True(t, found)
+	starting, _, found = strings.Cut(starting, "`")
+	require.True(t, found)
+	_, err = profile.Parse([]byte(strings.NewReplacer("${id}", "profile_1", "${name}", "profile-1.yaml").Replace(starting)))
+	require.NoError(t, err)
+}

@@ -72,6 +72,8 @@ function getStyles(theme: GrafanaTheme2) {
     }),
     text: css({
       ...lines,
+      // Its focus ring goes over the gutter.
+      position: 'relative',
       whiteSpace: 'pre',
       overflow: 'auto',
       resize: 'vertical',
