@@ -1,6 +1,10 @@
 package signal
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // Unit is what a number counts. Signals and the metrics that fill them name their units from the same table.
 type Unit string
@@ -89,3 +93,6 @@ func (u Unit) Comparable(to Unit) bool {
 	_, err := u.Factor(to)
 	return err == nil || (counted[u] && counted[to])
 }
+
+// Units lists every unit, sorted.
+func Units() []Unit { return slices.Sorted(maps.Keys(measures)) }

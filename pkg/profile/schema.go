@@ -1,0 +1,102 @@
+package profile
+
+import "github.com/coldhit/modelserving-datasource/pkg/signal"
+
+type object = map[string]any
+
+// Schema is a JSON Schema (draft 2020-12) of the profile format, for editors that complete and check as one types. What it
+// cannot say, such as that units can be converted, is checked when a profile is loaded.
+func Schema() map[string]any {
+	terms := list(object{"$ref": "#/$defs/term"})
+	names := object{"anyOf": []any{text(""), object{"type": "array", "items": text(""), "minItems": 1}}}
+	term := object{
+		"metric":   with(names, "The metric, or its names in different versions of the server, the newest first."),
+		"where":    object{"$ref": "#/$defs/where"},
+		"set":      object{"type": "object", "propertyNames": word(signal.Labels), "additionalProperties": text(""), "description": "Labels that the server does not give the series."},
+		"subtract": object{"type": "boolean"},
+		"positive": with(object{"type": "boolean"}, "Leave values out that are not above zero."),
+		"as":       with(word([]string{asConcurrency, asZero}), "Read durations by Little's law, or only say that nothing counts as none."),
+	}
+	present := object{"per": list(word(signal.Labels))}
+	for k, v := range term {
+		present[k] = v
+	}
+	recipes := object{
+		"sum": terms, "average": terms,
+		"ratio":   closed(object{"of": terms, "to": terms}, "of", "to"),
+		"mean":    closed(object{"sum": terms, "count": terms}, "sum", "count"),
+		"summary": text("A summary whose quantiles are read as they are."), "histogram": names,
+		"present": closed(present, "metric"), "age": text("A gauge with a time in seconds since 1970."),
+	}
+	var kinds []any
+	for _, kind := range []string{"sum", "average", "ratio", "mean", "summary", "histogram", "present", "age"} {
+		kinds = append(kinds, object{"required": []string{kind}})
+	}
+	recipe := object{"how": text("A clause about what the number is made of."), "where": object{"$ref": "#/$defs/where"}}
+	for k, v := range recipes {
+		recipe[k] = v
+	}
+	recipeSchema := closed(recipe)
+	recipeSchema["oneOf"] = kinds
+	root := closed(object{
+		"id": text("Names the profile in settings."), "name": text("The server's name."), "versions": scalar("The server's versions that this describes."),
+		"documentation": text("Where the server's metrics are described."), "layer": word(layers),
+		"endpoint":    closed(object{"port": object{"type": "integer"}, "path": text("")}),
+		"management":  closed(object{"protocol": word(managementProtocols), "port": object{"type": "integer"}}, "protocol"),
+		"fingerprint": with(list(text("")), "Metrics of which any one tells that a page is this server's."),
+		"identity":    text("The metric that has series exactly for the models that a replica serves."),
+		"traffic":     with(terms, "Counters that models are ranked by."),
+		"replica":     with(list(text("")), "The labels that tell replicas apart."),
+		"labels":      object{"type": "object", "propertyNames": word(signal.Labels), "additionalProperties": text("")},
+		"status":      closed(object{"label": text(""), "classes": object{"type": "object", "propertyNames": word(statusClasses), "additionalProperties": text("")}}, "label", "classes"),
+		"metrics":     object{"type": "object", "additionalProperties": object{"$ref": "#/$defs/metric"}},
+		"define":      object{"type": "object", "additionalProperties": object{"$ref": "#/$defs/definition"}},
+		"signals":     object{"type": "object", "additionalProperties": list(object{"$ref": "#/$defs/recipe"})},
+		"traps":       list(text("")),
+	}, "id", "name", "layer", "fingerprint", "identity", "replica", "metrics")
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "Profile of a model server"
+	root["$defs"] = object{
+		"metric": closed(object{
+			"type": word([]Type{Counter, Gauge, Summary, Histogram}), "unit": word(signal.Units()), "labels": list(word(signal.Labels)),
+			"since": scalar("The first version that has it."), "enable": text("What to switch on to have it."), "fabricated_sum": object{"type": "boolean"},
+		}, "type", "unit"),
+		"definition": closed(object{"title": text(""), "description": text(""), "unit": word(signal.Units()), "shape": word(shapes)}, "title", "unit", "shape"),
+		"term":       closed(term, "metric"),
+		"where": object{"type": "object", "additionalProperties": closed(object{"is": list(text("")), "not": list(text(""))}),
+			"description": "Conditions on the server's own labels."},
+		"recipe": recipeSchema,
+	}
+	return root
+}
+
+// closed is an object with these properties alone.
+func closed(properties object, required ...string) object {
+	out := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		out["required"] = required
+	}
+	return out
+}
+
+func list(of object) object { return object{"type": "array", "items": of} }
+
+func text(description string) object { return with(object{"type": "string"}, description) }
+
+// scalar is a text that YAML may take for a number.
+func scalar(description string) object {
+	return with(object{"type": []string{"string", "number"}}, description)
+}
+
+func word[T ~string](of []T) object { return object{"enum": of} }
+
+func with(schema object, description string) object {
+	if description == "" {
+		return schema
+	}
+	out := object{"description": description}
+	for k, v := range schema {
+		out[k] = v
+	}
+	return out
+}
