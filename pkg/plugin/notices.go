@@ -8,7 +8,6 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
-	"github.com/coldhit/modelserving-datasource/pkg/analysis"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 )
 
@@ -24,12 +23,12 @@ func appendNotice(to []data.Notice, severity data.NoticeSeverity, text string) [
 }
 
 // explain says why there is nothing to see, and what is known to be wrong with the store.
-func (r *signalRun) explain(answer []analysis.Series, targets []engine.TargetStatus) {
+func (r *signalRun) explain(answered bool, targets []engine.TargetStatus) {
 	for _, w := range append(r.store.Warnings(), r.mistakes...) {
 		r.warn(w)
 	}
 	r.warn(unanswering(targets))
-	if len(answer) > 0 {
+	if answered {
 		return
 	}
 	if why := r.collecting(targets); why != "" {

@@ -16,6 +16,7 @@ import (
 // The query types; a query without one asks for a signal.
 const (
 	typeSignal = "signal"
+	typeModels = "models"
 	typeEvents = "events"
 	typePromQL = "promql"
 )
@@ -68,11 +69,11 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frame
 		return nil, err
 	}
 	answers := map[string]func(context.Context, request) (data.Frames, error){
-		"": d.signalQuery, typeSignal: d.signalQuery, typeEvents: d.eventsQuery, typePromQL: d.promqlQuery,
+		"": d.signalQuery, typeSignal: d.signalQuery, typeModels: d.modelsQuery, typeEvents: d.eventsQuery, typePromQL: d.promqlQuery,
 	}
 	answer, known := answers[q.QueryType]
 	if !known {
-		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s", q.QueryType, typeSignal, typeEvents, typePromQL)}
+		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s, %s", q.QueryType, typeSignal, typeModels, typeEvents, typePromQL)}
 	}
 	return answer(ctx, r)
 }

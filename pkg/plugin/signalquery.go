@@ -61,7 +61,7 @@ func (d *Datasource) signalQuery(ctx context.Context, r request) (data.Frames, e
 	if err != nil {
 		return nil, err
 	}
-	run.explain(answer, targets)
+	run.explain(len(answer) > 0, targets)
 	return frames.Of(frames.Answer{
 		Signal: q.Signal, Series: answer, Legend: r.Legend, Step: r.step(),
 		Notices: run.notices, Executed: strings.Join(run.executed, "\n\n"),

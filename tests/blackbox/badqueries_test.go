@@ -42,7 +42,7 @@ var badQueries = map[string]struct {
 	"filter's type":  {with(map[string]any{"filters": map[string]any{"model": "fast"}}), "the query is not readable"},
 	"limit":          {with(map[string]any{"limit": 100000}), "the limit is 100000; it must be between 0 (the default) and 1000"},
 	"window":         {with(map[string]any{"window": "a while"}), `the window "a while" is not a duration`},
-	"type":           {with(map[string]any{"queryType": "sql"}), `there is no query type "sql"; choose one of: signal, events, promql`},
+	"type":           {with(map[string]any{"queryType": "sql"}), `there is no query type "sql"; choose one of: signal, models, events, promql`},
 	"events' filter": {map[string]any{"queryType": "events", "filters": map[string]any{"pod": []string{"x"}}}, `there is no label "pod" to filter by`},
 	"no PromQL":      {promQL("  "), "the PromQL expression is empty"},
 	"broken PromQL":  {promQL("sum by (model (up)"), "the query cannot be read: 1:15: parse error"},

@@ -1,0 +1,50 @@
+package frames
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+func TestModelsTableJoinsByModel(t *testing.T) {
+	t.Parallel()
+	m := NewModelsTable([]signal.Label{signal.Deployment, signal.Model})
+	at := func(deployment, model string) labels { return labels{"deployment": deployment, "model": model} }
+	m.Add(find(t, "requests"), signal.Rate, []analysis.Series{one(signal.Rate, at("b", "x"), 1), one(signal.Rate, at("a", "x"), 2), one(signal.Rate, labels{}, 9)})
+	m.Add(find(t, "error_rate"), signal.Mean, []analysis.Series{one(signal.Mean, at("a", "y"), 0.5), one(signal.Mean, at("a", "y"), 0.25)})
+	m.Add(find(t, "kv_cache_usage"), signal.Last, nil)
+	require.True(t, m.Merged())
+	require.Equal(t, 3, m.Rows())
+	f := m.Frames("", nil)[0]
+	require.Len(t, f.Fields, 4, "no column without a value")
+	var got []string
+	for i := range f.Rows() {
+		row := ""
+		for _, field := range f.Fields {
+			v, ok := field.ConcreteAt(i)
+			row += fmt.Sprintf("%v %v ", v, ok)
+		}
+		got = append(got, row)
+	}
+	require.Equal(t, []string{"a true x true 2 true 0 false ", "a true y true 0 false 0.5 true ", "b true x true 1 true 0 false "}, got)
+}
+
+func BenchmarkModelsTable(b *testing.B) {
+	const models = 2000
+	answer := make([]analysis.Series, models)
+	for i := range answer {
+		answer[i] = one(signal.Rate, labels{"deployment": "d", "model": fmt.Sprint("model-", i)}, 1)
+	}
+	requests, _ := signal.Find("requests")
+	for b.Loop() {
+		m := NewModelsTable([]signal.Label{signal.Deployment, signal.Model})
+		for range 17 {
+			m.Add(requests, signal.Rate, answer)
+		}
+		m.Frames("", nil)
+	}
+}
