@@ -50,8 +50,25 @@ it('sends queries whose variables are replaced', async () => {
 
 it('runs complete queries only', () => {
   const datasource = newDataSource();
+  expect(datasource.filterQuery({ refId: 'A', queryType: 'models' })).toBe(true);
   expect(datasource.filterQuery({ refId: 'A' })).toBe(false);
   expect(datasource.filterQuery({ refId: 'A', ...datasource.getDefaultQuery(CoreApp.Explore) })).toBe(true);
+});
+
+it('answers for the table of models with its filters', () => {
+  const datasource = newDataSource([{ name: 'deployment', value: ['vision', 'text'], multi: true }]);
+  const query: ModelServingQuery = {
+    refId: 'A',
+    queryType: 'models',
+    window: '5m',
+    filters: { deployment: ['$deployment'] },
+  };
+  expect(datasource.applyTemplateVariables(query, {})).toEqual({
+    refId: 'A',
+    queryType: 'models',
+    filters: { deployment: ['vision', 'text'] },
+  });
+  expect(datasource.getQueryDisplayText(query)).toBe('Models where deployment is $deployment');
 });
 
 describe('signals', () => {

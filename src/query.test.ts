@@ -11,6 +11,7 @@ describe('isComplete', () => {
     { name: 'no signal', fields: { queryType: 'signal' }, want: false },
     { name: 'a blank signal', fields: { queryType: 'signal', signal: ' ' }, want: false },
     { name: 'an empty query', fields: {}, want: false },
+    { name: 'models', fields: { queryType: 'models' }, want: true },
     { name: 'events', fields: { queryType: 'events' }, want: true },
     { name: 'PromQL', fields: { queryType: 'promql', expr: 'up' }, want: true },
     { name: 'no PromQL', fields: { queryType: 'promql', signal: 'requests', expr: '\n' }, want: false },
@@ -32,6 +33,11 @@ describe('describeQuery', () => {
     },
     { fields: { signal: 'requests' }, want: 'requests' },
     { fields: {}, want: '' },
+    { fields: { queryType: 'models', signal: 'requests', groupBy: ['model'] }, want: 'Models' },
+    {
+      fields: { queryType: 'models', filters: { deployment: ['vision'], model: [] } },
+      want: 'Models where deployment is vision',
+    },
     { fields: { queryType: 'events', filters: { model: ['bert'] } }, want: 'events where model is bert' },
     { fields: { queryType: 'promql', expr: 'sum(up)' }, want: 'sum(up)' },
   ] as Array<{ fields: Partial<ModelServingQuery>; want: string }>)('$want', ({ fields, want }) => {

@@ -28,6 +28,7 @@ export function isComplete(query: ModelServingQuery): boolean {
       return isFilled(query.signal);
     case 'promql':
       return isFilled(query.expr);
+    case 'models':
     case 'events':
       return true;
     default:
@@ -45,6 +46,8 @@ export function describeQuery(query: ModelServingQuery): string {
   switch (queryTypeOf(query)) {
     case 'promql':
       return query.expr ?? '';
+    case 'models':
+      return 'Models' + describeFilters(query.filters);
     case 'events':
       return 'events' + describeFilters(query.filters);
     default:

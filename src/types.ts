@@ -1,12 +1,15 @@
 import { DataSourceJsonData } from '@grafana/data';
 import { DataQuery } from '@grafana/schema';
 
-export type QueryType = 'signal' | 'events' | 'promql';
+export type QueryType = 'signal' | 'models' | 'events' | 'promql';
 
 /** Keeps series whose label has one of the values. A label without values filters nothing. */
 export type Filters = Record<string, string[]>;
 
-/** What dashboards hold and the backend answers. Text fields may hold template variables until a query runs. */
+/**
+ * What dashboards hold and the backend answers. Text fields may hold template variables until a query runs.
+ * Type models has filters only: other fields wait for the type to change back and are not sent.
+ */
 export interface ModelServingQuery extends DataQuery {
   queryType?: QueryType;
   signal?: string;

@@ -84,10 +84,7 @@ func (d *Datasource) modelsRun(r request, column int) (*signalRun, error) {
 	for _, l := range modelIdentity {
 		by = append(by, string(l))
 	}
-	window := r.window
-	if window == 0 {
-		window = max(scrapesForRate*d.store.ScrapeInterval(), r.asked.To.Sub(r.asked.From))
-	}
+	window := max(scrapesForRate*d.store.ScrapeInterval(), r.asked.To.Sub(r.asked.From))
 	q, err := d.catalogue.NewQuery(c.signal, []string{string(c.statistic)}, by, r.Filters, 0, false, window)
 	if err != nil {
 		return nil, badQuery{fmt.Errorf("models: %w", err)}

@@ -47,6 +47,30 @@ it('replaces variables in every field', () => {
   expect(JSON.stringify(query)).toBe(before);
 });
 
+it('sends nothing of the table of models but its filters', () => {
+  const query: ModelServingQuery = {
+    refId: 'A',
+    hide: false,
+    queryType: 'models',
+    signal: '$signal',
+    statistics: ['$statistic'],
+    groupBy: ['$label'],
+    filters: { deployment: ['vision'], model: ['$model'], version: [] },
+    limit: '$nobody',
+    others: true,
+    window: '$span',
+    instant: false,
+    legend: '$model',
+    expr: 'up',
+  };
+  expect(interpolateQuery(templateSrv, query, {})).toEqual({
+    refId: 'A',
+    hide: false,
+    queryType: 'models',
+    filters: { deployment: ['vision'], model: ['resnet', 'bert'] },
+  });
+});
+
 it('adds nothing to a query that leaves fields out', () => {
   expect(interpolateQuery(templateSrv, { refId: 'A' }, {})).toEqual({ refId: 'A' });
 });

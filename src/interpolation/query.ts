@@ -1,5 +1,6 @@
 import { ScopedVars } from '@grafana/data';
 import { TemplateSrv } from '@grafana/runtime';
+import { queryTypeOf } from '../query';
 import { ModelServingQuery } from '../types';
 import { interpolateFilters, interpolateList } from './filters';
 import { interpolatePromql } from './promql';
@@ -7,9 +8,10 @@ import { interpolatePromql } from './promql';
 /** The query as the backend is to answer it: no template variable is left that Grafana knows. */
 export function interpolateQuery(
   templateSrv: TemplateSrv,
-  query: ModelServingQuery,
+  stored: ModelServingQuery,
   scopedVars: ScopedVars
 ): ModelServingQuery {
+  const query = queryTypeOf(stored) === 'models' ? withFiltersOnly(stored) : stored;
   const text = (value: string) => templateSrv.replace(value, scopedVars);
   const interpolated: ModelServingQuery = { ...query };
   if (query.signal !== undefined) {
@@ -37,6 +39,12 @@ export function interpolateQuery(
     interpolated.expr = interpolatePromql(templateSrv, query.expr, scopedVars);
   }
   return interpolated;
+}
+
+/** Left out are the fields of other types, such as a window that would shorten the time that the table is about. */
+function withFiltersOnly(query: ModelServingQuery): ModelServingQuery {
+  const { signal, statistics, groupBy, limit, others, window, instant, legend, expr, ...asked } = query;
+  return asked;
 }
 
 /** A number where the text is one; any other text is kept for the backend to refuse by name. */

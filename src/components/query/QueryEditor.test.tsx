@@ -198,6 +198,35 @@ describe('query type', () => {
     expect(current.query).toMatchObject({ queryType: 'signal', signal: 'response_time', statistics: ['p95'] });
   });
 
+  it('offers models right after signal', async () => {
+    await showEditor({});
+    const names = screen.getAllByRole('radio').map((radio) => radio.getAttribute('aria-label'));
+    expect(names).toEqual(['Signal', 'Models', 'Events', 'PromQL']);
+  });
+
+  it('asks for the table of models with filters of any label, and nothing else', async () => {
+    const current = await showEditor({});
+    const ofSignal = ['Statistics', 'Group by', 'Limit', 'Window', 'Legend'];
+    ofSignal.forEach((label) => expect(screen.getByLabelText(label)).toBeInTheDocument());
+    await chooseType('Models');
+    expect(current.query).toEqual({ refId: 'A', queryType: 'models' });
+    expect(screen.getByText(/^One row a model over the whole time range/)).toBeInTheDocument();
+    ofSignal.forEach((label) => expect(screen.queryByLabelText(label)).not.toBeInTheDocument());
+    await choose('Add filter', 'gpu');
+    expect(current.query).toEqual({ refId: 'A', queryType: 'models', filters: { gpu: [] } });
+    expect(current.runs).toBe(2);
+  });
+
+  it.each(['Events', 'PromQL', 'Signal'])('keeps the filters from models to %s and back', async (name) => {
+    const filters = { deployment: ['vision'], model: ['$model'] };
+    const current = await showEditor({ queryType: 'models', filters });
+    await chooseType(name);
+    expect(current.query.filters).toEqual(filters);
+    await chooseType('Models');
+    expect(current.query).toMatchObject({ queryType: 'models', filters });
+    expect(screen.getByRole('button', { name: 'Remove filter deployment' })).toBeInTheDocument();
+  });
+
   it('asks for events with filters of any label', async () => {
     const current = await showEditor({});
     await chooseType('Events');

@@ -5,6 +5,7 @@ import { ModelServingDataSource } from '../../datasource';
 import { defaultQuery, queryTypeOf } from '../../query';
 import { ModelServingOptions, ModelServingQuery, QueryType } from '../../types';
 import { EventsQueryEditor } from './EventsQueryEditor';
+import { ModelsQueryEditor } from './ModelsQueryEditor';
 import { PromqlQueryEditor } from './PromqlQueryEditor';
 import { SignalQueryEditor } from './SignalQueryEditor';
 
@@ -17,12 +18,14 @@ const QUERY_TYPES: Array<SelectableValue<QueryType>> = [
     value: 'signal',
     description: 'One thing to observe, whatever server reports it',
   },
+  { label: 'Models', ariaLabel: 'Models', value: 'models', description: 'A table with one row a model' },
   { label: 'Events', ariaLabel: 'Events', value: 'events', description: 'Loads, evictions and restarts' },
   { label: 'PromQL', ariaLabel: 'PromQL', value: 'promql', description: 'The stored metrics themselves' },
 ];
 
 const EDITORS = {
   signal: SignalQueryEditor,
+  models: ModelsQueryEditor,
   events: EventsQueryEditor,
   promql: PromqlQueryEditor,
 };
