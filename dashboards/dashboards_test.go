@@ -192,7 +192,7 @@ func checkTarget(t *testing.T, target json.RawMessage, p shippedPanel) {
 	require.NotEmpty(t, q.RefID)
 	require.Equal(t, p.DataSource, q.DataSource)
 	require.Equal(t, "signal", q.QueryType)
-	checked, err := signal.NewQuery(q.Signal, q.Statistics, q.GroupBy, q.Filters, q.Limit, true, 0)
+	checked, err := signal.Builtin().NewQuery(q.Signal, q.Statistics, q.GroupBy, q.Filters, q.Limit, true, 0)
 	require.NoError(t, err)
 	require.NotEmpty(t, q.Statistics)
 	require.Equal(t, checked.Signal.GrafanaUnit(), p.FieldConfig.Defaults.Unit)
@@ -219,7 +219,7 @@ func TestEverySignalIsOnTheDashboard(t *testing.T) {
 		"time_to_first_token", "inter_token_latency", "prefill_time", "decode_time", "input_tokens", "output_tokens", "model_memory", "cold_hit_rate",
 		"cold_load_rate", "age_at_eviction", "prefix_cache_hit_ratio", "kv_cache_usage", "prediction_staleness", "feature_extraction_time",
 	}
-	for _, s := range signal.All() {
+	for _, s := range signal.Builtin() {
 		require.Equal(t, !slices.Contains(elsewhere, s.Name), slices.Contains(asked, s.Name), s.Name)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
@@ -30,6 +31,8 @@ type Datasource struct {
 	settings  settings.Settings
 	profiles  profile.Set
 	catalogue signal.Catalogue
+	// known selects every series that a profile knows.
+	known string
 	// mistakes are what is wrong with the user's own profiles.
 	mistakes []string
 	store    *engine.Handle
@@ -70,6 +73,7 @@ func (d *Datasource) use(profiles profile.Set) {
 	}
 	all, problems := profiles.With(texts)
 	d.profiles, d.catalogue = all, all.Catalogue()
+	d.known = fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(all.SeriesNames(), "|"))
 	for _, p := range problems {
 		d.mistakes = append(d.mistakes, "A profile of your own is left out. "+p.Error())
 	}

@@ -89,8 +89,7 @@ func (r *signalRun) prepare(ctx context.Context) (err error) {
 
 // metrics says which of the profiles' metrics have samples in a range.
 func (d *Datasource) metrics(ctx context.Context, from, to time.Time) (func(string) bool, error) {
-	selector := fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(d.profiles.SeriesNames(), "|"))
-	names, err := d.store.LabelValues(ctx, "__name__", []string{selector}, from, to, 0)
+	names, err := d.store.LabelValues(ctx, "__name__", []string{d.known}, from, to, 0)
 	if err != nil {
 		return nil, err
 	}

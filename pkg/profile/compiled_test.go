@@ -62,7 +62,7 @@ func compiled(t *testing.T, set profile.Set, s signal.Signal) string {
 				if limited && !slices.Contains(by, string(signal.Model)) {
 					continue
 				}
-				q, err := signal.NewQuery(s.Name, []string{string(st)}, by, nil, 2, true, 0)
+				q, err := signal.Builtin().NewQuery(s.Name, []string{string(st)}, by, nil, 2, true, 0)
 				require.NoError(t, err)
 				for _, part := range set.Compile(q, profile.Environment{Window: time.Minute, Limited: limited, Exists: everything}) {
 					title := strings.TrimSuffix(fmt.Sprintf("# %s by %s", st, strings.Join(by, ", ")), " by ")
@@ -84,7 +84,7 @@ func compiled(t *testing.T, set profile.Set, s signal.Signal) string {
 func TestCompiledPlans(t *testing.T) {
 	t.Parallel()
 	set := embedded(t)
-	for _, s := range signal.All() {
+	for _, s := range signal.Builtin() {
 		if !slices.ContainsFunc(set, func(p *profile.Profile) bool { return len(p.Signals[s.Name]) > 0 }) {
 			continue // nothing to compile
 		}
@@ -110,14 +110,14 @@ func TestStatisticsThatRecipesAnswer(t *testing.T) {
 	answered := map[string][]signal.Statistic{
 		"load_time": {signal.Last}, "time_to_first_byte": {signal.P50, signal.P90, signal.P95, signal.P99, signal.Mean},
 	}
-	for _, s := range signal.All() {
+	for _, s := range signal.Builtin() {
 		want, special := answered[s.Name]
 		filled := slices.ContainsFunc(set, func(p *profile.Profile) bool { return len(p.Signals[s.Name]) > 0 })
 		if !special && filled {
 			want = s.Statistics()
 		}
 		for _, st := range s.Statistics() {
-			q, err := signal.NewQuery(s.Name, []string{string(st)}, nil, nil, 0, true, time.Minute)
+			q, err := signal.Builtin().NewQuery(s.Name, []string{string(st)}, nil, nil, 0, true, time.Minute)
 			require.NoError(t, err)
 			parts := set.Compile(q, profile.Environment{Exists: everything})
 			require.Equal(t, slices.Contains(want, st), len(parts) > 0, "%s of %s", st, s.Name)
@@ -168,7 +168,7 @@ func TestFilters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			q, err := signal.NewQuery(c.signal, nil, nil, c.filters, 0, true, time.Minute)
+			q, err := signal.Builtin().NewQuery(c.signal, nil, nil, c.filters, 0, true, time.Minute)
 			require.NoError(t, err)
 			var got [][]string
 			for _, part := range embedded(t).Compile(q, profile.Environment{Exists: everything}) {
@@ -186,7 +186,7 @@ func TestAwkwardFilterValues(t *testing.T) {
 	awkward := []string{`"`, "\n", `\`, `\d+`, "a|b", ".*", "(", "[", "$1", "模型", "🦙", "`", "{}", "a\x00b", "%s"}
 	for _, value := range awkward {
 		for _, values := range [][]string{{value}, {value, "plain"}} {
-			q, err := signal.NewQuery("requests", nil, nil, map[string][]string{"model": values, "status": {"success"}}, 0, true, time.Minute)
+			q, err := signal.Builtin().NewQuery("requests", nil, nil, map[string][]string{"model": values, "status": {"success"}}, 0, true, time.Minute)
 			require.NoError(t, err)
 			parts := embedded(t).Compile(q, profile.Environment{Exists: everything})
 			require.Len(t, parts, 1)

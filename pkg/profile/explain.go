@@ -63,7 +63,7 @@ func (p *Profile) SwitchedOff(exists func(metric string) bool) []string {
 	var out []string
 	signalsOf := map[string][]string{}
 	var order []string
-	for _, sig := range signal.All() {
+	for _, sig := range signal.Builtin() {
 		for _, r := range p.Signals[sig.Name] {
 			if p.reads(r, exists) {
 				continue

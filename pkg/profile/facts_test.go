@@ -96,7 +96,7 @@ func TestEverySignalIsFilledOrExplained(t *testing.T) {
 	t.Parallel()
 	set := embedded(t)
 	var unfilled []string
-	for _, s := range signal.All() {
+	for _, s := range signal.Builtin() {
 		filled := slices.ContainsFunc(set, func(p *profile.Profile) bool { return len(p.Signals[s.Name]) > 0 })
 		if !filled {
 			unfilled = append(unfilled, s.Name)
@@ -210,7 +210,7 @@ func TestCounterAndGroups(t *testing.T) {
 	require.Nil(t, set.Counter(loads, map[signal.Label][]string{signal.GPU: {"a"}}), "a filter that leaves nothing")
 	require.Nil(t, profile.Set{set.Find("triton")}.Counter(loads, nil), "nothing there counts it")
 
-	q, err := signal.NewQuery("error_rate", nil, []string{"model"}, nil, 5, true, time.Minute)
+	q, err := signal.Builtin().NewQuery("error_rate", nil, []string{"model"}, nil, 5, true, time.Minute)
 	require.NoError(t, err)
 	out, _ = text(t, set.Groups(q, profile.Environment{Exists: everything}))
 	require.Regexp(t, `^count by \(\) \(sum by \(model\) \(.*increase\(nv_inference_request_success\[1h\] @ end\(\)\).*$`, out)

@@ -29,7 +29,7 @@ signals:
     - ratio: {of: [{metric: failed}, {metric: answered, as: zero}], to: [{metric: answered}, {metric: failed}]}
 `))
 	require.NoError(t, err)
-	q, err := signal.NewQuery("error_rate", nil, []string{"model"}, nil, 0, true, time.Minute)
+	q, err := signal.Builtin().NewQuery("error_rate", nil, []string{"model"}, nil, 0, true, time.Minute)
 	require.NoError(t, err)
 	parts := profile.Set{p}.Compile(q, profile.Environment{Exists: everything})
 	require.Len(t, parts, 1)

@@ -107,7 +107,7 @@ func requireSame(t *testing.T, want, got map[string][]float64) {
 
 func ask(t *testing.T, name string, statistic signal.Statistic, filters map[string][]string, limit int, by ...string) signal.Query {
 	t.Helper()
-	q, err := signal.NewQuery(name, []string{string(statistic)}, by, filters, limit, true, 0)
+	q, err := signal.Builtin().NewQuery(name, []string{string(statistic)}, by, filters, limit, true, 0)
 	require.NoError(t, err)
 	return q
 }

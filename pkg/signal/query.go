@@ -24,11 +24,6 @@ type Query struct {
 // MaxLimit bounds how many groups one query may return.
 const MaxLimit = 1000
 
-// NewQuery checks the words of a query for a signal that every data source has; see Catalogue.NewQuery.
-func NewQuery(name string, statistics, groupBy []string, filters map[string][]string, limit int, others bool, window time.Duration) (Query, error) {
-	return builtin.NewQuery(name, statistics, groupBy, filters, limit, others, window)
-}
-
 // NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for who wrote the query.
 func (c Catalogue) NewQuery(name string, statistics, groupBy []string, filters map[string][]string, limit int, others bool, window time.Duration) (Query, error) {
 	s, ok := c.Find(name)

@@ -144,8 +144,5 @@ func (c Catalogue) Find(name string) (Signal, bool) {
 	return c[i], true
 }
 
-// All lists the signals that every data source has, in their order.
-func All() []Signal { return Builtin() }
-
 // Find is the signal of a name that every data source has, and whether there is one.
 func Find(name string) (Signal, bool) { return builtin.Find(name) }

@@ -25,7 +25,7 @@ func TestPublishedNamesStay(t *testing.T) {
 		_, ok := Find(name)
 		require.True(t, ok, name)
 	}
-	require.Len(t, All(), len(published), "a new signal belongs into the list of published names")
+	require.Len(t, Builtin(), len(published), "a new signal belongs into the list of published names")
 	_, ok := Find("")
 	require.False(t, ok)
 }
@@ -33,7 +33,7 @@ func TestPublishedNamesStay(t *testing.T) {
 func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
 	seen, titles := map[string]bool{}, map[string]bool{}
-	for _, s := range All() {
+	for _, s := range Builtin() {
 		require.Regexp(t, regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`), s.Name)
 		require.False(t, seen[s.Name] || titles[s.Title], s.Name)
 		seen[s.Name], titles[s.Title] = true, true
@@ -62,8 +62,8 @@ func TestCatalogueIsComplete(t *testing.T) {
 
 func TestAllIsACopy(t *testing.T) {
 	t.Parallel()
-	All()[0].Name = "changed"
-	require.Equal(t, "requests", All()[0].Name)
+	Builtin()[0].Name = "changed"
+	require.Equal(t, "requests", Builtin()[0].Name)
 }
 
 func TestStatistics(t *testing.T) {
@@ -109,7 +109,7 @@ func TestUnits(t *testing.T) {
 
 func TestNewQuery(t *testing.T) {
 	t.Parallel()
-	q, err := NewQuery("response_time", []string{"p95", "mean", "p95"}, []string{"model", "version", "model"},
+	q, err := Builtin().NewQuery("response_time", []string{"p95", "mean", "p95"}, []string{"model", "version", "model"},
 		map[string][]string{"model": {"a", "b"}, "environment": {}, "deployment": nil}, 7, true, time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, []Statistic{P95, Mean}, q.Statistics)
@@ -118,7 +118,7 @@ func TestNewQuery(t *testing.T) {
 	require.Equal(t, 7, q.Limit)
 	require.Equal(t, time.Minute, q.Window)
 
-	q, err = NewQuery("requests", nil, nil, nil, 0, false, 0)
+	q, err = Builtin().NewQuery("requests", nil, nil, nil, 0, false, 0)
 	require.NoError(t, err)
 	require.Equal(t, []Statistic{Rate}, q.Statistics)
 	require.NotNil(t, q.Filters)
@@ -145,7 +145,7 @@ func TestRefusedQueries(t *testing.T) {
 		{name: "requests", limit: 1001, message: "the limit is 1001; it must be between 0 (the default) and 1000"},
 		{name: "requests", window: -time.Second, message: "the window -1s is negative"},
 	} {
-		_, err := NewQuery(c.name, c.statistics, c.groupBy, c.filters, c.limit, true, c.window)
+		_, err := Builtin().NewQuery(c.name, c.statistics, c.groupBy, c.filters, c.limit, true, c.window)
 		require.ErrorContains(t, err, c.message)
 	}
 }

@@ -19,7 +19,7 @@ func answers(t *testing.T, server string, recordings []string, name string, st s
 	recorded := replay(t, server, recordings)
 	sig, ok := signal.Find(name)
 	require.True(t, ok)
-	q, err := signal.NewQuery(name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)
+	q, err := signal.Builtin().NewQuery(name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)
 	require.NoError(t, err)
 	var out []string
 	for _, p := range set.Targets().Detect(recorded.has).Compile(q, profile.Environment{Window: window, Exists: recorded.has}) {

@@ -79,10 +79,10 @@ func grouping(s signal.Signal) []signal.Label {
 func (s *store) table(set profile.Set) string {
 	var b strings.Builder
 	environ := profile.Environment{Window: window, Exists: s.has}
-	for _, sig := range signal.All() {
+	for _, sig := range signal.Builtin() {
 		unanswered := map[string]bool{}
 		for _, st := range asked(sig) {
-			q, err := signal.NewQuery(sig.Name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)
+			q, err := signal.Builtin().NewQuery(sig.Name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)
 			require.NoError(s.t, err)
 			parts := set.Compile(q, environ)
 			if len(parts) == 0 {

@@ -23,7 +23,7 @@ func TestKnativeQueueProxiesAreFilteredByTheirTargetInfo(t *testing.T) {
 	require.NoError(t, err)
 	recorded := replay(t, "knative", []string{"1-queue-proxy", "2-queue-proxy"})
 	for model, want := range map[string]string{"iris": "0.2", "llama": "no data"} {
-		q, err := signal.NewQuery("error_rate", nil, nil, map[string][]string{"model": {model}}, 0, false, 0)
+		q, err := signal.Builtin().NewQuery("error_rate", nil, nil, map[string][]string{"model": {model}}, 0, false, 0)
 		require.NoError(t, err)
 		parts := set.Detect(recorded.has).Compile(q, profile.Environment{Window: window, Exists: recorded.has})
 		require.Len(t, parts, 1)

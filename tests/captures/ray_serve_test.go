@@ -25,7 +25,7 @@ func answerOf(t *testing.T, s sequence, name string, st signal.Statistic) []stri
 	recorded := replay(t, s.server, s.recordings)
 	sig, ok := signal.Find(name)
 	require.True(t, ok, name)
-	q, err := signal.NewQuery(name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)
+	q, err := signal.Builtin().NewQuery(name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)
 	require.NoError(t, err)
 	var lines []string
 	for _, p := range set.Targets().Detect(recorded.has).Compile(q, profile.Environment{Window: window, Exists: recorded.has}) {

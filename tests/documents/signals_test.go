@@ -38,7 +38,7 @@ func signalsDocument(set profile.Set) string {
 		"What can be asked of a model, whatever serves it. This page is made from the signal catalogue and the profiles:\n" +
 		"`go test ./tests/documents -update` writes it.\n")
 	var group signal.Group
-	for _, s := range signal.All() {
+	for _, s := range signal.Builtin() {
 		if s.Group != group {
 			group = s.Group
 			fmt.Fprintf(&b, "\n## %s\n", group)
@@ -79,7 +79,7 @@ func writeMatrix(b *strings.Builder, set profile.Set) {
 		fmt.Fprintf(b, " %s |", p.Name)
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---|", len(set)) + "\n")
-	for _, s := range signal.All() {
+	for _, s := range signal.Builtin() {
 		fmt.Fprintf(b, "| %s |", s.Name)
 		for _, p := range set {
 			fmt.Fprintf(b, " %s |", mark(p.Signals[s.Name]))
