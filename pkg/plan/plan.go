@@ -146,6 +146,13 @@ type Where struct {
 	Exists Node
 }
 
+// Without keeps the series for which Exists has none that agrees in the labels On.
+type Without struct {
+	Of     Node
+	On     []string
+	Exists Node
+}
+
 func (Last) node()      {}
 func (Rate) node()      {}
 func (Total) node()     {}
@@ -162,3 +169,4 @@ func (Classify) node()  {}
 func (Age) node()       {}
 func (TopK) node()      {}
 func (Where) node()     {}
+func (Without) node()   {}

@@ -11,9 +11,6 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// layoutChecks is how often over a range the bounds of histograms are looked at.
-const layoutChecks = 10
-
 // histogramLabels tell one histogram from another.
 var histogramLabels = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Version, signal.Replica}
 
@@ -67,15 +64,7 @@ func (r *signalRun) executeQuantile(ctx context.Context, p profile.Part) (partAn
 }
 
 func (r *signalRun) layouts(ctx context.Context, p profile.Part) (analysis.Layouts, error) {
-	text := promql.Text(p.Buckets[0].Layout, r.span())
-	var counts promql.Answer
-	var err error
-	if r.Instant {
-		counts, err = r.store.Instant(ctx, text, r.asked.To)
-	} else {
-		step := max(r.grid.step, r.grid.end.Sub(r.grid.start)/layoutChecks)
-		counts, err = r.store.Range(ctx, text, r.grid.start, r.grid.end, step)
-	}
+	counts, err := r.sparsely(ctx, p.Buckets[0].Layout)
 	if err != nil {
 		return analysis.Layouts{}, err
 	}

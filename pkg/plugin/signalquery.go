@@ -75,6 +75,9 @@ func (r *signalRun) prepare(ctx context.Context) (err error) {
 	}
 	r.present = r.profiles.Detect(r.available)
 	r.environ = profile.Environment{Window: r.rateInterval(), Exists: r.available}
+	if r.environ.Together, err = r.together(ctx); err != nil {
+		return err
+	}
 	groups := r.present.Groups(r.query, r.environ)
 	if groups == nil {
 		return nil
@@ -172,9 +175,17 @@ func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.S
 		for _, w := range results[i].Warnings { // not the hints: profiles know better what a metric is than its name does
 			r.warn(w)
 		}
-		answered := r.interpret(p, results[i])
+		answered, err := r.interpret(ctx, p, results[i])
+		if err != nil {
+			return nil, err
+		}
 		r.warnOfSaturation(p, answered)
 		answer = append(answer, answered...)
+	}
+	answer, contested := analysis.Combine(answer)
+	if len(contested) > 0 {
+		r.warn(fmt.Sprintf("Servers are grouped together here whose numbers cannot be merged (%s): only %s counts. Group by deployment or model to see them all.",
+			describeGroups(contested, r.query.GroupBy), contested[0].Provenance[0].Server))
 	}
 	return answer, nil
 }
@@ -185,26 +196,6 @@ func (r *signalRun) execute(ctx context.Context, n plan.Node) (promql.Answer, er
 		return r.store.Instant(ctx, expr, r.asked.To)
 	}
 	return r.store.Range(ctx, expr, r.grid.start, r.grid.end, r.grid.step)
-}
-
-func (r *signalRun) interpret(p profile.Part, result partAnswer) []analysis.Series {
-	all := result.Series
-	if p.Separate != nil {
-		var added []signal.Label
-		all, added = analysis.Separate(all, p.Separate, r.query.GroupBy)
-		if len(added) > 0 {
-			r.warn(fmt.Sprintf("The server's summaries cannot be merged, so %s is shown by %s.", p.Statistic, joinLabels(added)))
-		}
-	}
-	out := make([]analysis.Series, len(all))
-	provenance := p.Provenance(r.available)
-	for i, s := range all {
-		out[i] = analysis.Series{Series: s, Statistic: p.Statistic, Others: p.Others, Provenance: provenance}
-		if result.newest != nil {
-			out[i].Newest = &result.newest[i]
-		}
-	}
-	return out
 }
 
 func joinLabels(labels []signal.Label) string {

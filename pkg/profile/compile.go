@@ -25,12 +25,6 @@ type Part struct {
 	Sources []Source
 }
 
-// Source is a recipe that takes part in a plan.
-type Source struct {
-	Profile *Profile
-	Recipe  Recipe
-}
-
 // Environment is what a compilation depends on beside the query.
 type Environment struct {
 	// Window is what rates are taken over where the query does not say.
@@ -39,6 +33,9 @@ type Environment struct {
 	Limited bool
 	// Exists says whether the store has a metric at all.
 	Exists func(metric string) bool
+	// Together says whether one metrics page shows the metrics of both profiles: a platform and the engine that it runs.
+	// Without it no page does.
+	Together func(a, b *Profile) bool
 }
 
 // Compile makes the plans that answer a query from the profiles whose servers are there. A statistic that nothing there
@@ -49,52 +46,12 @@ func (s Set) Compile(q signal.Query, env Environment) []Part {
 	}
 	var parts []Part
 	for _, st := range q.Statistics {
-		for _, sources := range alike(s.choose(q.Signal, st, env.Exists), st) {
+		for _, sources := range alike(s.choose(q.Signal, st, env), st) {
 			c := compiler{set: s, q: q, statistic: st, env: env}
 			parts = append(parts, c.parts(sources)...)
 		}
 	}
 	return parts
-}
-
-// choose picks each profile's preferred recipe among those whose metrics exist. One query reads one layer, so that nothing
-// counts twice: the first in the order of preference that answers.
-func (s Set) choose(sig signal.Signal, st signal.Statistic, exists func(string) bool) []Source {
-	var all []Source
-	for _, p := range s {
-		for _, r := range p.Signals[sig.Name] {
-			if p.answers(r, sig, st) && p.reads(r, exists) {
-				all = append(all, Source{Profile: p, Recipe: r})
-				break
-			}
-		}
-	}
-	for _, layer := range preferredLayers(sig) {
-		chosen := slices.DeleteFunc(slices.Clone(all), func(s Source) bool { return s.Profile.Layer != layer })
-		if len(chosen) > 0 {
-			return chosen
-		}
-	}
-	return nil
-}
-
-// preferredLayers are the layers in the order in which they are asked for a signal: of requests, who knows every model
-// before who sees only services; of what they run on, who measures the device before who reports its own view; of what is
-// in memory, who lists it.
-func preferredLayers(sig signal.Signal) []string {
-	switch sig.Group {
-	case signal.Compute:
-		return []string{layerHost, layerServer, layerWorker, layerRecorder, layerQueueProxy, layerGateway, layerManagement}
-	case signal.ModelCache:
-		return []string{layerRecorder, layerManagement, layerServer, layerWorker, layerQueueProxy, layerGateway, layerHost}
-	}
-	return []string{layerRecorder, layerServer, layerWorker, layerQueueProxy, layerGateway, layerHost, layerManagement}
-}
-
-// reads says whether a recipe finds anything to read. A server leaves out what it has nothing to count for, so that one of
-// its metrics is enough.
-func (p *Profile) reads(r Recipe, exists func(string) bool) bool {
-	return slices.ContainsFunc(r.Reads(), func(m string) bool { return exists(seriesName(p, m)) })
 }
 
 // alike puts sources together whose terms can be summed before anything else is done with them.
@@ -113,12 +70,17 @@ next:
 	return groups
 }
 
-// combined is the kind that a recipe is combined with others as: the mean of a histogram is a quotient too.
+// combined is the kind that a recipe is combined with others as: the mean of a histogram is a quotient too, and replicas
+// that are counted add to those that somebody else has counted.
 func combined(r Recipe, st signal.Statistic) kind {
-	if k := r.kind(); k != kindHistogram || st != signal.Mean {
+	switch k := r.kind(); {
+	case k == kindHistogram && st == signal.Mean:
+		return kindQuotient
+	case k == kindPresent:
+		return kindSum
+	default:
 		return k
 	}
-	return kindQuotient
 }
 
 type kind int
@@ -196,6 +158,9 @@ func (c compiler) parts(sources []Source) []Part {
 		}
 		return parts
 	}
+	if len(sources) > 1 {
+		part.Sources = c.evident(sources, part.By)
+	}
 	rank, by := c.rank()
 	if rank == nil {
 		part.Plan = c.node(sources, part.By, nil)
@@ -240,7 +205,7 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 			above, below := c.quotient(s)
 			of, to = append(of, above...), append(to, below...)
 		case kindHistogram:
-			t := termOf{profile: s.Profile, unit: c.q.Signal.Unit, Term: Term{Metric: r.Histogram, Where: r.Where}}
+			t := s.term(Term{Metric: r.Histogram, Where: r.Where}, c.q.Signal.Unit)
 			if c.statistic == signal.Mean {
 				of, to = append(of, t.of("_sum")), append(to, t.of("_count"))
 			} else {
@@ -248,14 +213,16 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 			}
 		case kindAge:
 			operation = plan.Max
-			of = append(of, termOf{profile: s.Profile, unit: signal.Seconds, Term: Term{Metric: Names{r.Age}}})
+			of = append(of, s.term(Term{Metric: Names{r.Age}}, signal.Seconds))
 		case kindPresent:
-			of = append(of, termOf{profile: s.Profile, Term: r.Present.Term, present: r.Present})
+			t := s.term(r.Present.Term, c.q.Signal.Unit)
+			t.present = r.Present
+			of = append(of, t)
 		case kindAverage:
 			operation = plan.Mean
-			of = appendTerms(of, s.Profile, c.q.Signal.Unit, r.Average)
+			of = append(of, s.terms(r.Average, c.q.Signal.Unit)...)
 		default:
-			of = appendTerms(of, s.Profile, c.q.Signal.Unit, r.Sum)
+			of = append(of, s.terms(r.Sum, c.q.Signal.Unit)...)
 		}
 	}
 	if q, ok := c.statistic.Quantile(); ok {
@@ -280,10 +247,10 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 func (c compiler) quotient(s Source) (of, to []termOf) {
 	p := s.Profile
 	if r := s.Recipe.Ratio; r != nil {
-		of, to = appendTerms(nil, p, p.unitOf(r.Of), r.Of), appendTerms(nil, p, p.unitOf(r.To), r.To)
+		of, to = s.terms(r.Of, p.unitOf(r.Of)), s.terms(r.To, p.unitOf(r.To))
 	} else {
 		m := s.Recipe.Mean
-		of, to = appendTerms(nil, p, c.q.Signal.Unit, m.Sum), appendTerms(nil, p, p.unitOf(m.Count), m.Count)
+		of, to = s.terms(m.Sum, c.q.Signal.Unit), s.terms(m.Count, p.unitOf(m.Count))
 	}
 	for _, t := range slices.Concat(of, to) {
 		if _, _, ok := c.selectSeries(t, t.Metric[0]); !ok {

@@ -109,6 +109,7 @@ func (s Set) With(texts []Text) (Set, []error) {
 			problems = append(problems, fmt.Errorf("%s: %w", t.Name, err))
 			continue
 		}
+		p.Own = true
 		more = append(more, p)
 	}
 	return append(more, s...), problems

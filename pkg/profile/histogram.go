@@ -28,7 +28,7 @@ func (c compiler) buckets(sources []Source, by []signal.Label, cut func(plan.Nod
 	}
 	var out []Buckets
 	for _, s := range sources {
-		t := termOf{profile: s.Profile, Term: Term{Metric: s.Recipe.Histogram, Where: s.Recipe.Where}}.of("_bucket")
+		t := s.term(Term{Metric: s.Recipe.Histogram, Where: s.Recipe.Where}, c.q.Signal.Unit).of("_bucket")
 		b := Buckets{
 			Layout: c.layout(t, by, cut),
 			Rates:  c.total(plan.Sum, []termOf{t}, union(union(by, ranked), []signal.Label{bucketBound}), cut),

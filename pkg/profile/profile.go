@@ -36,6 +36,8 @@ type Profile struct {
 	// Signals lists recipes by signal, the preferred one first.
 	Signals map[string][]Recipe `yaml:"signals"`
 	Traps   []string            `yaml:"traps"`
+	// Own is set on a user's own profile.
+	Own bool `yaml:"-"`
 }
 
 // Endpoint is where the metrics page usually is.

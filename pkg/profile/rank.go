@@ -58,6 +58,7 @@ func (c compiler) summary(s Source) plan.Node {
 	if served != nil {
 		n = plan.Where{Of: n, On: s.Profile.Replica, Exists: *served}
 	}
+	n = c.yielding(n, s.term(Term{Metric: Names{metric}}, c.q.Signal.Unit))
 	if rank, by := c.rank(); rank != nil {
 		for _, l := range s.Profile.native(s.Profile.Metrics[metric], nil, c.rankedBy()) {
 			if l.ours != l.theirs {
@@ -88,7 +89,7 @@ func (s Set) Counter(sig signal.Signal, filters map[signal.Label][]string) plan.
 	var terms []termOf
 	for _, p := range s {
 		for _, r := range p.Signals[sig.Name] {
-			terms = appendTerms(terms, p, sig.Unit, r.Sum)
+			terms = append(terms, Source{Profile: p}.terms(r.Sum, sig.Unit)...)
 		}
 	}
 	for i := range terms {

@@ -29,6 +29,7 @@ type termOf struct {
 	total bool
 	// standing reads a counter as it stands.
 	standing bool
+	yields   []Yield
 }
 
 // of is the term for one of a histogram's three families of series.
@@ -37,11 +38,17 @@ func (t termOf) of(suffix string) termOf {
 	return t
 }
 
-func appendTerms(to []termOf, p *Profile, unit signal.Unit, terms []Term) []termOf {
-	for _, t := range terms {
-		to = append(to, termOf{Term: t, profile: p, unit: unit})
+// term is one of the source's terms, wanted in a unit.
+func (s Source) term(t Term, unit signal.Unit) termOf {
+	return termOf{Term: t, profile: s.Profile, unit: unit, yields: s.Yields}
+}
+
+func (s Source) terms(of []Term, unit signal.Unit) []termOf {
+	out := make([]termOf, len(of))
+	for i, t := range of {
+		out[i] = s.term(t, unit)
 	}
-	return to
+	return out
 }
 
 // total is the sum or mean of terms by labels of the project; nil where the filters leave no term.
@@ -63,7 +70,9 @@ func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cu
 	whole := nodes[0]
 	if len(nodes) > 1 {
 		for i := range nodes {
-			nodes[i] = plan.SetLabel{Of: nodes[i], Label: partMarker, Value: strconv.Itoa(i + 1)}
+			if op != plan.Group { // of equal groups one is enough
+				nodes[i] = plan.SetLabel{Of: nodes[i], Label: partMarker, Value: strconv.Itoa(i + 1)}
+			}
 		}
 		whole = plan.Union{Of: nodes}
 	}
@@ -105,7 +114,9 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 	metric := t.profile.Metrics[t.Metric[0]]
 	own := t.profile.native(metric, t.Set, by)
 	if t.present != nil {
-		op = plan.Count
+		if op != plan.Group {
+			op = plan.Count
+		}
 		once := theirs(t.profile.native(metric, t.Set, union(by, t.present.Per)))
 		values = plan.Aggregate{Op: plan.Group, By: union(once, t.profile.Replica), Of: values}
 	}
@@ -123,6 +134,9 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 		if v, ok := t.Set[l]; ok {
 			n = plan.SetLabel{Of: n, Label: string(l), Value: v}
 		}
+	}
+	if op == plan.Group {
+		return n, renamed
 	}
 	return scaled(n, factor), renamed
 }
@@ -146,18 +160,21 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 		}
 		versions, factors = append(versions, v), append(factors, t.factor(t.profile.Metrics[name]))
 	}
-	switch {
-	case len(versions) == 0:
+	if len(versions) == 0 {
 		return nil, 1
-	case len(versions) == 1:
-		return versions[0], factors[0]
-	case len(slices.Compact(slices.Clone(factors))) == 1:
-		return plan.Union{Of: versions}, factors[0]
 	}
-	for i := range versions {
-		versions[i] = scaled(versions[i], factors[i])
+	factor = factors[0]
+	if len(slices.Compact(slices.Clone(factors))) > 1 {
+		for i := range versions {
+			versions[i] = scaled(versions[i], factors[i])
+		}
+		factor = 1
 	}
-	return plan.Union{Of: versions}, 1
+	n = versions[0]
+	if len(versions) > 1 {
+		n = plan.Union{Of: versions}
+	}
+	return c.yielding(n, t), factor
 }
 
 // existing lists the names of a term's metric that the store has; the newest if it has none.

@@ -120,7 +120,9 @@ func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
 	if top, ok := b.RHS.(*parser.AggregateExpr); ok && top.Op == parser.TOPK {
 		return plan.TopK{Of: r.node(b.LHS), By: on(), K: int(r.number(top.Param)), Rank: r.node(top.Expr), Rest: b.Op == parser.LUNLESS}
 	}
-	require.Equal(r.t, parser.ItemType(parser.LAND), b.Op)
+	if b.Op == parser.LUNLESS {
+		return plan.Without{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
+	}
 	return plan.Where{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
 }
 

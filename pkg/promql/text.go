@@ -61,6 +61,8 @@ func (w writer) expr(n plan.Node) string {
 		return fmt.Sprintf("%s %s on (%s) topk(%d, %s)", w.operand(n.Of), word, labelList(n.By), n.K, w.expr(n.Rank))
 	case plan.Where:
 		return fmt.Sprintf("%s and on (%s) %s", w.operand(n.Of), labelList(n.On), w.operand(n.Exists))
+	case plan.Without:
+		return fmt.Sprintf("%s unless on (%s) %s", w.operand(n.Of), labelList(n.On), w.operand(n.Exists))
 	}
 	panic(fmt.Sprintf("promql: a plan has the unknown node %T", n)) // a node without a text is a fault in this package
 }
@@ -68,7 +70,7 @@ func (w writer) expr(n plan.Node) string {
 // operand is the text of a node where an operator binds to it.
 func (w writer) operand(n plan.Node) string {
 	switch n.(type) {
-	case plan.Ratio, plan.Scale, plan.Above, plan.Age, plan.Union, plan.TopK, plan.Where:
+	case plan.Ratio, plan.Scale, plan.Above, plan.Age, plan.Union, plan.TopK, plan.Where, plan.Without:
 		return "(" + w.expr(n) + ")"
 	}
 	return w.expr(n)

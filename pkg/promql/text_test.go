@@ -44,6 +44,7 @@ func TestTextOfEveryNode(t *testing.T) {
 		`label_replace(a, "code", "$1", "reason", "(.*)")`: plan.Rename{Of: last("a"), From: "reason", To: "code"},
 		`a and on (model) topk(5, b)`:                      plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b")},
 		`a unless on (model) topk(5, b)`:                   plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b"), Rest: true},
+		`a unless on (job, instance) b`:                    plan.Without{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},
 		`a and on (job, instance) b`:                       plan.Where{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},
 	} {
 		require.Equal(t, text, Text(n, time.Hour))

@@ -2,12 +2,10 @@ package captures
 
 import (
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -17,33 +15,14 @@ var rayServe = []sequence{
 	{"ray_serve", "after-scale-down", []string{"3-metrics-loaded", "4-metrics-during-burst2"}, []string{"ray_serve"}},
 }
 
-// answerOf is what a statistic's lines would be in a sequence's table, with single spaces; none if nothing answers.
-func answerOf(t *testing.T, s sequence, name string, st signal.Statistic) []string {
-	t.Helper()
-	set, err := profile.Embedded()
-	require.NoError(t, err)
-	recorded := replay(t, s.server, s.recordings)
-	sig, ok := signal.Find(name)
-	require.True(t, ok, name)
-	q, err := signal.Builtin().NewQuery(name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)
-	require.NoError(t, err)
-	var lines []string
-	for _, p := range set.Targets().Detect(recorded.has).Compile(q, profile.Environment{Window: window, Exists: recorded.has}) {
-		for _, line := range recorded.lines(p, scale(sig)) {
-			lines = append(lines, strings.Join(strings.Fields(line), " "))
-		}
-	}
-	return lines
-}
-
 // Sums of histograms are made of the middles of buckets.
 func TestRayHistogramSumsAreNotUsed(t *testing.T) {
 	t.Parallel()
 	page := string(recording(t, "ray_serve", "2-metrics-during"))
 	require.Contains(t, page, "ray_serve_http_request_latency_ms_sum")
 	for _, name := range []string{"response_time", "inference_time", "queue_time", "load_time"} {
-		require.Empty(t, answerOf(t, rayServe[0], name, signal.Mean), name)
-		require.NotEmpty(t, answerOf(t, rayServe[0], name, signal.P95), name)
+		require.Empty(t, answers(t, "ray_serve", rayServe[0].recordings, name, signal.Mean), name)
+		require.NotEmpty(t, answers(t, "ray_serve", rayServe[0].recordings, name, signal.P95), name)
 	}
 }
 
@@ -51,7 +30,7 @@ func TestRayHistogramSumsAreNotUsed(t *testing.T) {
 // sent, 66 were refused and reached no replica.
 func TestRayRequestsThatRaisedOrWereRefusedAreCounted(t *testing.T) {
 	t.Parallel()
-	lines := answerOf(t, rayServe[0], "requests", signal.Rate)
+	lines := answers(t, "ray_serve", rayServe[0].recordings, "requests", signal.Rate)
 	for _, want := range []string{
 		"code=200 model=failing status=2xx 30", "code=500 model=failing status=5xx 20",
 		"code=200 model=fast status=2xx 174", "code=503 model=fast status=5xx 66",
@@ -64,10 +43,10 @@ func TestRayRequestsThatRaisedOrWereRefusedAreCounted(t *testing.T) {
 func TestRayRequestsThatNoApplicationServesAreLeftOut(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, string(recording(t, "ray_serve", "2-metrics-during")), `application="",method="GET"`)
-	for _, line := range answerOf(t, rayServe[0], "requests", signal.Rate) {
+	for _, line := range answers(t, "ray_serve", rayServe[0].recordings, "requests", signal.Rate) {
 		require.Contains(t, line, "model=")
 	}
-	for _, line := range answerOf(t, rayServe[0], "response_time", signal.P95) {
+	for _, line := range answers(t, "ray_serve", rayServe[0].recordings, "response_time", signal.P95) {
 		require.Contains(t, line, "model=")
 	}
 }
@@ -75,15 +54,15 @@ func TestRayRequestsThatNoApplicationServesAreLeftOut(t *testing.T) {
 // 4 of the 24 loads failed, and have no time.
 func TestRayLoadsThatFailedAreCounted(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"model=mux 24"}, answerOf(t, rayServe[0], "model_loads", signal.Rate))
-	require.Equal(t, []string{"model=mux 0.375"}, answerOf(t, rayServe[0], "cold_load_rate", signal.Mean))
+	require.Equal(t, []string{"model=mux 24"}, answers(t, "ray_serve", rayServe[0].recordings, "model_loads", signal.Rate))
+	require.Equal(t, []string{"model=mux 0.375"}, answers(t, "ray_serve", rayServe[0].recordings, "cold_load_rate", signal.Mean))
 }
 
 // Replicas that were removed have no series, even where their counters stay.
 func TestRayReplicasThatWereRemovedAreGone(t *testing.T) {
 	t.Parallel()
-	require.Contains(t, answerOf(t, rayServe[1], "replicas", signal.Last), "model=fast state=active 3")
-	require.Contains(t, answerOf(t, rayServe[2], "replicas", signal.Last), "model=fast state=active 1")
+	require.Contains(t, answers(t, "ray_serve", rayServe[1].recordings, "replicas", signal.Last), "model=fast state=active 3")
+	require.Contains(t, answers(t, "ray_serve", rayServe[2].recordings, "replicas", signal.Last), "model=fast state=active 1")
 }
 
 // The label handle ends like le, the bound of buckets: a reader that searches for le=" takes one for the other.

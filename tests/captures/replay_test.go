@@ -38,21 +38,45 @@ const (
 	window  = between + time.Millisecond
 )
 
-// replay scrapes recordings of one server.
-func replay(t *testing.T, server string, recordings []string) *store {
+// newStore makes an empty storage for that many scrapes.
+func newStore(t *testing.T, scrapes int) *store {
 	t.Helper()
-	s := &store{t: t, storage: teststorage.New(t), end: time.UnixMilli(1_700_000_000_000), span: time.Duration(len(recordings)) * between}
+	s := &store{t: t, storage: teststorage.New(t), end: time.UnixMilli(1_700_000_000_000), span: time.Duration(scrapes) * between}
 	s.engine = engineql.NewEngine(engineql.EngineOpts{
 		MaxSamples: 1e8, Timeout: time.Minute, EnableAtModifier: true, LookbackDelta: between, Parser: parser.NewParser(parser.Options{}),
 	})
 	t.Cleanup(func() { _ = s.engine.Close() })
-	target := labels.FromStrings("job", server, "instance", server+":80", "environment", "production", "deployment", "recorded")
-	previous := map[uint64]labels.Labels{}
-	for i, name := range recordings {
-		at := s.end.Add(-time.Duration(len(recordings)-1-i) * between)
-		previous = s.scrape(target, recording(t, server, name), at, previous)
-	}
 	return s
+}
+
+// replay scrapes recordings of one server.
+func replay(t *testing.T, server string, recordings []string) *store {
+	t.Helper()
+	s := newStore(t, len(recordings))
+	s.add(server, recorded(t, server, recordings)...)
+	return s
+}
+
+// newStore is an empty storage for scrapes at so many times.
+func newStore(t *testing.T, scrapes int) *store {
+	t.Helper()
+	s := &store{t: t, storage: teststorage.New(t), end: time.UnixMilli(1_700_000_000_000), span: time.Duration(scrapes) * between}
+	s.engine = engineql.NewEngine(engineql.EngineOpts{
+		MaxSamples: 1e8, Timeout: time.Minute, EnableAtModifier: true, LookbackDelta: between, Parser: parser.NewParser(parser.Options{}),
+	})
+	t.Cleanup(func() { _ = s.engine.Close() })
+	return s
+}
+
+// add scrapes one target's pages, the last of them at the storage's end.
+func (s *store) add(name string, pages ...[]byte) {
+	s.t.Helper()
+	target := labels.FromStrings("job", name, "instance", name+":80", "environment", "production", "deployment", "recorded")
+	previous := map[uint64]labels.Labels{}
+	for i, page := range pages {
+		at := s.end.Add(-time.Duration(len(pages)-1-i) * between)
+		previous = s.scrape(target, page, at, previous)
+	}
 }
 
 // scrape appends a page's samples, and marks the series that are gone since the page before as ended, as scraping does.
@@ -100,6 +124,15 @@ func withTarget(own, target labels.Labels) labels.Labels {
 		b.Set(l.Name, l.Value)
 	})
 	return b.Labels()
+}
+
+func recorded(t *testing.T, server string, recordings []string) [][]byte {
+	t.Helper()
+	pages := make([][]byte, len(recordings))
+	for i, name := range recordings {
+		pages[i] = recording(t, server, name)
+	}
+	return pages
 }
 
 // recording reads a recorded page, compressed or not.
