@@ -65,6 +65,30 @@ export interface ScrapeLimits {
   labelValueLength?: number;
 }
 
+/** What a model is held to: durations such as 200ms, shares such as 1% or 0.01, none for what it is not held to. */
+export interface ObjectiveFields {
+  p95?: string;
+  errorRate?: string;
+  cacheHitRatio?: string;
+  staleness?: string;
+}
+
+/** Patterns, where * is any number of characters and ? is one. An empty one matches every model. */
+export interface ObjectivePatterns {
+  environment?: string;
+  deployment?: string;
+  model?: string;
+}
+
+/** Changes fields for the models that match. An empty field is left to the overrides below it and to the default. */
+export interface ObjectiveOverride extends ObjectivePatterns, ObjectiveFields {}
+
+export interface ObjectiveSettings {
+  default?: ObjectiveFields;
+  /** The first one that matches a model and has a field wins for that field. */
+  overrides?: ObjectiveOverride[];
+}
+
 /** Whatever is left out has the backend's default. */
 export interface ModelServingOptions extends DataSourceJsonData {
   kind?: 'embedded';
@@ -77,6 +101,7 @@ export interface ModelServingOptions extends DataSourceJsonData {
   limits?: ScrapeLimits;
   targets?: TargetSettings[];
   profiles?: ProfileSettings[];
+  objectives?: ObjectiveSettings;
 }
 
 /** Secrets by key: caCertificate, and apiKey.<target id>. */

@@ -70,15 +70,14 @@ func boundOf(s series.Series, factor float64) (float64, bool) {
 	return bound * factor, err == nil && !math.IsNaN(bound)
 }
 
-// NewBucketQuantile collects nothing yet.
-func NewBucketQuantile(q float64) *BucketQuantile {
-	return &BucketQuantile{q: q, groups: map[string]*bucketGroup{}}
+// NewBuckets collects nothing yet.
+func NewBuckets() *Buckets {
+	return &Buckets{groups: map[string]*bucketGroup{}}
 }
 
-// BucketQuantile collects buckets, of one server or of several, and takes a quantile of each group: buckets of different
-// layouts are not compared.
-type BucketQuantile struct {
-	q      float64
+// Buckets collects the buckets of histograms, of one server or of several, by group. Buckets of different layouts are not
+// compared.
+type Buckets struct {
 	groups map[string]*bucketGroup
 	order  []string
 }
@@ -90,19 +89,13 @@ type bucketGroup struct {
 }
 
 // Add takes in series of buckets. They need the grouping labels, those that tell histograms apart, and BoundLabel.
-func (b *BucketQuantile) Add(buckets []series.Series, by, apart []signal.Label, factor float64) {
+func (b *Buckets) Add(buckets []series.Series, by, apart []signal.Label, factor float64) {
 	for _, s := range buckets {
 		bound, ok := boundOf(s, factor)
 		if !ok {
 			continue
 		}
-		key := Key(s.Labels, by)
-		g := b.groups[key]
-		if g == nil {
-			g = &bucketGroup{labels: withLabels(s, by).Labels, histograms: map[int64]map[string][][2]float64{}}
-			b.groups[key] = g
-			b.order = append(b.order, key)
-		}
+		g := b.group(s.Labels, by)
 		which := Key(s.Labels, apart)
 		for i, t := range s.Times {
 			if g.histograms[t] == nil {
@@ -113,11 +106,36 @@ func (b *BucketQuantile) Add(buckets []series.Series, by, apart []signal.Label, 
 	}
 }
 
-// Series is the quantile of each group over time, and what is certain about the newest value.
-func (b *BucketQuantile) Series() (out []series.Series, newest []Estimate) {
+func (b *Buckets) group(labels map[string]string, by []signal.Label) *bucketGroup {
+	key := Key(labels, by)
+	g := b.groups[key]
+	if g == nil {
+		g = &bucketGroup{labels: withLabels(series.Series{Labels: labels}, by).Labels, histograms: map[int64]map[string][][2]float64{}}
+		b.groups[key], b.order = g, append(b.order, key)
+	}
+	return g
+}
+
+// Quantile is the q-quantile of each group over time, and what is certain about the newest value.
+func (b *Buckets) Quantile(q float64) (out []series.Series, newest []Estimate) {
+	return b.estimated(func(map[string]string) func([]Histogram) Estimate {
+		return func(of []Histogram) Estimate { return Quantile(q, of) }
+	})
+}
+
+// Above is the share of each group's weight that is greater than a bound, which may depend on the group's labels.
+func (b *Buckets) Above(bound func(labels map[string]string) float64) (out []series.Series, newest []Estimate) {
+	return b.estimated(func(labels map[string]string) func([]Histogram) Estimate {
+		x := bound(labels)
+		return func(of []Histogram) Estimate { return Above(x, of) }
+	})
+}
+
+func (b *Buckets) estimated(of func(labels map[string]string) func([]Histogram) Estimate) (out []series.Series, newest []Estimate) {
 	for _, key := range b.order {
 		g := b.groups[key]
 		s := series.Series{Labels: g.labels}
+		estimate := of(g.labels)
 		var last Estimate
 		times := make([]int64, 0, len(g.histograms))
 		for t := range g.histograms {
@@ -125,12 +143,12 @@ func (b *BucketQuantile) Series() (out []series.Series, newest []Estimate) {
 		}
 		slices.Sort(times)
 		for _, t := range times {
-			estimate := Quantile(b.q, histogramsOf(g.histograms[t]))
-			if math.IsNaN(estimate.Value) {
+			e := estimate(histogramsOf(g.histograms[t]))
+			if math.IsNaN(e.Value) {
 				continue
 			}
-			s.Times, s.Values = append(s.Times, t), append(s.Values, estimate.Value)
-			last = estimate
+			s.Times, s.Values = append(s.Times, t), append(s.Values, e.Value)
+			last = e
 		}
 		if len(s.Times) > 0 {
 			out, newest = append(out, s), append(newest, last)

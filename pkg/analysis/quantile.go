@@ -51,6 +51,19 @@ func Quantile(q float64, of []Histogram) Estimate {
 	return estimate
 }
 
+// Above is the share of the weight of several histograms together that is greater than x, whatever bounds each has. Lower and
+// Upper are the least and the greatest that it can be. Without weight it is NaN.
+func Above(x float64, of []Histogram) Estimate {
+	total := sum(of, func(h Histogram) float64 { return h.Cumulative[len(h.Cumulative)-1] })
+	if !(total > 0) {
+		return Estimate{math.NaN(), math.NaN(), math.NaN()}
+	}
+	above := func(at func(h Histogram, x float64) float64) float64 {
+		return max(0, 1-sum(of, func(h Histogram) float64 { return at(h, x) })/total)
+	}
+	return Estimate{Value: above(Histogram.interpolated), Lower: above(Histogram.below), Upper: above(Histogram.atMost)}
+}
+
 func sum(of []Histogram, f func(Histogram) float64) float64 {
 	s := 0.0
 	for _, h := range of {

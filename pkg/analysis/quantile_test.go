@@ -131,13 +131,13 @@ func bucket(model, replica, le string, values ...float64) series.Series {
 func TestBucketQuantileMergesLayouts(t *testing.T) {
 	t.Parallel()
 	by, apart := []signal.Label{signal.Model}, []signal.Label{signal.Replica}
-	b := NewBucketQuantile(0.5)
+	b := NewBuckets()
 	b.Add([]series.Series{
 		bucket("a", "one", "1000", 50, 50), bucket("a", "one", "10000", 100, 100), bucket("a", "one", "+Inf", 100, 100),
 		bucket("a", "two", "500", 0), bucket("a", "two", "2000", 100), bucket("a", "two", "+Inf", 100),
 		bucket("idle", "one", "1000", 0), bucket("idle", "one", "+Inf", 0), bucket("torn", "one", "1000", 5), bucket("odd", "one", "much", 5),
 	}, by, apart, 1e-3)
-	got, newest := b.Series()
+	got, newest := b.Quantile(0.5)
 	require.Len(t, got, 1, "without weight or an open bucket there is no quantile")
 	require.Equal(t, map[string]string{"model": "a"}, got[0].Labels)
 	require.Equal(t, []int64{1000, 2000}, got[0].Times)

@@ -29,6 +29,9 @@ func TestNativeHistogramsComeBesideClassicOnes(t *testing.T) {
 	found, err := handle.Instant(context.Background(), `latency_seconds`, time.Now())
 	require.NoError(t, err)
 	require.Empty(t, found.Series)
-	require.Len(t, found.Warnings, 1)
-	require.Contains(t, found.Warnings[0], "histogram_quantile")
+	require.Len(t, found.Histograms, 1)
+	require.Len(t, found.Histograms[0].Histograms[0], 1)
+	bucket := found.Histograms[0].Histograms[0][0]
+	require.True(t, bucket.Lower < 0.5 && 0.5 <= bucket.Upper && bucket.Upper <= 1.1*bucket.Lower, bucket)
+	require.InDelta(t, 3, bucket.Weight, 0)
 }

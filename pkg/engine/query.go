@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	engineql "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -101,11 +102,12 @@ func explainQuery(ctx context.Context, err error) error {
 
 func answerOf(value parser.Value) (promql.Answer, error) {
 	var answer promql.Answer
-	histograms := false
 	switch v := value.(type) {
 	case engineql.Matrix:
 		for _, s := range v {
-			histograms = histograms || len(s.Histograms) > 0
+			if len(s.Histograms) > 0 {
+				answer.Histograms = append(answer.Histograms, histogramsOf(s))
+			}
 			if len(s.Floats) == 0 {
 				continue
 			}
@@ -118,7 +120,9 @@ func answerOf(value parser.Value) (promql.Answer, error) {
 	case engineql.Vector:
 		for _, s := range v {
 			if s.H != nil {
-				histograms = true
+				answer.Histograms = append(answer.Histograms, series.Histograms{
+					Labels: s.Metric.Map(), Times: []int64{s.T}, Histograms: [][]series.Bucket{bucketsOf(s.H)},
+				})
 				continue
 			}
 			answer.Series = append(answer.Series, series.Series{Labels: s.Metric.Map(), Times: []int64{s.T}, Values: []float64{s.F}})
@@ -128,11 +132,26 @@ func answerOf(value parser.Value) (promql.Answer, error) {
 	default:
 		return answer, fmt.Errorf("the query answers a %s: only numbers over time can be shown", value.Type())
 	}
-	if histograms {
-		answer.Warnings = append(answer.Warnings,
-			"Native histograms among the results are left out: reduce them with histogram_quantile() or histogram_avg().")
-	}
 	return answer, nil
+}
+
+func histogramsOf(s engineql.Series) series.Histograms {
+	out := series.Histograms{Labels: s.Metric.Map()}
+	for _, point := range s.Histograms {
+		out.Times = append(out.Times, point.T)
+		out.Histograms = append(out.Histograms, bucketsOf(point.H))
+	}
+	return out
+}
+
+func bucketsOf(h *histogram.FloatHistogram) []series.Bucket {
+	var out []series.Bucket
+	for buckets := h.AllBucketIterator(); buckets.Next(); {
+		if b := buckets.At(); b.Count > 0 {
+			out = append(out, series.Bucket{Lower: b.Lower, Upper: b.Upper, Weight: b.Count})
+		}
+	}
+	return out
 }
 
 // rangeQuery evaluates expr at every step of [start, end].

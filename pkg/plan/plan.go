@@ -82,11 +82,18 @@ type Aggregate struct {
 	Of Node
 }
 
-// Quantile is taken from histogram buckets that are already summed: series with the label le beside those of the group.
+// Quantile is taken from histograms that are already summed: native ones, or classic buckets, which are series with the label
+// le beside those of the group.
 type Quantile struct {
 	Q  float64
 	Of Node
 }
+
+// HistogramSum is the sum of what native histograms have observed.
+type HistogramSum struct{ Of Node }
+
+// HistogramCount is the number of what native histograms have observed.
+type HistogramCount struct{ Of Node }
 
 // Ratio divides series of equal labels; where either side is missing there is no answer.
 type Ratio struct{ Of, To Node }
@@ -153,20 +160,22 @@ type Without struct {
 	Exists Node
 }
 
-func (Last) node()      {}
-func (Rate) node()      {}
-func (Total) node()     {}
-func (Over) node()      {}
-func (Aggregate) node() {}
-func (Quantile) node()  {}
-func (Ratio) node()     {}
-func (Scale) node()     {}
-func (Above) node()     {}
-func (Union) node()     {}
-func (SetLabel) node()  {}
-func (Rename) node()    {}
-func (Classify) node()  {}
-func (Age) node()       {}
-func (TopK) node()      {}
-func (Where) node()     {}
-func (Without) node()   {}
+func (Last) node()           {}
+func (Rate) node()           {}
+func (Total) node()          {}
+func (Over) node()           {}
+func (Aggregate) node()      {}
+func (Quantile) node()       {}
+func (HistogramSum) node()   {}
+func (HistogramCount) node() {}
+func (Ratio) node()          {}
+func (Scale) node()          {}
+func (Above) node()          {}
+func (Union) node()          {}
+func (SetLabel) node()       {}
+func (Rename) node()         {}
+func (Classify) node()       {}
+func (Age) node()            {}
+func (TopK) node()           {}
+func (Where) node()          {}
+func (Without) node()        {}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
@@ -33,55 +34,100 @@ func (r *signalRun) executePart(ctx context.Context, p profile.Part) (partAnswer
 	return partAnswer{Answer: answer, text: promql.Text(p.Plan, r.span())}, err
 }
 
-// executeQuantile takes a quantile over histograms. Where all that are merged have the same bounds the store does it, else
-// their buckets are fetched and merged here, each layout for itself.
+// executeQuantile takes a quantile over histograms. Where all that are merged have the same bounds, or are native, the store
+// does it, else their buckets are fetched and merged here, each layout for itself.
 func (r *signalRun) executeQuantile(ctx context.Context, p profile.Part) (partAnswer, error) {
-	if len(p.Buckets) == 1 {
-		layouts, err := r.layouts(ctx, p)
+	type layout struct {
+		profile.Buckets
+		promql.Answer
+	}
+	var there []layout
+	for _, b := range p.Buckets {
+		answer, err := r.sparsely(ctx, b.Layout)
 		if err != nil {
 			return partAnswer{}, err
 		}
-		if !layouts.Mixed {
-			return r.storeQuantile(ctx, p, layouts)
+		if len(answer.Series) > 0 || len(answer.Histograms) > 0 {
+			there = append(there, layout{b, answer})
 		}
+	}
+	if len(there) == 0 {
+		return partAnswer{text: promql.Text(p.Plan, r.span())}, nil
+	}
+	first := there[0]
+	if len(there) == 1 {
+		if first.Native {
+			return r.nativeQuantile(ctx, p, first.Buckets)
+		}
+		if layouts := analysis.NewLayouts(first.Series, p.By, first.Factor); !layouts.Mixed {
+			return r.classicQuantile(ctx, p, first.Buckets, layouts)
+		}
+	}
+	merged, warnings, texts, err := r.buckets(ctx, p)
+	if err != nil {
+		return partAnswer{}, err
 	}
 	q, _ := p.Statistic.Quantile()
-	merged := analysis.NewBucketQuantile(q)
-	out := partAnswer{}
-	texts := []string{"# Bucket bounds differ, so the buckets are merged by the plugin:"}
-	for _, b := range p.Buckets {
-		rates, err := r.execute(ctx, b.Rates)
-		if err != nil {
-			return partAnswer{}, err
-		}
-		merged.Add(rates.Series, p.By, histogramLabels, b.Factor)
-		out.Warnings = append(out.Warnings, rates.Warnings...)
-		texts = append(texts, promql.Text(b.Rates, r.span()))
-	}
-	out.Series, out.newest = merged.Series()
-	out.text = strings.Join(texts, "\n")
+	out := partAnswer{text: "# Bucket bounds differ, so the buckets are merged by the plugin:\n" + strings.Join(texts, "\n")}
+	out.Warnings = warnings
+	out.Series, out.newest = merged.Quantile(q)
 	return out, nil
 }
 
-func (r *signalRun) layouts(ctx context.Context, p profile.Part) (analysis.Layouts, error) {
-	counts, err := r.sparsely(ctx, p.Buckets[0].Layout)
-	if err != nil {
-		return analysis.Layouts{}, err
-	}
-	return analysis.NewLayouts(counts.Series, p.By, p.Buckets[0].Factor), nil
-}
-
-func (r *signalRun) storeQuantile(ctx context.Context, p profile.Part, layouts analysis.Layouts) (partAnswer, error) {
-	answer, err := r.execute(ctx, p.Plan)
+// classicQuantile takes a quantile of buckets that are the same in all histograms of a group.
+func (r *signalRun) classicQuantile(ctx context.Context, p profile.Part, b profile.Buckets, layouts analysis.Layouts) (partAnswer, error) {
+	answer, err := r.execute(ctx, b.Quantile)
 	if err != nil {
 		return partAnswer{}, err
 	}
 	answer.Series = analysis.Finite(answer.Series)
-	out := partAnswer{Answer: answer, text: promql.Text(p.Plan, r.span())}
+	out := partAnswer{Answer: answer, text: promql.Text(b.Quantile, r.span())}
 	for _, s := range answer.Series {
 		out.newest = append(out.newest, layouts.Estimate(analysis.Key(s.Labels, p.By), s.Values[len(s.Values)-1]))
 	}
 	return out, nil
+}
+
+// nativeQuantile takes a quantile of native histograms, which the store merges whatever their buckets are.
+func (r *signalRun) nativeQuantile(ctx context.Context, p profile.Part, b profile.Buckets) (partAnswer, error) {
+	answer, err := r.execute(ctx, b.Quantile)
+	if err != nil {
+		return partAnswer{}, err
+	}
+	merged, err := r.store.Instant(ctx, promql.Text(b.Layout, r.span()), r.newestTime())
+	if err != nil {
+		return partAnswer{}, err
+	}
+	answer.Series = analysis.Finite(answer.Series)
+	out := partAnswer{Answer: answer, text: promql.Text(b.Quantile, r.span())}
+	for _, s := range answer.Series {
+		out.newest = append(out.newest, analysis.Within(merged.Histograms, p.By, s, b.Factor))
+	}
+	return out, nil
+}
+
+// newestTime is the time of the newest value that is asked for.
+func (r *signalRun) newestTime() time.Time {
+	if r.Instant {
+		return r.asked.To
+	}
+	return r.grid.end
+}
+
+// buckets fetches the buckets that a part's quantile is made of.
+func (r *signalRun) buckets(ctx context.Context, p profile.Part) (merged *analysis.Buckets, warnings, texts []string, err error) {
+	merged = analysis.NewBuckets()
+	for _, b := range p.Buckets {
+		rates, err := r.execute(ctx, b.Rates)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		merged.Add(rates.Series, p.By, histogramLabels, b.Factor)
+		merged.AddNative(rates.Histograms, p.By, histogramLabels, b.Factor)
+		warnings = append(warnings, rates.Warnings...)
+		texts = append(texts, promql.Text(b.Rates, r.span()))
+	}
+	return merged, warnings, texts, nil
 }
 
 // warnOfSaturation names the series whose quantile is beyond what the histogram can tell.

@@ -21,8 +21,8 @@ var modelColumns = []struct {
 	{"requests", signal.Rate}, {"error_rate", signal.Mean}, {"client_error_rate", signal.Mean},
 	{"response_time", signal.P95}, {"response_time", signal.Mean}, {"inference_time", signal.Mean}, {"queue_time", signal.Mean},
 	{"time_to_first_token", signal.P95}, {"concurrent_requests", signal.Mean}, {"replicas", signal.Last}, {"models_resident", signal.Last},
-	{"cold_hit_rate", signal.Mean}, {"response_cache_hit_ratio", signal.Mean}, {"prefix_cache_hit_ratio", signal.Mean}, {"kv_cache_usage", signal.Last},
-	{"model_memory", signal.Last}, {"prediction_staleness", signal.Last},
+	{"cold_hit_rate", signal.Mean}, {signal.CacheHitRatio, signal.Mean}, {"response_cache_hit_ratio", signal.Mean}, {"prefix_cache_hit_ratio", signal.Mean}, {"kv_cache_usage", signal.Last},
+	{"model_memory", signal.Last}, {signal.ModelGPUUtilization, signal.Mean}, {"prediction_staleness", signal.Last}, {signal.SLOViolation, signal.Mean},
 }
 
 // modelIdentity tells the rows apart.
@@ -51,7 +51,7 @@ func (d *Datasource) modelsQuery(ctx context.Context, r request) (data.Frames, e
 		run.available, run.present, run.environ = first.available, first.present, first.environ
 		runs[i] = run
 		group.Go(func() (err error) {
-			answers[i], err = run.run(groupCtx, run.present.Compile(run.query, run.environ))
+			answers[i], err = run.compute(groupCtx)
 			return err
 		})
 	}

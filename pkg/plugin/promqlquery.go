@@ -35,6 +35,10 @@ func (d *Datasource) promqlQuery(ctx context.Context, r request) (data.Frames, e
 	for _, hint := range answer.Infos {
 		notices = appendNotice(notices, data.NoticeSeverityInfo, hint)
 	}
+	if len(answer.Histograms) > 0 {
+		notices = appendNotice(notices, data.NoticeSeverityWarning,
+			"Native histograms among the results are left out: reduce them with histogram_quantile() or histogram_avg().")
+	}
 	finite := analysis.Finite(answer.Series)
 	if len(finite) == 0 {
 		targets, err := d.store.Targets(ctx)

@@ -115,13 +115,12 @@ func (r *signalRun) span() time.Duration { return r.asked.To.Sub(r.asked.From) }
 
 // answer runs the plans of the query, and where quantiles are missing for a group in a panel, those of the mean.
 func (r *signalRun) answer(ctx context.Context) ([]analysis.Series, error) {
-	parts := r.present.Compile(r.query, r.environ)
-	answer, err := r.run(ctx, parts)
-	if err != nil {
-		return nil, err
+	answer, err := r.compute(ctx)
+	if err != nil || r.query.Signal.Derivation != nil {
+		return answer, err
 	}
 	for _, st := range r.query.Statistics {
-		if !slices.ContainsFunc(parts, func(p profile.Part) bool { return p.Statistic == st }) && len(r.present) > 0 {
+		if len(r.present) > 0 && !r.present.Answers(r.query.Signal, st, r.available) {
 			r.warn(r.present.Explain(r.query.Signal, st, r.available))
 		}
 	}
@@ -158,11 +157,11 @@ func (r *signalRun) wantsFallback() bool {
 // run executes parts side by side and keeps their order.
 func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.Series, error) {
 	results := make([]partAnswer, len(parts))
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(planConcurrency)
 	for i, p := range parts {
 		group.Go(func() (err error) {
-			results[i], err = r.executePart(ctx, p)
+			results[i], err = r.executePart(groupCtx, p)
 			return err
 		})
 	}

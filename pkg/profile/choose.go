@@ -11,6 +11,9 @@ import (
 type Source struct {
 	Profile *Profile
 	Recipe  Recipe
+	// Native says that the recipe's histogram is read as a native one, which the store holds beside or instead of the
+	// classic buckets.
+	Native bool
 	// Yields are the sources that are preferred to this one.
 	Yields []Yield
 	// Evidence is a plan that has a series for each group of the part that the source tells something of.
@@ -33,20 +36,41 @@ func (s Set) choose(sig signal.Signal, st signal.Statistic, env Environment) []S
 				continue
 			}
 			for _, r := range p.Signals[sig.Name] {
-				if !p.answers(r, sig, st) || !p.reads(r, env.Exists) {
+				if !p.answers(r, sig, st) {
 					continue
 				}
-				next := Source{Profile: p, Recipe: r}
-				for _, before := range chosen {
-					if on := env.sameThing(before.Profile, p); on != nil {
-						next.Yields = append(next.Yields, Yield{To: Source{Profile: before.Profile, Recipe: before.Recipe}, On: on})
+				for _, next := range p.sources(r, env.Exists) {
+					for _, before := range chosen {
+						if on := env.sameThing(before.Profile, p); on != nil {
+							next.Yields = append(next.Yields, Yield{To: before.alone(), On: on})
+						}
 					}
+					chosen = append(chosen, next)
 				}
-				chosen = append(chosen, next)
 			}
 		}
 	}
 	return chosen
+}
+
+// sources lists in which ways a recipe can be read: a histogram's native form is finer than its classic buckets.
+func (p *Profile) sources(r Recipe, exists func(string) bool) []Source {
+	var out []Source
+	if slices.ContainsFunc(r.Histogram, exists) {
+		out = append(out, Source{Profile: p, Recipe: r, Native: true})
+	}
+	if p.reads(r, exists) {
+		out = append(out, Source{Profile: p, Recipe: r})
+	}
+	return out
+}
+
+// alone is the source whatever it leaves to others.
+func (s Source) alone() Source { return Source{Profile: s.Profile, Recipe: s.Recipe, Native: s.Native} }
+
+// Answers says whether any profile has a recipe for a statistic of a signal whose metrics exist.
+func (s Set) Answers(sig signal.Signal, st signal.Statistic, exists func(string) bool) bool {
+	return len(s.choose(sig, st, Environment{Exists: exists})) > 0
 }
 
 // sameThing lists the labels in which what one profile measures agrees with what the other one measures of the same
@@ -153,6 +177,6 @@ func (c compiler) telling(s Source) []termOf {
 		terms[i].Positive = false // what is zero is told, too
 	}
 	return slices.DeleteFunc(terms, func(t termOf) bool {
-		return t.As == asZero || !slices.ContainsFunc(t.Metric, func(m string) bool { return c.env.Exists(seriesName(s.Profile, m)) })
+		return t.As == asZero || !slices.ContainsFunc(t.Metric, func(m string) bool { return c.env.Exists(t.stored(m)) })
 	})
 }

@@ -17,8 +17,7 @@ type Part struct {
 	// Separate is set where series of a group cannot be merged: they keep their identity (each label of signal.Labels
 	// that they have, under the profile's name for it).
 	Separate map[string]signal.Label
-	// Buckets are set where the plan takes a quantile over histograms: the plan is right where all histograms of a group
-	// have the same bounds, and there is one server.
+	// Buckets are set where the plan takes a quantile over histograms: what it is made of, for each source.
 	Buckets []Buckets
 	// By lists the labels that the part's series have.
 	By      []signal.Label
@@ -173,7 +172,7 @@ func (c compiler) parts(sources []Source) []Part {
 		kept.Plan = top(n)
 		kept.Buckets = c.buckets(sources, part.By, nil)
 		for i, b := range kept.Buckets {
-			kept.Buckets[i].Layout, kept.Buckets[i].Rates = top(b.Layout), top(b.Rates)
+			kept.Buckets[i].Layout, kept.Buckets[i].Quantile, kept.Buckets[i].Rates = top(b.Layout), top(b.Quantile), top(b.Rates)
 		}
 	}
 	rest := part

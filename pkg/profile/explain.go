@@ -102,7 +102,7 @@ func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
 	for _, s := range p.Sources {
 		var read []string
 		for _, m := range s.Recipe.Reads() {
-			if exists(seriesName(s.Profile, m)) && !slices.Contains(read, m) {
+			if (exists(seriesName(s.Profile, m)) || (s.Native && exists(m))) && !slices.Contains(read, m) {
 				read = append(read, m)
 			}
 		}

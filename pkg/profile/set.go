@@ -164,6 +164,9 @@ func (s Set) SeriesNames() []string {
 	for _, p := range s {
 		for name := range p.Metrics {
 			out = append(out, seriesName(p, name))
+			if p.Metrics[name].Type == Histogram {
+				out = append(out, name) // as a native histogram
+			}
 		}
 	}
 	slices.Sort(out)

@@ -29,7 +29,9 @@ type termOf struct {
 	total bool
 	// standing reads a counter as it stands.
 	standing bool
-	yields   []Yield
+	// native reads a native histogram.
+	native bool
+	yields []Yield
 }
 
 // of is the term for one of a histogram's three families of series.
@@ -40,7 +42,7 @@ func (t termOf) of(suffix string) termOf {
 
 // term is one of the source's terms, wanted in a unit.
 func (s Source) term(t Term, unit signal.Unit) termOf {
-	return termOf{Term: t, profile: s.Profile, unit: unit, yields: s.Yields}
+	return termOf{Term: t, profile: s.Profile, unit: unit, yields: s.Yields, native: s.Native}
 }
 
 func (s Source) terms(of []Term, unit signal.Unit) []termOf {
@@ -90,7 +92,7 @@ func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cu
 func (c compiler) quantile(q float64, terms []termOf, by []signal.Label, cut func(plan.Node) plan.Node) plan.Node {
 	var nodes []plan.Node
 	for _, t := range terms {
-		buckets := c.total(plan.Sum, []termOf{t}, append(slices.Clone(by), bucketBound), cut)
+		buckets := c.total(plan.Sum, []termOf{t}, t.perBucket(by), cut)
 		if buckets == nil {
 			continue
 		}
@@ -181,7 +183,7 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 func (c compiler) existing(t termOf) []string {
 	var out []string
 	for _, name := range t.Metric {
-		if c.env.Exists == nil || c.env.Exists(seriesName(t.profile, name)) {
+		if c.env.Exists == nil || c.env.Exists(t.stored(name)) {
 			out = append(out, name)
 		}
 	}
@@ -204,7 +206,22 @@ func (c compiler) read(t termOf, selected plan.Select) plan.Node {
 	case t.total:
 		return plan.Total{Of: selected}
 	}
-	return plan.Rate{Of: selected, Window: c.q.Window}
+	rate := plan.Rate{Of: selected, Window: c.q.Window}
+	switch {
+	case t.native && t.suffix == "_sum":
+		return plan.HistogramSum{Of: rate}
+	case t.native && t.suffix == "_count":
+		return plan.HistogramCount{Of: rate}
+	}
+	return rate
+}
+
+// stored is the name under which the term's series of a metric are stored.
+func (t termOf) stored(metric string) string {
+	if t.native {
+		return metric
+	}
+	return seriesName(t.profile, metric)
 }
 
 func (t termOf) factor(m Metric) float64 {
@@ -236,6 +253,9 @@ func scaled(n plan.Node, factor float64) plan.Node {
 func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *plan.Node, ok bool) {
 	p, metric := t.profile, t.profile.Metrics[name]
 	s = plan.Select{Metric: name + t.suffix, Layer: p.Layer}
+	if t.native {
+		s.Metric = name
+	}
 	var ofModel []plan.Matcher
 	for _, l := range signal.Labels {
 		values, filtered := c.q.Filters[l]

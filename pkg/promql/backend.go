@@ -24,7 +24,9 @@ type Backend interface {
 // Answer is what a backend said. Warnings are sentences for the user: the answer may not be right. Infos are hints for who
 // wrote the PromQL.
 type Answer struct {
-	Series   []series.Series
-	Warnings []string
-	Infos    []string
+	Series []series.Series
+	// Histograms are the native histograms among the results.
+	Histograms []series.Histograms
+	Warnings   []string
+	Infos      []string
 }

@@ -32,7 +32,7 @@ func (r randomPlan) node(depth int) plan.Node {
 		return r.leaf()
 	}
 	of := func() plan.Node { return r.node(depth - 1) }
-	switch r.IntN(14) {
+	switch r.IntN(16) {
 	case 0:
 		return plan.Aggregate{Op: pick(r, []plan.Operation{plan.Sum, plan.Mean, plan.Max, plan.Count, plan.Group}), By: r.labels(0), Of: of()}
 	case 1:
@@ -61,6 +61,10 @@ func (r randomPlan) node(depth int) plan.Node {
 		return plan.Classify{Of: of(), From: pick(r, words), To: pick(r, words), Match: pick(r, []string{"2..", "4..|408", "[45]xx", "ok"}), Class: pick(r, awkward)}
 	case 11:
 		return plan.Age{Of: of()}
+	case 13:
+		return plan.HistogramSum{Of: of()}
+	case 14:
+		return plan.HistogramCount{Of: of()}
 	case 12:
 		return plan.Without{Of: of(), On: r.labels(1), Exists: of()}
 	}

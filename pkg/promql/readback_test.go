@@ -70,6 +70,10 @@ func (r readBack) call(c *parser.Call) plan.Node {
 		}
 		require.Empty(r.t, text(4))
 		return plan.SetLabel{Of: r.node(c.Args[0]), Label: text(1), Value: strings.ReplaceAll(text(2), "$$", "$")}
+	case "histogram_sum":
+		return plan.HistogramSum{Of: r.node(c.Args[0])}
+	case "histogram_count":
+		return plan.HistogramCount{Of: r.node(c.Args[0])}
 	case "histogram_quantile":
 		return plan.Quantile{Q: r.number(c.Args[0]), Of: r.node(c.Args[1])}
 	}

@@ -33,6 +33,10 @@ func (w writer) expr(n plan.Node) string {
 		return fmt.Sprintf("%s by (%s) (%s)", operations[n.Op], labelList(n.By), w.expr(n.Of))
 	case plan.Quantile:
 		return fmt.Sprintf("histogram_quantile(%s, %s)", number(n.Q), w.expr(n.Of))
+	case plan.HistogramSum:
+		return "histogram_sum(" + w.expr(n.Of) + ")"
+	case plan.HistogramCount:
+		return "histogram_count(" + w.expr(n.Of) + ")"
 	case plan.Ratio:
 		return w.operand(n.Of) + " / " + w.operand(n.To)
 	case plan.Scale:

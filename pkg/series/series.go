@@ -8,6 +8,16 @@ type Series struct {
 	Values []float64
 }
 
+// Histograms is a time series of native histograms. Times are unix milliseconds, strictly ascending, one for each histogram.
+type Histograms struct {
+	Labels     map[string]string
+	Times      []int64
+	Histograms [][]Bucket
+}
+
+// Bucket is the weight of what is above Lower and at most Upper. A histogram's buckets ascend and do not overlap.
+type Bucket struct{ Lower, Upper, Weight float64 }
+
 // Provenance says how numbers came about.
 type Provenance struct {
 	// Kind is measured (the server's own numbers, summed or divided) or derived (computed by a recipe from other numbers).

@@ -40,15 +40,16 @@ const (
 )
 
 type stored struct {
-	Kind          Kind           `json:"kind"`
-	Interval      string         `json:"interval"`
-	Timeout       string         `json:"timeout"`
-	RetentionTime string         `json:"retentionTime"`
-	RetentionSize string         `json:"retentionSize"`
-	FileDiscovery bool           `json:"fileDiscovery"`
-	Limits        storedLimits   `json:"limits"`
-	Targets       []storedTarget `json:"targets"`
-	Profiles      []Profile      `json:"profiles"`
+	Kind          Kind             `json:"kind"`
+	Interval      string           `json:"interval"`
+	Timeout       string           `json:"timeout"`
+	RetentionTime string           `json:"retentionTime"`
+	RetentionSize string           `json:"retentionSize"`
+	FileDiscovery bool             `json:"fileDiscovery"`
+	Limits        storedLimits     `json:"limits"`
+	Targets       []storedTarget   `json:"targets"`
+	Profiles      []Profile        `json:"profiles"`
+	Objectives    storedObjectives `json:"objectives"`
 }
 
 type storedLimits struct {
@@ -92,7 +93,11 @@ func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 	if err := checkProfiles(s.Profiles); err != nil {
 		return Settings{}, err
 	}
-	return Settings{Kind: s.Kind, Embedded: e, Profiles: s.Profiles}, nil
+	objectives, err := s.Objectives.decode()
+	if err != nil {
+		return Settings{}, err
+	}
+	return Settings{Kind: s.Kind, Embedded: e, Profiles: s.Profiles, Objectives: objectives}, nil
 }
 
 // checkProfiles bounds what has to be read; what is in the texts is said where they are.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 )
 
 const secret = "s3cr3t-never-shown"
@@ -29,13 +31,15 @@ func one(fields string) string {
 
 func TestNothingConfigured(t *testing.T) {
 	t.Parallel()
+	objectives, err := objective.NewSet(objective.Default(), nil)
+	require.NoError(t, err)
 	for _, text := range []string{"", "null", "{}", `{"kind": ""}`, `{"kind": "embedded", "targets": null, "limits": {}, "unknown": 1}`} {
 		s, err := Decode([]byte(text), nil)
 		require.NoError(t, err, text)
 		require.Equal(t, Settings{Kind: KindEmbedded, Embedded: Embedded{
 			Interval: 15 * time.Second, Timeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour,
 			Limits: Limits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096},
-		}}, s, text)
+		}, Objectives: objectives}, s, text)
 	}
 }
 
@@ -161,6 +165,7 @@ func TestKeysBelongToTheirTargets(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(`{}`, "")
 	f.Add(one(`, "interval": "5s"`), secret)
+	f.Add(`{"objectives": {"default": {"p95": "1s"}, "overrides": [{"model": "llama-*", "errorRate": "none"}]}}`, "")
 	for _, c := range refused {
 		f.Add(c.settings, secret)
 	}
@@ -184,6 +189,8 @@ func FuzzDecode(f *testing.F) {
 			_, err := address(target.URL)
 			require.NoError(t, err, "what was accepted is accepted again: %q", target.URL)
 		}
+		held := s.Objectives.For("production", "vision", "llama-7b")
+		require.True(t, held.P95 >= 0 && held.ErrorRate >= 0 && held.ErrorRate < 1 && held.CacheHitRatio >= 0 && held.CacheHitRatio < 1 && held.Staleness >= 0, held)
 		_, err = json.Marshal(s)
 		require.NoError(t, err)
 	})

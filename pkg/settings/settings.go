@@ -3,6 +3,8 @@ package settings
 
 import (
 	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 )
 
 // Kind says what stores the data that a data source answers from.
@@ -17,6 +19,8 @@ type Settings struct {
 	Embedded Embedded
 	// Profiles are the user's own.
 	Profiles []Profile
+	// Objectives is what each model is held to.
+	Objectives objective.Set
 }
 
 // Profile is a profile's text, as yet unread, under the name that messages call it by.

@@ -6,6 +6,16 @@ var (
 	ofState   = []Label{Environment, Deployment, Model, Version, Replica, State}
 	ofReplica = []Label{Environment, Deployment, Replica}
 	ofGPU     = []Label{Environment, Deployment, Replica, GPU}
+	ofShare   = []Label{Environment, Deployment, Model, Version, Replica, GPU}
+	ofTarget  = []Label{Environment, Deployment, Model, Objective}
+)
+
+// The signals that are computed from others.
+const (
+	CacheHitRatio       = "cache_hit_ratio"
+	ModelGPUUtilization = "model_gpu_utilization"
+	SLOViolation        = "slo_violation"
+	SLOBurnRate         = "slo_burn_rate"
 )
 
 const (
@@ -135,6 +145,13 @@ var builtin = Catalogue{
 		MeasuredBy:  "a server that accounts for its models' memory (ModelMesh, Seldon), or the NVML endpoint",
 	},
 	{
+		Name: ModelGPUUtilization, Title: "GPU utilization by model", Group: Compute, Shape: Level, Unit: Ratio, GroupBy: ofShare, Default: Mean,
+		Description: "Each model's part of the time in which kernels ran on the GPUs. The parts of all models add up to the GPUs' utilization.",
+		MeasuredBy:  "a server that times its execution, with readings of its GPUs beside it",
+		Derivation: &Derivation{From: []string{"gpu_utilization", "inference_time"},
+			How: "the GPU's utilization, shared out by the time that each model's requests took to compute on the same replica"},
+	},
+	{
 		Name: "models_resident", Title: "Models resident", Group: ModelCache, Shape: Level, Unit: Models, GroupBy: ofModel,
 		Description: "Model versions whose weights are in memory, ready to serve, counted once on every replica.",
 		MeasuredBy:  "a server with a management endpoint that lists its models",
@@ -165,6 +182,12 @@ var builtin = Catalogue{
 		MeasuredBy:  "a server that counts its model loads (ModelMesh, Ray Serve multiplexing, Seldon)",
 	},
 	{
+		Name: CacheHitRatio, Title: "Cache hit ratio", Group: ModelCache, Shape: Share, Unit: Ratio, GroupBy: ofModel,
+		Description: "Share of requests whose model was in memory already: 1 − cold-hit rate.",
+		MeasuredBy:  "the recorder, or a server that counts misses of its model cache (ModelMesh, Ray Serve multiplexing, Seldon)",
+		Derivation:  &Derivation{From: []string{"cold_hit_rate"}, How: "1 − cold-hit rate"},
+	},
+	{
 		Name: "age_at_eviction", Title: "Age at eviction", Group: ModelCache, Shape: Distribution, Unit: Seconds, GroupBy: ofModel, Extra: []Statistic{Last},
 		Description: "How long the model that was evicted had not been asked.",
 		MeasuredBy:  "a server with a model cache that reports it (ModelMesh)",
@@ -193,5 +216,19 @@ var builtin = Catalogue{
 		Name: "feature_extraction_time", Title: "Feature extraction time", Group: Freshness, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
 		Description: "Time to make the model's input out of the request.",
 		MeasuredBy:  "a metric of your own in the service that does it",
+	},
+	{
+		Name: SLOViolation, Title: "SLO violation", Group: Objectives, Shape: Share, Unit: Times, GroupBy: ofTarget,
+		Description: "How far a model is from its objective: what it does divided by what it may do. Above 1 it violates the objective. The objectives are the response time's p95, the error rate, the cache hit ratio (by its misses) and the staleness of predictions. Grouped by less than model and objective, the highest counts.",
+		MeasuredBy:  "whatever measures the signals that the objectives are about",
+		Derivation: &Derivation{From: []string{"response_time", "error_rate", "cold_hit_rate", "prediction_staleness"},
+			How: "the value divided by the model's objective"},
+	},
+	{
+		Name: SLOBurnRate, Title: "SLO burn rate", Group: Objectives, Shape: Share, Unit: Times, GroupBy: ofTarget,
+		Description: "How fast a model uses up what its objective allows: the share of its requests that were too slow, failed, or were cold, divided by the share that may be. At 1 the budget lasts exactly as long as the objective's period. Grouped by less than model and objective, the highest counts.",
+		MeasuredBy:  "a histogram of response times, or whatever measures the other signals that the objectives are about",
+		Derivation: &Derivation{From: []string{"response_time", "error_rate", "cold_hit_rate"},
+			How: "the share of bad requests divided by the share that the model's objective allows"},
 	},
 }

@@ -41,10 +41,12 @@ const (
 	Code        Label = "code"
 	State       Label = "state"
 	GPU         Label = "gpu"
+	// Objective is the signal that an objective is about.
+	Objective Label = "objective"
 )
 
 // Labels lists every label, in the order in which names of series are made of them.
-var Labels = []Label{Environment, Deployment, Model, Version, Replica, GPU, State, Status, Code}
+var Labels = []Label{Environment, Deployment, Model, Version, Replica, GPU, State, Status, Code, Objective}
 
 // Group puts signals together as the Metrics dashboard's rows do.
 type Group string
@@ -60,6 +62,7 @@ const (
 	ModelCache  Group = "Model cache"
 	OtherCaches Group = "Other caches"
 	Freshness   Group = "Freshness"
+	Objectives  Group = "Objectives"
 	Own         Group = "Your own"
 )
 
@@ -107,6 +110,16 @@ type Signal struct {
 	// Extra statistics beside those of the shape, and the default where it is not the shape's.
 	Extra   []Statistic
 	Default Statistic
+	// Derivation, where set, says what the signal is computed from; no profile fills it.
+	Derivation *Derivation
+}
+
+// Derivation is how a signal is computed from others.
+type Derivation struct {
+	// From are the signals that it is computed from.
+	From []string
+	// How is a clause for the user.
+	How string
 }
 
 // Statistics lists what the signal can be asked for.

@@ -29,6 +29,7 @@ const (
 	Models       Unit = "models"
 	Replicas     Unit = "replicas"
 	Events       Unit = "events"
+	Times        Unit = "times"
 )
 
 type measure struct {
@@ -58,6 +59,7 @@ var measures = map[Unit]measure{
 	Models:       {"models", 1, "short", ""},
 	Replicas:     {"replicas", 1, "short", ""},
 	Events:       {"events", 1, "short", "ops"},
+	Times:        {"multiple", 1, "suffix:×", ""},
 }
 
 // Known says whether u is in the table of units.

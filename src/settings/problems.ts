@@ -45,7 +45,8 @@ export function sizeProblem(text: string | undefined, range: Range): Problem {
   return quantityProblem(text, range, parseSize, 'size', example);
 }
 
-function quantityProblem(
+/** Checks a text that parse makes a number of; example says how it is written, quantity what it is. */
+export function quantityProblem(
   text: string | undefined,
   { least, most }: Range,
   parse: (text: string) => number | undefined,
@@ -138,7 +139,7 @@ export function profileCountProblem(profiles: ProfileSettings[]): Problem {
   return tooManyProblem('profiles', profiles.length, MOST_PROFILES);
 }
 
-function tooManyProblem(what: string, count: number, most: number): Problem {
+export function tooManyProblem(what: string, count: number, most: number): Problem {
   return count > most ? `There are ${count} ${what}; at most ${most} are possible.` : undefined;
 }
 

@@ -1,4 +1,4 @@
-import { parseDuration, parseSize } from './quantities';
+import { parseDuration, parseShare, parseSize } from './quantities';
 
 it.each([
   ['15s', 15_000],
@@ -35,4 +35,21 @@ it.each([
   ['', undefined],
 ])('parseSize(%p) is %p', (text, want) => {
   expect(parseSize(text)).toBe(want);
+});
+
+it.each([
+  ['1%', 0.01],
+  ['99.5 %', 0.995],
+  ['0.01', 0.01],
+  ['0', 0],
+  ['80', 80],
+  ['100%', 1],
+  ['', undefined],
+  ['%', undefined],
+  ['.5', undefined],
+  ['0,5%', undefined],
+  ['-1%', undefined],
+  ['1e-2', undefined],
+])('parseShare(%p) is %p', (text, want) => {
+  expect(parseShare(text)).toBe(want);
 });

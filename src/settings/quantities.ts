@@ -27,3 +27,15 @@ export function parseSize(text: string): number | undefined {
   const [, count, prefix] = match;
   return Number(count) * KIBI ** (prefix ? SIZE_PREFIXES.indexOf(prefix) + 1 : 0);
 }
+
+const SHARE = /^(\d+(?:\.\d+)?) ?(%?)$/;
+
+/** A share as a number, of which 1 is all, from 1% or 0.01; undefined where it is none. */
+export function parseShare(text: string): number | undefined {
+  const match = SHARE.exec(text);
+  if (!match) {
+    return undefined;
+  }
+  const [, number, percent] = match;
+  return percent ? Number(number) / 100 : Number(number);
+}

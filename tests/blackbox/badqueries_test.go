@@ -8,6 +8,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 // with is the good query with some fields changed.
@@ -20,10 +22,10 @@ func with(changes map[string]any) map[string]any {
 }
 
 // requireData waits until the good query has an answer.
-func requireData(t *testing.T, p *plugin, s source) {
+func requireData(t *testing.T, p *driver.Plugin, s driver.Source) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		_, found := find(p.ask(s, time.Minute, with(nil))["A"], map[string]string{"model": "fast"})
+		_, found := driver.Find(p.Ask(s, time.Minute, with(nil))["A"], map[string]string{"model": "fast"})
 		return found
 	}, waitForScrape, pollEvery)
 }
@@ -54,26 +56,26 @@ var badQueries = map[string]struct {
 func TestBadQueriesFailAlone(t *testing.T) {
 	t.Parallel()
 	server := newReplay(t, "2-metrics-all-loaded", "3-repository-index")
-	p := start(t, t.TempDir())
-	s := embedded("bad", server.target("one"))
-	p.check(s)
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("bad", server.target("one"))
+	p.Check(s)
 	requireData(t, p, s)
 	now := time.Now()
 	minute := backend.TimeRange{From: now.Add(-time.Minute), To: now}
-	queries := []backend.DataQuery{dataQuery(t, "good", minute, time.Second, with(nil))}
+	queries := []backend.DataQuery{driver.DataQuery(t, "good", minute, time.Second, with(nil))}
 	for name, bad := range badQueries {
-		queries = append(queries, dataQuery(t, name, minute, time.Second, bad.query))
+		queries = append(queries, driver.DataQuery(t, name, minute, time.Second, bad.query))
 	}
 	for name, r := range map[string]backend.TimeRange{
 		"an empty range": {From: now, To: now}, "a range backwards": {From: now, To: now.Add(-time.Hour)}, "an endless range": {From: time.Unix(0, 0).AddDate(-200, 0, 0), To: now},
 	} {
-		queries = append(queries, dataQuery(t, name, r, time.Second, with(nil)))
+		queries = append(queries, driver.DataQuery(t, name, r, time.Second, with(nil)))
 	}
-	answers := p.request(s, queries...)
+	answers := p.Request(s, queries...)
 	require.Len(t, answers, len(queries))
 	require.NoError(t, answers["good"].Error)
-	require.GreaterOrEqual(t, value(t, answers["good"], map[string]string{"model": "fast"}), 0.0)
-	require.Empty(t, notices(answers["good"]), "nothing is wrong with it")
+	require.GreaterOrEqual(t, driver.Value(t, answers["good"], map[string]string{"model": "fast"}), 0.0)
+	require.Empty(t, driver.Notices(answers["good"]), "nothing is wrong with it")
 	for name, bad := range badQueries {
 		require.ErrorContains(t, answers[name].Error, bad.sentence, name)
 	}
@@ -93,21 +95,21 @@ func TestBadQueriesFailAlone(t *testing.T) {
 func TestUnusualQueriesAreAnswered(t *testing.T) {
 	t.Parallel()
 	server := newReplay(t, "2-metrics-all-loaded", "3-repository-index")
-	p := start(t, t.TempDir())
-	s := embedded("unusual", server.target("one"))
-	p.check(s)
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("unusual", server.target("one"))
+	p.Check(s)
 	requireData(t, p, s)
 	now := time.Now()
 	minute := backend.TimeRange{From: now.Add(-time.Minute), To: now}
 	awkward := []string{`"`, "a\nb", `back\slash`, "[", "(.*", ".*", "a|b", "$1", "模型", "\x00", strings.Repeat("x", 10_000)}
-	answers := p.request(s,
-		dataQuery(t, "ten years", backend.TimeRange{From: now.AddDate(-10, 0, 0), To: now}, time.Second, promQL("up")),
-		dataQuery(t, "ten years of a signal", backend.TimeRange{From: now.AddDate(-10, 0, 0), To: now}, time.Second, query("requests", nil)),
-		dataQuery(t, "a microsecond", minute, time.Microsecond, promQL("vector(1)")),
-		dataQuery(t, "awkward", minute, time.Second, with(map[string]any{"filters": map[string]any{"model": awkward}})),
-		dataQuery(t, "one awkward", minute, time.Second, with(map[string]any{"filters": map[string]any{"model": []string{"fast\"} or vector(1) #"}}})),
-		dataQuery(t, "awkward and good", minute, time.Second, with(map[string]any{"filters": map[string]any{"model": append(awkward, "fast")}})),
-		dataQuery(t, "events", minute, time.Second, map[string]any{"queryType": "events", "filters": map[string]any{"model": awkward}}),
+	answers := p.Request(s,
+		driver.DataQuery(t, "ten years", backend.TimeRange{From: now.AddDate(-10, 0, 0), To: now}, time.Second, promQL("up")),
+		driver.DataQuery(t, "ten years of a signal", backend.TimeRange{From: now.AddDate(-10, 0, 0), To: now}, time.Second, query("requests", nil)),
+		driver.DataQuery(t, "a microsecond", minute, time.Microsecond, promQL("vector(1)")),
+		driver.DataQuery(t, "awkward", minute, time.Second, with(map[string]any{"filters": map[string]any{"model": awkward}})),
+		driver.DataQuery(t, "one awkward", minute, time.Second, with(map[string]any{"filters": map[string]any{"model": []string{"fast\"} or vector(1) #"}}})),
+		driver.DataQuery(t, "awkward and good", minute, time.Second, with(map[string]any{"filters": map[string]any{"model": append(awkward, "fast")}})),
+		driver.DataQuery(t, "events", minute, time.Second, map[string]any{"queryType": "events", "filters": map[string]any{"model": awkward}}),
 	)
 	for name, r := range answers {
 		require.NoError(t, r.Error, name)
@@ -120,15 +122,15 @@ func TestUnusualQueriesAreAnswered(t *testing.T) {
 	require.InDelta(t, 60, answers["a microsecond"].Frames[0].Rows(), 1, "a value a second, the finest there is")
 	require.Empty(t, answers["awkward"].Frames[0].Fields)
 	require.Eventually(t, func() bool {
-		again := p.ask(s, time.Minute, with(map[string]any{"filters": map[string]any{"model": awkward}}))
-		return strings.Contains(notices(again["A"]), "nothing matches the filters")
+		again := p.Ask(s, time.Minute, with(map[string]any{"filters": map[string]any{"model": awkward}}))
+		return strings.Contains(driver.Notices(again["A"]), "nothing matches the filters")
 	}, waitForScrape, pollEvery)
 	require.Empty(t, answers["one awkward"].Frames[0].Fields)
 	require.Len(t, answers["awkward and good"].Frames, 1)
-	require.GreaterOrEqual(t, value(t, answers["awkward and good"], map[string]string{"model": "fast"}), 0.0)
+	require.GreaterOrEqual(t, driver.Value(t, answers["awkward and good"], map[string]string{"model": "fast"}), 0.0)
 	for _, v := range awkward[:10] {
 		filters := `{"model":["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\x00", `\u0000`).Replace(v) + `"]}`
-		status, body := p.call(s, "values", "label=version&filters="+url.QueryEscape(filters))
+		status, body := p.Call(s, "values", "label=version&filters="+url.QueryEscape(filters))
 		require.Equal(t, 200, status, body)
 		require.Empty(t, body["values"])
 	}

@@ -1,20 +1,19 @@
 package blackbox
 
 import (
-	"bytes"
-	"fmt"
 	"testing"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
-	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 func titles(t *testing.T, r backend.DataResponse) []string {
 	t.Helper()
 	require.NoError(t, r.Error)
 	field, _ := r.Frames[0].FieldByName("title")
-	require.NotNil(t, field, describe(r))
+	require.NotNil(t, field, driver.Describe(r))
 	var out []string
 	for i := range field.Len() {
 		title, ok := field.At(i).(string)
@@ -22,63 +21,4 @@ func titles(t *testing.T, r backend.DataResponse) []string {
 		out = append(out, title)
 	}
 	return out
-}
-
-// value is the newest value of the frame whose labels include all of want; it fails where there is none.
-func value(t *testing.T, r backend.DataResponse, want map[string]string) float64 {
-	t.Helper()
-	v, ok := find(r, want)
-	require.True(t, ok, "no series %v in %s", want, describe(r))
-	return v
-}
-
-func find(r backend.DataResponse, want map[string]string) (float64, bool) {
-	for _, f := range r.Frames {
-		for _, field := range f.Fields {
-			if field.Type() != data.FieldTypeFloat64 || !includes(field.Labels, want) || field.Len() == 0 {
-				continue
-			}
-			v, _ := field.ConcreteAt(field.Len() - 1)
-			number, ok := v.(float64)
-			return number, ok
-		}
-	}
-	return 0, false
-}
-
-func includes(have data.Labels, want map[string]string) bool {
-	for k, v := range want {
-		if have[k] != v {
-			return false
-		}
-	}
-	return true
-}
-
-// describe writes a response for the message of a test that fails.
-func describe(r backend.DataResponse) string {
-	var b bytes.Buffer
-	if r.Error != nil {
-		fmt.Fprintf(&b, "error: %v\n", r.Error)
-	}
-	for _, f := range r.Frames {
-		text, err := f.StringTable(5, 10)
-		fmt.Fprintf(&b, "%s %v\n", text, err)
-		if f.Meta != nil {
-			fmt.Fprintf(&b, "notices: %v\nexecuted: %s\n", f.Meta.Notices, f.Meta.ExecutedQueryString)
-		}
-	}
-	return b.String()
-}
-
-func notices(r backend.DataResponse) string {
-	var b bytes.Buffer
-	for _, f := range r.Frames {
-		if f.Meta != nil {
-			for _, n := range f.Meta.Notices {
-				b.WriteString(n.Text + "\n")
-			}
-		}
-	}
-	return b.String()
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 // serve answers every request with one page.
@@ -66,7 +68,7 @@ func refusing(t *testing.T) string {
 // unmanaged is a target whose management endpoint does not answer, whatever else runs on this machine.
 func unmanaged(t *testing.T, id, url string) map[string]any {
 	t.Helper()
-	one := target(id, url)
+	one := driver.Target(id, url)
 	one["managementUrl"] = refusing(t)
 	return one
 }
@@ -135,7 +137,7 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 		{"noprofile", plain.URL, "nosuch", `The profile "nosuch" of http://`},
 		{"slow", slow(t).URL, "", "did not answer in full within 1s. Check that the server is reachable and not overloaded, or allow a longer time-out."},
 	}
-	s := embedded("health")
+	s := driver.Embedded("health")
 	var targets []map[string]any
 	for _, c := range cases {
 		one := unmanaged(t, c.id, c.url+"/metrics")
@@ -145,8 +147,8 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 	good := unmanaged(t, "good", plain.URL+"/good")
 	s.JSON["targets"], s.JSON["timeout"] = append(targets, good), "1s"
 	s.Secrets = map[string]string{"apiKey.wrongkey": "wrong-key-never-shown"}
-	p := start(t, t.TempDir())
-	r := p.check(s)
+	p := driver.Start(t, binary, t.TempDir())
+	r := p.Check(s)
 	require.Equal(t, backend.HealthStatusError, r.Status)
 	require.Contains(t, r.Message, "18 of 19 targets have a problem: ")
 	require.Contains(t, r.Message, "and 14 more")
@@ -160,50 +162,50 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 	}
 	require.Empty(t, found.Targets[len(cases)].Problem)
 	require.True(t, found.Targets[len(cases)].Answers)
-	require.NotContains(t, r.Message+string(r.JSONDetails)+p.log.String(), "wrong-key-never-shown")
+	require.NotContains(t, r.Message+string(r.JSONDetails)+p.Log.String(), "wrong-key-never-shown")
 
 	// A panel over the same data source shows the good target's data and names the bad ones.
 	require.Eventually(t, func() bool {
-		answer := p.ask(s, time.Minute, query("requests", nil, "model"))["A"]
-		_, there := find(answer, map[string]string{"model": "a"})
-		return there && len(notices(answer)) > 0
+		answer := p.Ask(s, time.Minute, query("requests", nil, "model"))["A"]
+		_, there := driver.Find(answer, map[string]string{"model": "a"})
+		return there && len(driver.Notices(answer)) > 0
 	}, waitForScrape, pollEvery)
-	require.Regexp(t, `1[0-9] of 19 targets do not answer, among them \S+ `, notices(p.ask(s, time.Minute, query("requests", nil, "model"))["A"]))
+	require.Regexp(t, `1[0-9] of 19 targets do not answer, among them \S+ `, driver.Notices(p.Ask(s, time.Minute, query("requests", nil, "model"))["A"]))
 }
 
 func TestHealthOverTLSAndWithKeys(t *testing.T) {
 	t.Parallel()
 	server := overTLS(t)
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	p := start(t, t.TempDir())
+	p := driver.Start(t, binary, t.TempDir())
 
-	trusted := embedded("trusted", unmanaged(t, "one", server.URL+"/metrics"))
+	trusted := driver.Embedded("trusted", unmanaged(t, "one", server.URL+"/metrics"))
 	trusted.Secrets = map[string]string{"caCertificate": string(authority)}
 	requireHealthy(t, p, trusted)
 
 	skipping := unmanaged(t, "one", server.URL+"/metrics")
 	skipping["tlsSkipVerify"] = true
-	requireHealthy(t, p, embedded("skipping", skipping))
+	requireHealthy(t, p, driver.Embedded("skipping", skipping))
 
-	keyed := embedded("keyed", unmanaged(t, "one", protected(t, "right").URL+"/metrics"))
+	keyed := driver.Embedded("keyed", unmanaged(t, "one", protected(t, "right").URL+"/metrics"))
 	keyed.Secrets = map[string]string{"apiKey.one": "right\n"}
 	requireHealthy(t, p, keyed)
 
-	broken := embedded("broken", unmanaged(t, "one", server.URL+"/metrics"))
+	broken := driver.Embedded("broken", unmanaged(t, "one", server.URL+"/metrics"))
 	broken.Secrets = map[string]string{"caCertificate": "not a certificate"}
-	r := p.check(broken)
+	r := p.Check(broken)
 	require.Equal(t, backend.HealthStatusError, r.Status)
 	require.Contains(t, r.Message, "CA certificate")
 	require.NotContains(t, r.Message, "not a certificate")
 }
 
-func requireHealthy(t *testing.T, p *plugin, s source) {
+func requireHealthy(t *testing.T, p *driver.Plugin, s driver.Source) {
 	t.Helper()
-	r := p.check(s)
+	r := p.Check(s)
 	require.Equal(t, backend.HealthStatusOk, r.Status, r.Message)
 	require.Contains(t, r.Message, "1 target answers: NVIDIA Triton Inference Server with 6 models.")
 	require.Eventually(t, func() bool {
-		_, found := find(p.ask(s, time.Minute, promQL("nv_inference_request_success"))["A"], map[string]string{"model": "fast"})
+		_, found := driver.Find(p.Ask(s, time.Minute, promQL("nv_inference_request_success"))["A"], map[string]string{"model": "fast"})
 		return found
 	}, waitForScrape, pollEvery, "scraping reads what health reads")
 }

@@ -7,15 +7,17 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 // cell is a number in the table of models; nil where the model has none.
 func cell(t *testing.T, r backend.DataResponse, model, column string) *float64 {
 	t.Helper()
 	names, _ := r.Frames[0].FieldByName("model")
-	require.NotNil(t, names, describe(r))
+	require.NotNil(t, names, driver.Describe(r))
 	values, _ := r.Frames[0].FieldByName(column)
-	require.NotNil(t, values, "no column %s in %s", column, describe(r))
+	require.NotNil(t, values, "no column %s in %s", column, driver.Describe(r))
 	for i := range names.Len() {
 		if names.At(i) == model {
 			v, ok := values.At(i).(*float64)
@@ -30,23 +32,23 @@ func cell(t *testing.T, r backend.DataResponse, model, column string) *float64 {
 func TestModelsTable(t *testing.T) {
 	t.Parallel()
 	server := newReplay(t, "1-metrics-all-idle", "3-repository-index")
-	p := start(t, t.TempDir())
-	s := embedded("models", server.target("one"))
-	p.check(s)
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("models", server.target("one"))
+	p.Check(s)
 	requireScraped(t, server, "1-metrics-all-idle", 2)
 	server.show("2-metrics-all-loaded", "")
 	requireScraped(t, server, "2-metrics-all-loaded", 3)
 	models := map[string]any{"queryType": "models"}
-	answers := p.ask(s, time.Minute, models, map[string]any{"queryType": "models", "filters": map[string]any{"model": []string{"pipe"}}},
+	answers := p.Ask(s, time.Minute, models, map[string]any{"queryType": "models", "filters": map[string]any{"model": []string{"pipe"}}},
 		map[string]any{"queryType": "models", "filters": map[string]any{"model": []string{"nobody"}}})
 	all := answers["A"]
-	require.NoError(t, all.Error, describe(all))
+	require.NoError(t, all.Error, driver.Describe(all))
 	require.Equal(t, data.FrameTypeTable, all.Frames[0].Meta.Type)
 	require.Equal(t, 6, all.Frames[0].Rows())
 	require.InDelta(t, 0.4, *cell(t, all, "pipe", "error_rate_mean"), 1e-9)
 	require.InDelta(t, 0.020319, *cell(t, all, "pipe", "response_time_p95"), 1e-9)
 	require.InDelta(t, 0.010153, *cell(t, all, "fast", "response_time_p95"), 1e-9, "the higher of two versions")
-	require.Contains(t, notices(all), "the table shows the highest")
+	require.Contains(t, driver.Notices(all), "the table shows the highest")
 	require.InDelta(t, 69.0/79, *cell(t, all, "cached", "response_cache_hit_ratio_mean"), 1e-9)
 	require.Nil(t, cell(t, all, "pipe", "response_cache_hit_ratio_mean"), "a model without a cache has no ratio, not 0")
 	require.InDelta(t, 2, *cell(t, all, "fast", "models_resident_last"), 1e-9)
@@ -54,5 +56,5 @@ func TestModelsTable(t *testing.T) {
 	require.Nil(t, missing, "a column that nothing there reports is left out")
 	require.Equal(t, 1, answers["B"].Frames[0].Rows())
 	require.Zero(t, answers["C"].Frames[0].Rows())
-	require.NotEmpty(t, notices(answers["C"]))
+	require.NotEmpty(t, driver.Notices(answers["C"]))
 }

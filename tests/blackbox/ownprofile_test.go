@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 const ownProfile = `id: features
@@ -43,32 +45,32 @@ func TestOwnProfiles(t *testing.T) {
 			20*n, n, trained.Unix())
 	}))
 	t.Cleanup(service.Close)
-	p := start(t, t.TempDir())
-	s := embedded("own", target("one", service.URL+"/metrics"))
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("own", driver.Target("one", service.URL+"/metrics"))
 	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": ownProfile}}
-	health := p.check(s)
+	health := p.Check(s)
 	require.Equal(t, "OK", health.Status.String(), health.Message)
 	require.Contains(t, health.Message, "Feature service with 1 model")
 
 	ask := func() map[string]any { q := query("feature_miss_rate", nil, "model"); q["window"] = "10s"; return q }
 	require.Eventually(t, func() bool {
-		_, found := find(p.ask(s, 30*time.Second, ask())["A"], map[string]string{"model": "churn"})
+		_, found := driver.Find(p.Ask(s, 30*time.Second, ask())["A"], map[string]string{"model": "churn"})
 		return found
 	}, waitForScrape, 4*pollEvery)
-	answers := p.ask(s, 30*time.Second, ask(), query("prediction_staleness", []string{"last"}, "model"))
-	require.InDelta(t, 0.05, value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
-	require.InDelta(t, (30 * time.Hour).Seconds(), value(t, answers["B"], map[string]string{"model": "churn"}), 60)
-	_, listed := p.call(s, "signals", "")
+	answers := p.Ask(s, 30*time.Second, ask(), query("prediction_staleness", []string{"last"}, "model"))
+	require.InDelta(t, 0.05, driver.Value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
+	require.InDelta(t, (30 * time.Hour).Seconds(), driver.Value(t, answers["B"], map[string]string{"model": "churn"}), 60)
+	_, listed := p.Call(s, "signals", "")
 	require.Contains(t, fmt.Sprint(listed), "feature_miss_rate")
 
 	// A mistake is named, and everything else goes on.
 	s.JSON["profiles"] = []map[string]string{{"name": "wrong.yaml", "text": "id: x\nnam: y\n"}, {"name": "features.yaml", "text": ownProfile}}
 	s.Updated = time.Now()
-	health = p.check(s)
+	health = p.Check(s)
 	require.Equal(t, "ERROR", health.Status.String())
 	require.Contains(t, health.Message, "wrong.yaml: ")
 	require.Contains(t, health.Message, "line 2: field nam not found")
-	answers = p.ask(s, 30*time.Second, ask())
-	require.InDelta(t, 0.05, value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
-	require.Contains(t, notices(answers["A"]), "wrong.yaml")
+	answers = p.Ask(s, 30*time.Second, ask())
+	require.InDelta(t, 0.05, driver.Value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
+	require.Contains(t, driver.Notices(answers["A"]), "wrong.yaml")
 }

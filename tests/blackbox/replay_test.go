@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 // replay answers what a real Triton answered, one recording at a time.
@@ -70,7 +72,7 @@ func (r *replay) scraped(page string) int {
 
 // target is the replay as a target, its management API on the same port.
 func (r *replay) target(id string) map[string]any {
-	t := target(id, r.URL+"/metrics")
+	t := driver.Target(id, r.URL+"/metrics")
 	t["managementUrl"] = r.URL
 	return t
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 const (
@@ -21,21 +23,21 @@ func query(signal string, statistics []string, groupBy ...string) map[string]any
 func TestTritonUnderLoad(t *testing.T) {
 	t.Parallel()
 	server := newReplay(t, "1-metrics-all-idle", "3-repository-index")
-	p := start(t, t.TempDir())
-	s := embedded("load", server.target("one"))
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("load", server.target("one"))
 
-	idle := p.check(s)
+	idle := p.Check(s)
 	require.Equal(t, "OK", idle.Status.String(), idle.Message)
 	require.Contains(t, idle.Message, "NVIDIA Triton Inference Server 2.51.0 with 6 models")
 	require.Contains(t, string(idle.JSONDetails), "Recognized by nv_inference_request_success.")
 	requireScraped(t, server, "1-metrics-all-idle", 3)
-	answers := p.ask(s, time.Minute, query("response_time", []string{"p95"}, "model"), query("error_rate", nil, "model"))
-	require.Empty(t, answers["A"].Frames[0].Fields, "the quantile of an idle summary is Nan: no data\n%s", describe(answers["A"]))
-	require.Empty(t, answers["B"].Frames[0].Fields, "no traffic is no data\n%s", describe(answers["B"]))
+	answers := p.Ask(s, time.Minute, query("response_time", []string{"p95"}, "model"), query("error_rate", nil, "model"))
+	require.Empty(t, answers["A"].Frames[0].Fields, "the quantile of an idle summary is Nan: no data\n%s", driver.Describe(answers["A"]))
+	require.Empty(t, answers["B"].Frames[0].Fields, "no traffic is no data\n%s", driver.Describe(answers["B"]))
 
 	server.show("2-metrics-all-loaded", "")
 	requireScraped(t, server, "2-metrics-all-loaded", 3)
-	answers = p.ask(s, time.Minute,
+	answers = p.Ask(s, time.Minute,
 		query("requests", nil, "model", "status"),
 		query("error_rate", nil, "model"),
 		query("response_time", []string{"p50", "p95", "mean"}, "model"),
@@ -48,71 +50,71 @@ func TestTritonUnderLoad(t *testing.T) {
 		query("requests", nil, "code"),
 	)
 	for ref, r := range answers {
-		require.NoError(t, r.Error, "%s: %s", ref, describe(r))
+		require.NoError(t, r.Error, "%s: %s", ref, driver.Describe(r))
 	}
-	require.InDelta(t, 20.0/50, value(t, answers["B"], map[string]string{"model": "pipe"}), 1e-9, "failures ÷ all")
-	require.InDelta(t, 0, value(t, answers["B"], map[string]string{"model": "fast"}), 1e-9)
-	success := value(t, answers["A"], map[string]string{"model": "pipe", "status": "success"})
-	failure := value(t, answers["A"], map[string]string{"model": "pipe", "status": "failure"})
+	require.InDelta(t, 20.0/50, driver.Value(t, answers["B"], map[string]string{"model": "pipe"}), 1e-9, "failures ÷ all")
+	require.InDelta(t, 0, driver.Value(t, answers["B"], map[string]string{"model": "fast"}), 1e-9)
+	success := driver.Value(t, answers["A"], map[string]string{"model": "pipe", "status": "success"})
+	failure := driver.Value(t, answers["A"], map[string]string{"model": "pipe", "status": "failure"})
 	require.InDelta(t, 30.0/20, success/failure, 1e-9)
-	fast := value(t, answers["A"], map[string]string{"model": "fast", "status": "success"})
+	fast := driver.Value(t, answers["A"], map[string]string{"model": "fast", "status": "success"})
 	require.InDelta(t, 260.0/30, fast/success, 1e-9, "both versions")
-	require.InDelta(t, (2231255.0+1150194)/260/1e6, value(t, answers["C"], map[string]string{"model": "fast", "statistic": "mean"}), 1e-9)
-	require.InDelta(t, 0.020319, value(t, answers["C"], map[string]string{"model": "pipe", "statistic": "p95"}), 1e-9)
-	require.InDelta(t, 0.010153, value(t, answers["C"], map[string]string{"model": "fast", "version": "2", "statistic": "p95"}), 1e-9)
-	require.InDelta(t, 0.005818, value(t, answers["C"], map[string]string{"model": "fast", "version": "1", "statistic": "p95"}), 1e-9)
-	require.Contains(t, notices(answers["C"]), "cannot be merged")
-	require.InDelta(t, 563264.0/11/1e6, value(t, answers["D"], map[string]string{"model": "cached"}), 1e-9, "without the answers from the cache")
+	require.InDelta(t, (2231255.0+1150194)/260/1e6, driver.Value(t, answers["C"], map[string]string{"model": "fast", "statistic": "mean"}), 1e-9)
+	require.InDelta(t, 0.020319, driver.Value(t, answers["C"], map[string]string{"model": "pipe", "statistic": "p95"}), 1e-9)
+	require.InDelta(t, 0.010153, driver.Value(t, answers["C"], map[string]string{"model": "fast", "version": "2", "statistic": "p95"}), 1e-9)
+	require.InDelta(t, 0.005818, driver.Value(t, answers["C"], map[string]string{"model": "fast", "version": "1", "statistic": "p95"}), 1e-9)
+	require.Contains(t, driver.Notices(answers["C"]), "cannot be merged")
+	require.InDelta(t, 563264.0/11/1e6, driver.Value(t, answers["D"], map[string]string{"model": "cached"}), 1e-9, "without the answers from the cache")
 	requireProvenance(t, answers["C"])
-	_, states := p.call(s, "values", "label=state")
+	_, states := p.Call(s, "values", "label=state")
 	require.Equal(t, []any{"active", "executing", "queued"}, states["values"])
-	_, statuses := p.call(s, "values", "label=status")
+	_, statuses := p.Call(s, "values", "label=status")
 	require.Equal(t, []any{"failure", "success"}, statuses["values"], "of the servers that are there")
-	require.InDelta(t, 69.0/79, value(t, answers["E"], map[string]string{"model": "cached"}), 1e-9)
+	require.InDelta(t, 69.0/79, driver.Value(t, answers["E"], map[string]string{"model": "cached"}), 1e-9)
 	require.Len(t, answers["E"].Frames, 1, "only the model with a cache")
-	executing := value(t, answers["F"], map[string]string{"model": "slow", "state": "executing"})
-	require.InDelta(t, (5001467.0-3583469)/(456574-52), executing/value(t, answers["F"], map[string]string{"model": "pipe", "state": "executing"}), 1e-6)
-	require.InDelta(t, 0, value(t, answers["F"], map[string]string{"model": "slow", "state": "queued"}), 1e-9)
-	require.InDelta(t, 7, value(t, answers["G"], nil), 1e-9, "model versions in the repository index")
-	require.InDelta(t, 1, value(t, answers["H"], map[string]string{"deployment": "demo", "state": "active"}), 1e-9)
-	require.InDelta(t, 1201545216, value(t, answers["I"], nil), 1e-3)
-	require.InDelta(t, 1, value(t, answers["J"], map[string]string{"code": "OTHER"})/failure, 1e-9)
+	executing := driver.Value(t, answers["F"], map[string]string{"model": "slow", "state": "executing"})
+	require.InDelta(t, (5001467.0-3583469)/(456574-52), executing/driver.Value(t, answers["F"], map[string]string{"model": "pipe", "state": "executing"}), 1e-6)
+	require.InDelta(t, 0, driver.Value(t, answers["F"], map[string]string{"model": "slow", "state": "queued"}), 1e-9)
+	require.InDelta(t, 7, driver.Value(t, answers["G"], nil), 1e-9, "model versions in the repository index")
+	require.InDelta(t, 1, driver.Value(t, answers["H"], map[string]string{"deployment": "demo", "state": "active"}), 1e-9)
+	require.InDelta(t, 1201545216, driver.Value(t, answers["I"], nil), 1e-3)
+	require.InDelta(t, 1, driver.Value(t, answers["J"], map[string]string{"code": "OTHER"})/failure, 1e-9)
 }
 
 func TestModelsThatVanishAndComeBack(t *testing.T) {
 	t.Parallel()
 	server := newReplay(t, "2-metrics-all-loaded", "3-repository-index")
-	p := start(t, t.TempDir())
-	s := embedded("vanish", server.target("one"))
-	p.check(s)
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("vanish", server.target("one"))
+	p.Check(s)
 	requireScraped(t, server, "2-metrics-all-loaded", 2)
 	server.show("5-metrics-during-burst", "")
 	requireScraped(t, server, "5-metrics-during-burst", 3)
-	burst := p.ask(s, time.Minute, query("requests", nil, "model"), query("concurrent_requests", []string{"max"}, "model", "state"))
-	require.Positive(t, value(t, burst["B"], map[string]string{"model": "slow", "state": "queued"}))
+	burst := p.Ask(s, time.Minute, query("requests", nil, "model"), query("concurrent_requests", []string{"max"}, "model", "state"))
+	require.Positive(t, driver.Value(t, burst["B"], map[string]string{"model": "slow", "state": "queued"}))
 
 	server.show("6-metrics-after-unload-cached", "6-index-after-unload")
 	requireScraped(t, server, "6-metrics-after-unload-cached", 4)
 	resident := query("models_resident", []string{"last"}, "model")
-	unloaded := p.ask(s, time.Minute, resident, map[string]any{"queryType": "events"})
-	require.InDelta(t, 0, value(t, unloaded["A"], map[string]string{"model": "cached"}), 1e-9, describe(unloaded["A"]))
-	require.InDelta(t, 2, value(t, unloaded["A"], map[string]string{"model": "fast"}), 1e-9, "both versions")
+	unloaded := p.Ask(s, time.Minute, resident, map[string]any{"queryType": "events"})
+	require.InDelta(t, 0, driver.Value(t, unloaded["A"], map[string]string{"model": "cached"}), 1e-9, driver.Describe(unloaded["A"]))
+	require.InDelta(t, 2, driver.Value(t, unloaded["A"], map[string]string{"model": "fast"}), 1e-9, "both versions")
 	require.Equal(t, []string{"Model unloaded: cached"}, titles(t, unloaded["B"]))
 
 	server.show("7-metrics-after-reload-cached", "3-repository-index")
 	requireScraped(t, server, "7-metrics-after-reload-cached", 4)
-	reloaded := p.ask(s, time.Minute, resident, map[string]any{"queryType": "events"}, query("requests", nil, "model"))
-	require.InDelta(t, 1, value(t, reloaded["A"], map[string]string{"model": "cached"}), 1e-9)
+	reloaded := p.Ask(s, time.Minute, resident, map[string]any{"queryType": "events"}, query("requests", nil, "model"))
+	require.InDelta(t, 1, driver.Value(t, reloaded["A"], map[string]string{"model": "cached"}), 1e-9)
 	require.Equal(t, []string{"Model unloaded: cached", "Model loaded: cached"}, titles(t, reloaded["B"]))
-	require.GreaterOrEqual(t, value(t, reloaded["C"], map[string]string{"model": "cached"}), 0.0, "a counter that comes back at 0 is a reset, not a fall")
+	require.GreaterOrEqual(t, driver.Value(t, reloaded["C"], map[string]string{"model": "cached"}), 0.0, "a counter that comes back at 0 is a reset, not a fall")
 }
 
 func TestTritonWithoutSummaries(t *testing.T) {
 	t.Parallel()
 	server := newReplay(t, "8-metrics-default-idle", "3-repository-index")
-	p := start(t, t.TempDir())
-	s := embedded("default", server.target("one"))
-	require.Contains(t, string(p.check(s).JSONDetails), "summary_latencies=true")
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("default", server.target("one"))
+	require.Contains(t, string(p.Check(s).JSONDetails), "summary_latencies=true")
 	requireScraped(t, server, "8-metrics-default-idle", 2)
 	server.show("9-metrics-default-loaded", "")
 	requireScraped(t, server, "9-metrics-default-loaded", 3)
@@ -120,15 +122,15 @@ func TestTritonWithoutSummaries(t *testing.T) {
 	panel := query("response_time", []string{"p95"}, "model")
 	alert := query("response_time", []string{"p95"}, "model")
 	alert["instant"] = true
-	answers := p.ask(s, time.Minute, panel, alert, query("request_size", nil, "model"))
-	require.Positive(t, value(t, answers["A"], map[string]string{"model": "fast", "statistic": "mean"}))
-	_, found := find(answers["A"], map[string]string{"statistic": "p95"})
+	answers := p.Ask(s, time.Minute, panel, alert, query("request_size", nil, "model"))
+	require.Positive(t, driver.Value(t, answers["A"], map[string]string{"model": "fast", "statistic": "mean"}))
+	_, found := driver.Find(answers["A"], map[string]string{"statistic": "p95"})
 	require.False(t, found)
-	require.Contains(t, notices(answers["A"]), "--metrics-config summary_latencies=true")
+	require.Contains(t, driver.Notices(answers["A"]), "--metrics-config summary_latencies=true")
 	require.Empty(t, answers["B"].Frames[0].Fields, "a number that an alert compares never silently becomes a mean")
-	require.Contains(t, notices(answers["B"]), "--metrics-config summary_latencies=true")
-	require.Contains(t, notices(answers["C"]), "does not report request_size")
-	require.Contains(t, notices(answers["C"]), "recorder")
+	require.Contains(t, driver.Notices(answers["B"]), "--metrics-config summary_latencies=true")
+	require.Contains(t, driver.Notices(answers["C"]), "does not report request_size")
+	require.Contains(t, driver.Notices(answers["C"]), "recorder")
 }
 
 // requireProvenance checks that every frame says how its numbers came about.

@@ -57,6 +57,9 @@ func writeSignal(b *strings.Builder, s signal.Signal, set profile.Set) {
 	}
 	fmt.Fprintf(b, "- Unit: %s. Statistics: %s. Can be grouped by %s.\n", unit, joined(s.Statistics()), joined(s.GroupBy))
 	fmt.Fprintf(b, "- Where the model's server does not report it, it is measured by %s.\n", s.MeasuredBy)
+	if d := s.Derivation; d != nil {
+		fmt.Fprintf(b, "- Computed from `%s`: %s.\n", strings.Join(d.From, "`, `"), d.How)
+	}
 	var rows []string
 	for _, p := range set {
 		for _, r := range p.Signals[s.Name] {
@@ -82,10 +85,28 @@ func writeMatrix(b *strings.Builder, set profile.Set) {
 	for _, s := range signal.Builtin() {
 		fmt.Fprintf(b, "| %s |", s.Name)
 		for _, p := range set {
-			fmt.Fprintf(b, " %s |", mark(p.Signals[s.Name]))
+			fmt.Fprintf(b, " %s |", answer(p, s))
 		}
 		b.WriteString("\n")
 	}
+}
+
+// answer is the mark of a signal that a profile fills, or from whose signals it can be computed. What is held to objectives
+// can be computed from any of them, a share of the GPU only from all.
+func answer(p *profile.Profile, s signal.Signal) string {
+	if s.Derivation == nil {
+		return mark(p.Signals[s.Name])
+	}
+	filled := 0
+	for _, from := range s.Derivation.From {
+		if len(p.Signals[from]) > 0 {
+			filled++
+		}
+	}
+	if filled == len(s.Derivation.From) || (filled > 0 && s.Group == signal.Objectives) {
+		return "○"
+	}
+	return ""
 }
 
 func mark(recipes []profile.Recipe) string {

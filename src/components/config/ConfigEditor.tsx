@@ -5,6 +5,7 @@ import { ModelServingSettings } from '../../settings/secrets';
 import { ModelServingOptions, ModelServingSecrets } from '../../types';
 import { CertificateField } from './CertificateField';
 import { LimitFields } from './LimitFields';
+import { ObjectiveSection } from './ObjectiveSection';
 import { ProfileList } from './ProfileList';
 import { RetentionFields } from './RetentionFields';
 import { ScrapeFields } from './ScrapeFields';
@@ -35,6 +36,9 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
       </FieldSet>
       <FieldSet label="Profiles" disabled={disabled}>
         <ProfileList {...section} />
+      </FieldSet>
+      <FieldSet label="Objectives" disabled={disabled}>
+        <ObjectiveSection {...section} />
       </FieldSet>
       <FieldSet label="Scraping" disabled={disabled}>
         <ScrapeFields {...section} />

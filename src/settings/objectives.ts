@@ -1,0 +1,50 @@
+import { ObjectiveFields, ObjectiveOverride, ObjectiveSettings } from '../types';
+import { ModelServingSettings } from './secrets';
+import { withOptions } from './targets';
+
+export function objectivesOf(settings: ModelServingSettings): Required<ObjectiveSettings> {
+  const { default: forAll, overrides } = settings.jsonData.objectives ?? {};
+  return { default: forAll ?? {}, overrides: overrides ?? [] };
+}
+
+export function changeDefaultObjective(
+  settings: ModelServingSettings,
+  patch: Partial<ObjectiveFields>
+): ModelServingSettings {
+  const objectives = objectivesOf(settings);
+  return withOptions(settings, { objectives: { ...objectives, default: { ...objectives.default, ...patch } } });
+}
+
+export function addOverride(settings: ModelServingSettings): ModelServingSettings {
+  return withOverrides(settings, (overrides) => [...overrides, {}]);
+}
+
+export function changeOverride(
+  settings: ModelServingSettings,
+  index: number,
+  patch: Partial<ObjectiveOverride>
+): ModelServingSettings {
+  return withOverrides(settings, (overrides) =>
+    overrides.map((override, i) => (i === index ? { ...override, ...patch } : override))
+  );
+}
+
+export function removeOverride(settings: ModelServingSettings, index: number): ModelServingSettings {
+  return withOverrides(settings, (overrides) => overrides.filter((_, i) => i !== index));
+}
+
+/** Moves an override to another place; those between make room. */
+export function moveOverride(settings: ModelServingSettings, from: number, to: number): ModelServingSettings {
+  return withOverrides(settings, (overrides) => {
+    const others = overrides.filter((_, i) => i !== from);
+    return [...others.slice(0, to), overrides[from], ...others.slice(to)];
+  });
+}
+
+function withOverrides(
+  settings: ModelServingSettings,
+  change: (overrides: ObjectiveOverride[]) => ObjectiveOverride[]
+): ModelServingSettings {
+  const objectives = objectivesOf(settings);
+  return withOptions(settings, { objectives: { ...objectives, overrides: change(objectives.overrides) } });
+}
