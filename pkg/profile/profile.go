@@ -154,8 +154,9 @@ const (
 	asZero        = "zero"
 )
 
-// Where is a condition on a label: to be one of, or none of, the values.
+// Where is a condition on a label: to be one of the values, none of them, or to match a regular expression (RE2, anchored).
 type Where struct {
+	Matches string `yaml:"matches"`
 	Is  []string `yaml:"is"`
 	Not []string `yaml:"not"`
 }

@@ -63,7 +63,7 @@ func Schema() map[string]any {
 		}, "type", "unit"),
 		"definition": closed(object{"title": text(""), "description": text(""), "unit": word(signal.Units()), "shape": word(shapes)}, "title", "unit", "shape"),
 		"term":       closed(term, "metric"),
-		"where": object{"type": "object", "additionalProperties": closed(object{"is": list(text("")), "not": list(text(""))}),
+		"where": object{"type": "object", "additionalProperties": closed(object{"is": list(text("")), "not": list(text("")), "matches": text("A regular expression (RE2) for the whole value.")}),
 			"description": "Conditions on the server's own labels."},
 		"recipe": recipeSchema,
 	}

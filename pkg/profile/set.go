@@ -15,6 +15,8 @@ import (
 var (
 	//go:embed modelserving.yaml
 	modelservingYAML string
+	//go:embed recorder.yaml
+	recorderYAML string
 	//go:embed baseten.yaml
 	basetenYAML string
 	//go:embed bentoml.yaml
@@ -78,7 +80,7 @@ type Set []*Profile
 func Embedded() (Set, error) {
 	var set Set
 	for _, text := range []string{
-		modelservingYAML, basetenYAML, bentomlYAML, cadvisorYAML, dcgmYAML, djlYAML, dynamoYAML, envoyYAML, gieYAML, istioYAML,
+		modelservingYAML, recorderYAML, basetenYAML, bentomlYAML, cadvisorYAML, dcgmYAML, djlYAML, dynamoYAML, envoyYAML, gieYAML, istioYAML,
 		knativeBefore119YAML, knativeYAML, kserveYAML, kubeStateMetricsYAML, litellmYAML, llamacppYAML, mlserverYAML, modelmeshYAML, otelGenaiYAML, ovmsYAML,
 		rayServeYAML, seldonYAML, sglangYAML, tfservingYAML, tgiYAML, torchserveYAML, tritonYAML, vllmYAML,
 	} {

@@ -357,6 +357,9 @@ func conditions(where map[string]Where) []plan.Matcher {
 		if len(w.Is) > 0 {
 			out = append(out, oneOf(label, w.Is))
 		}
+		if w.Matches != "" {
+			out = append(out, plan.Matcher{Label: label, Compare: plan.Match, Value: w.Matches})
+		}
 		if len(w.Not) > 0 {
 			m := oneOf(label, w.Not)
 			m.Compare = map[plan.Comparison]plan.Comparison{plan.Equal: plan.NotEqual, plan.Match: plan.NotMatch}[m.Compare]
