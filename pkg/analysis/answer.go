@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -19,7 +20,9 @@ type Series struct {
 	Others     bool
 	Provenance []series.Provenance
 	// Newest is what is certain about the newest value, where it is a quantile of a histogram.
-	Newest *Estimate
+	Newest *distribution.Estimate
+	// Interval is how far the newest value, an estimate, may be off.
+	Interval *distribution.Estimate
 }
 
 // Finite drops what is not a number and what is infinite: a ratio without traffic, the quantile of an idle summary.

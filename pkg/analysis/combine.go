@@ -65,7 +65,7 @@ func fill(s, more Series) (filled Series, both bool) {
 		return s, both
 	}
 	if n := len(s.Times); n == 0 || more.Times[len(more.Times)-1] > s.Times[n-1] {
-		out.Newest = more.Newest
+		out.Newest, out.Interval = more.Newest, more.Interval
 	}
 	out.Provenance = append(slices.Clone(s.Provenance), more.Provenance...)
 	return out, both

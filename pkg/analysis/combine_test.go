@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -13,7 +14,7 @@ func combinable(server, model string, times []int64, values ...float64) Series {
 	return Series{
 		Series:    series.Series{Labels: map[string]string{"model": model}, Times: times, Values: values},
 		Statistic: signal.P95, Provenance: []series.Provenance{{Server: server}},
-		Newest: &Estimate{Value: values[len(values)-1]},
+		Newest: &distribution.Estimate{Value: values[len(values)-1]},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -20,6 +21,10 @@ func Linear(in []Series, of func(labels map[string]string) (a, b float64)) []Ser
 		}
 		out[i].Values = values
 		out[i].Newest = nil
+		if e := s.Interval; e != nil {
+			from, to := a+b*e.Lower, a+b*e.Upper
+			out[i].Interval = &distribution.Estimate{Value: a + b*e.Value, Lower: min(from, to), Upper: max(from, to)}
+		}
 	}
 	return out
 }
@@ -39,7 +44,7 @@ func Highest(in []Series, by []signal.Label) []Series {
 			g = &group{Series: s, at: map[int64]float64{}}
 			g.Series.Series = withLabels(s.Series, by)
 			g.Provenance = nil
-			g.Newest = nil
+			g.Newest, g.Interval = nil, nil
 			groups[key], order = g, append(order, key)
 		}
 		for i, t := range s.Times {

@@ -8,22 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-func TestShareAboveABound(t *testing.T) {
-	t.Parallel()
-	h := []Histogram{{Bounds: []float64{0.1, 0.2, 0.4, math.Inf(1)}, Cumulative: []float64{50, 70, 90, 100}}}
-	require.Equal(t, Estimate{Value: 0.3, Lower: 0.3, Upper: 0.3}, rounded(Above(0.2, h)))
-	require.Equal(t, Estimate{Value: 0.2, Lower: 0.1, Upper: 0.3}, rounded(Above(0.3, h)))
-	require.Equal(t, Estimate{Value: 0.1, Lower: 0, Upper: 0.1}, rounded(Above(1, h)))
-	require.True(t, math.IsNaN(Above(1, nil).Value))
-}
-
-func rounded(e Estimate) Estimate {
+func rounded(e distribution.Estimate) distribution.Estimate {
 	round := func(x float64) float64 { return math.Round(x*1e9) / 1e9 }
-	return Estimate{round(e.Value), round(e.Lower), round(e.Upper)}
+	return distribution.Estimate{Value: round(e.Value), Lower: round(e.Lower), Upper: round(e.Upper)}
 }
 
 // nativeOf counts values into exponential buckets of a factor.
@@ -49,10 +41,10 @@ func TestNativeAndClassicHistogramsMerge(t *testing.T) {
 		for range 200 {
 			native, classic = append(native, math.Exp(r.NormFloat64())), append(classic, math.Exp(r.NormFloat64()+1))
 		}
-		b := NewBuckets()
+		b := NewDistributions()
 		labels := map[string]string{"model": "a"}
 		b.AddNative([]series.Histograms{{Labels: labels, Times: []int64{1}, Histograms: [][]series.Bucket{nativeOf(native, 1.2)}}},
-			[]signal.Label{signal.Model}, nil, 1)
+			[]signal.Label{signal.Model}, 1, 1)
 		for le, bound := range map[string]float64{"0.5": 0.5, "1": 1, "2": 2, "4": 4, "8": 8, "+Inf": math.Inf(1)} {
 			upTo := 0.0
 			for _, v := range classic {
@@ -61,7 +53,7 @@ func TestNativeAndClassicHistogramsMerge(t *testing.T) {
 				}
 			}
 			b.Add([]series.Series{{Labels: map[string]string{"model": "a", "le": le}, Times: []int64{1}, Values: []float64{upTo}}},
-				[]signal.Label{signal.Model}, nil, 1)
+				[]signal.Label{signal.Model}, nil, 1, 1)
 		}
 		all := slices.Sorted(slices.Values(append(native, classic...)))
 		for _, q := range []float64{0.5, 0.9, 0.95} {
@@ -78,7 +70,7 @@ func TestTheBucketOfANativeQuantile(t *testing.T) {
 	t.Parallel()
 	h := []series.Histograms{{Labels: map[string]string{"model": "a"}, Times: []int64{5}, Histograms: [][]series.Bucket{{{Lower: 100, Upper: 120, Weight: 1}, {Lower: 120, Upper: 144, Weight: 1}}}}}
 	of := series.Series{Labels: map[string]string{"model": "a"}, Times: []int64{5}, Values: []float64{0.13}}
-	require.Equal(t, Estimate{Value: 0.13, Lower: 0.12, Upper: 0.144}, rounded(Within(h, []signal.Label{signal.Model}, of, 1e-3)))
+	require.Equal(t, distribution.Estimate{Value: 0.13, Lower: 0.12, Upper: 0.144}, rounded(Within(h, []signal.Label{signal.Model}, of, 1e-3)))
 	of.Times[0] = 6
 	require.True(t, math.IsNaN(Within(h, []signal.Label{signal.Model}, of, 1e-3).Lower))
 }

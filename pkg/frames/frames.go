@@ -10,6 +10,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -38,6 +39,21 @@ type Custom struct {
 	Provenance []series.Provenance `json:"provenance"`
 	// Bucket is the histogram's bucket that the newest value, a quantile, fell into, in the signal's unit.
 	Bucket *Bucket `json:"bucket,omitempty"`
+	// Interval is how far the newest value, an estimate, may be off.
+	Interval *Interval `json:"interval,omitempty"`
+}
+
+// Interval has the bounds of an estimate.
+type Interval struct {
+	Lower float64 `json:"lower"`
+	Upper float64 `json:"upper"`
+}
+
+func intervalOf(e *distribution.Estimate) *Interval {
+	if e == nil {
+		return nil
+	}
+	return &Interval{Lower: e.Lower, Upper: e.Upper}
 }
 
 // Bucket has the bounds that a value is certain to lie between. Saturated ones are open: there is no upper bound.
@@ -47,7 +63,7 @@ type Bucket struct {
 	Saturated bool     `json:"saturated"`
 }
 
-func bucketOf(e *analysis.Estimate) *Bucket {
+func bucketOf(e *distribution.Estimate) *Bucket {
 	if e == nil {
 		return nil
 	}
@@ -79,7 +95,7 @@ func Of(a Answer) data.Frames {
 	for _, s := range a.Series {
 		f := data.NewFrame("", a.fields(s, several)...).SetMeta(meta(kind))
 		if len(s.Provenance) > 0 {
-			f.Meta.Custom = Custom{Provenance: s.Provenance, Bucket: bucketOf(s.Newest)}
+			f.Meta.Custom = Custom{Provenance: s.Provenance, Bucket: bucketOf(s.Newest), Interval: intervalOf(s.Interval)}
 		}
 		out = append(out, f)
 	}

@@ -110,6 +110,12 @@ type Above struct {
 	Than float64
 }
 
+// AtLeast raises every value that is below a bound to it.
+type AtLeast struct {
+	Of    Node
+	Bound float64
+}
+
 // Union puts series of different labels together; of equal ones the first counts.
 type Union struct{ Of []Node }
 
@@ -177,5 +183,6 @@ func (Rename) node()         {}
 func (Classify) node()       {}
 func (Age) node()            {}
 func (TopK) node()           {}
+func (AtLeast) node()        {}
 func (Where) node()          {}
 func (Without) node()        {}

@@ -15,7 +15,11 @@ import (
 // compute answers the query without any substitute for what is missing.
 func (r *signalRun) compute(ctx context.Context) ([]analysis.Series, error) {
 	if r.query.Signal.Derivation == nil {
-		return r.run(ctx, r.present.Compile(r.query, r.environ))
+		answer, err := r.run(ctx, r.present.Compile(r.query, r.environ))
+		if err == nil && r.query.Signal.Name == coldHitRate {
+			return r.withEstimatedColdHits(ctx, answer)
+		}
+		return answer, err
 	}
 	answer, err := r.derive(ctx)
 	if err != nil {
@@ -82,7 +86,7 @@ func (r *signalRun) within(name string, st signal.Statistic, by, without []signa
 }
 
 func (r *signalRun) cacheHitRatio(ctx context.Context) ([]analysis.Series, error) {
-	cold, err := r.ask(ctx, "cold_hit_rate", signal.Mean, r.query.GroupBy)
+	cold, err := r.ask(ctx, coldHitRate, signal.Mean, r.query.GroupBy)
 	return analysis.Linear(cold, func(map[string]string) (a, b float64) { return 1, -1 }), err
 }
 

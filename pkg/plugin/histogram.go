@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
@@ -19,7 +20,7 @@ var histogramLabels = []signal.Label{signal.Environment, signal.Deployment, sign
 type partAnswer struct {
 	promql.Answer
 	// newest is what is certain about each series' newest value, where it is a quantile of a histogram.
-	newest []analysis.Estimate
+	newest []distribution.Estimate
 	// text is what was run.
 	text string
 }
@@ -106,6 +107,14 @@ func (r *signalRun) nativeQuantile(ctx context.Context, p profile.Part, b profil
 	return out, nil
 }
 
+// window is what rates are taken over.
+func (r *signalRun) window() time.Duration {
+	if r.query.Window > 0 {
+		return r.query.Window
+	}
+	return r.environ.Window
+}
+
 // newestTime is the time of the newest value that is asked for.
 func (r *signalRun) newestTime() time.Time {
 	if r.Instant {
@@ -115,15 +124,17 @@ func (r *signalRun) newestTime() time.Time {
 }
 
 // buckets fetches the buckets that a part's quantile is made of.
-func (r *signalRun) buckets(ctx context.Context, p profile.Part) (merged *analysis.Buckets, warnings, texts []string, err error) {
-	merged = analysis.NewBuckets()
+func (r *signalRun) buckets(ctx context.Context, p profile.Part) (merged *analysis.Distributions, warnings, texts []string, err error) {
+	merged = analysis.NewDistributions()
 	for _, b := range p.Buckets {
 		rates, err := r.execute(ctx, b.Rates)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		merged.Add(rates.Series, p.By, histogramLabels, b.Factor)
-		merged.AddNative(rates.Histograms, p.By, histogramLabels, b.Factor)
+		// Increases, not rates: how many requests there were decides what is chance.
+		weight := r.window().Seconds()
+		merged.Add(rates.Series, p.By, histogramLabels, b.Factor, weight)
+		merged.AddNative(rates.Histograms, p.By, b.Factor, weight)
 		warnings = append(warnings, rates.Warnings...)
 		texts = append(texts, promql.Text(b.Rates, r.span()))
 	}

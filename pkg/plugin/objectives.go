@@ -30,7 +30,7 @@ type heldTo struct {
 var objectives = []heldTo{
 	{"response_time", "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, false},
 	{"error_rate", "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, true},
-	{signal.CacheHitRatio, "cold_hit_rate", signal.Mean, func(o objective.Objective) float64 {
+	{signal.CacheHitRatio, coldHitRate, signal.Mean, func(o objective.Objective) float64 {
 		if o.CacheHitRatio == 0 {
 			return 0
 		}

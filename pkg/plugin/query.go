@@ -19,6 +19,8 @@ const (
 	typeModels = "models"
 	typeEvents = "events"
 	typePromQL = "promql"
+	// typeObjectives answers what each model is held to.
+	typeObjectives = "objectives"
 )
 
 // concurrency bounds how many of a request's queries run at once; the SDK allows at most 10.
@@ -70,10 +72,11 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frame
 	}
 	answers := map[string]func(context.Context, request) (data.Frames, error){
 		"": d.signalQuery, typeSignal: d.signalQuery, typeModels: d.modelsQuery, typeEvents: d.eventsQuery, typePromQL: d.promqlQuery,
+		typeObjectives: d.objectivesQuery,
 	}
 	answer, known := answers[q.QueryType]
 	if !known {
-		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s, %s", q.QueryType, typeSignal, typeModels, typeEvents, typePromQL)}
+		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s, %s, %s", q.QueryType, typeSignal, typeModels, typeEvents, typePromQL, typeObjectives)}
 	}
 	return answer(ctx, r)
 }

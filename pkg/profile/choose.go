@@ -87,9 +87,9 @@ func (env Environment) sameThing(a, b *Profile) []signal.Label {
 	case env.Together == nil || !env.Together(a, b):
 		return nil
 	case a.Own || b.Own:
-		return []signal.Label{signal.Environment, signal.Deployment, signal.Replica, signal.Model}
+		return append([]signal.Label{signal.Environment, signal.Deployment, signal.Model}, ofPage...)
 	}
-	return []signal.Label{signal.Environment, signal.Deployment, signal.Replica}
+	return append([]signal.Label{signal.Environment, signal.Deployment}, ofPage...)
 }
 
 func around(p *Profile) bool { return p.Layer == layerGateway || p.Layer == layerHost }
@@ -128,8 +128,9 @@ func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 		}
 		names := make([]string, len(on))
 		for i, l := range on {
-			names[i] = t.profile.Labels[l]
-			if names[i] != string(l) {
+			names[i] = string(l)
+			if theirs := t.profile.Labels[l]; theirs != "" && theirs != names[i] {
+				names[i] = theirs
 				told = plan.Rename{Of: told, From: string(l), To: names[i]}
 			}
 		}

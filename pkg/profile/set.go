@@ -57,6 +57,8 @@ var (
 	ovmsYAML string
 	//go:embed ray_serve.yaml
 	rayServeYAML string
+	//go:embed ray_vllm.yaml
+	rayVllmYAML string
 	//go:embed seldon.yaml
 	seldonYAML string
 	//go:embed sglang.yaml
@@ -82,7 +84,7 @@ func Embedded() (Set, error) {
 	for _, text := range []string{
 		modelservingYAML, recorderYAML, basetenYAML, bentomlYAML, cadvisorYAML, dcgmYAML, djlYAML, dynamoYAML, envoyYAML, gieYAML, istioYAML,
 		knativeBefore119YAML, knativeYAML, kserveYAML, kubeStateMetricsYAML, litellmYAML, llamacppYAML, mlserverYAML, modelmeshYAML, otelGenaiYAML, ovmsYAML,
-		rayServeYAML, seldonYAML, sglangYAML, tfservingYAML, tgiYAML, torchserveYAML, tritonYAML, vllmYAML,
+		rayServeYAML, rayVllmYAML, seldonYAML, sglangYAML, tfservingYAML, tgiYAML, torchserveYAML, tritonYAML, vllmYAML,
 	} {
 		p, err := Parse([]byte(text))
 		if err != nil {

@@ -15,6 +15,8 @@ var (
 	ranked     = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Version, signal.Replica}
 	targetOwn  = []signal.Label{signal.Environment, signal.Deployment, signal.Replica}
 	partMarker = "part"
+	// ofPage tell one metrics page from another, whatever profiles see on it.
+	ofPage = []signal.Label{"job", "instance"}
 )
 
 // termOf is a term with the profile that it belongs to and the unit that it is wanted in.
@@ -83,6 +85,10 @@ func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cu
 	}
 	if len(nodes) > 1 || renamed || cut != nil {
 		whole = plan.Aggregate{Op: op, By: words(by), Of: whole}
+	}
+	if op != plan.Group && slices.ContainsFunc(terms, func(t termOf) bool { return t.Subtract }) {
+		// Counters that are not read at the same moment, or that count requests still under way, can differ by less than nothing.
+		whole = plan.AtLeast{Of: whole}
 	}
 	return whole
 }
@@ -298,6 +304,9 @@ func (p *Profile) carries(m Metric, l signal.Label) bool {
 	if l == signal.Status && p.Status != nil {
 		return slices.Contains(m.Labels, l)
 	}
+	if slices.Contains(ofPage, l) {
+		return slices.Contains(p.Replica, string(l))
+	}
 	return p.Labels[l] != "" && (slices.Contains(m.Labels, l) || slices.Contains(targetOwn, l))
 }
 
@@ -339,8 +348,8 @@ func (p *Profile) native(m Metric, set map[signal.Label]string, by []signal.Labe
 			continue
 		}
 		switch {
-		case l == bucketBound:
-			out = append(out, labelName{bucketBound, bucketBound})
+		case l == bucketBound || (slices.Contains(ofPage, l) && p.carries(m, l)):
+			out = append(out, labelName{string(l), string(l)})
 		case l == signal.Status && p.Status != nil && p.carries(m, l):
 			out = append(out, labelName{string(l), p.Status.Label})
 		case p.carries(m, l):

@@ -32,7 +32,7 @@ func (r randomPlan) node(depth int) plan.Node {
 		return r.leaf()
 	}
 	of := func() plan.Node { return r.node(depth - 1) }
-	switch r.IntN(16) {
+	switch r.IntN(17) {
 	case 0:
 		return plan.Aggregate{Op: pick(r, []plan.Operation{plan.Sum, plan.Mean, plan.Max, plan.Count, plan.Group}), By: r.labels(0), Of: of()}
 	case 1:
@@ -63,6 +63,8 @@ func (r randomPlan) node(depth int) plan.Node {
 		return plan.Age{Of: of()}
 	case 13:
 		return plan.HistogramSum{Of: of()}
+	case 15:
+		return plan.AtLeast{Of: of(), Bound: r.number()}
 	case 14:
 		return plan.HistogramCount{Of: of()}
 	case 12:

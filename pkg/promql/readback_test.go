@@ -70,6 +70,8 @@ func (r readBack) call(c *parser.Call) plan.Node {
 		}
 		require.Empty(r.t, text(4))
 		return plan.SetLabel{Of: r.node(c.Args[0]), Label: text(1), Value: strings.ReplaceAll(text(2), "$$", "$")}
+	case "clamp_min":
+		return plan.AtLeast{Of: r.node(c.Args[0]), Bound: r.number(c.Args[1])}
 	case "histogram_sum":
 		return plan.HistogramSum{Of: r.node(c.Args[0])}
 	case "histogram_count":

@@ -43,6 +43,8 @@ func (w writer) expr(n plan.Node) string {
 		return number(n.Factor) + " * " + w.operand(n.Of)
 	case plan.Above:
 		return w.operand(n.Of) + " > " + number(n.Than)
+	case plan.AtLeast:
+		return fmt.Sprintf("clamp_min(%s, %s)", w.expr(n.Of), number(n.Bound))
 	case plan.Union:
 		parts := make([]string, len(n.Of))
 		for i, p := range n.Of {

@@ -20,7 +20,8 @@ type Bucket struct{ Lower, Upper, Weight float64 }
 
 // Provenance says how numbers came about.
 type Provenance struct {
-	// Kind is measured (the server's own numbers, summed or divided) or derived (computed by a recipe from other numbers).
+	// Kind is measured (the server's own numbers, summed or divided), derived (computed by a recipe from other numbers) or
+	// estimated (with an interval).
 	Kind string `json:"kind"`
 	// Server is who said the numbers, and Layer where it stands: recorder, gateway, queue proxy, server, worker, management.
 	Server string `json:"server"`

@@ -1,7 +1,6 @@
 package captures
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -63,17 +62,5 @@ func (s *store) descriptions(set profile.Set, name string, st signal.Statistic) 
 
 // together says whether one target shows the metrics of both profiles.
 func (s *store) together(a, b *profile.Profile) bool {
-	shown := s.pages(b)
-	return slices.ContainsFunc(s.pages(a), func(page string) bool { return slices.Contains(shown, page) })
-}
-
-// pages are the targets that a profile recognizes.
-func (s *store) pages(p *profile.Profile) []string {
-	var out []string
-	for _, metric := range p.Fingerprint {
-		for _, sample := range s.ask(`group by (instance) ({__name__=` + quoted(metric) + `})`) {
-			out = append(out, sample.Metric.Get("instance"))
-		}
-	}
-	return out
+	return len(s.ask(s.instances(a)+" and "+s.instances(b))) > 0
 }

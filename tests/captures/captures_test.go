@@ -80,6 +80,9 @@ func (s *store) table(set profile.Set) string {
 	var b strings.Builder
 	environ := profile.Environment{Window: window, Exists: s.has}
 	for _, sig := range signal.Builtin() {
+		if sig.Derivation != nil {
+			continue // computed from the answers to others
+		}
 		unanswered := map[string]bool{}
 		for _, st := range asked(sig) {
 			q, err := signal.Builtin().NewQuery(sig.Name, []string{string(st)}, words(grouping(sig)), nil, 0, false, 0)

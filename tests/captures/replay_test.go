@@ -57,17 +57,6 @@ func replay(t *testing.T, server string, recordings []string) *store {
 	return s
 }
 
-// newStore is an empty storage for scrapes at so many times.
-func newStore(t *testing.T, scrapes int) *store {
-	t.Helper()
-	s := &store{t: t, storage: teststorage.New(t), end: time.UnixMilli(1_700_000_000_000), span: time.Duration(scrapes) * between}
-	s.engine = engineql.NewEngine(engineql.EngineOpts{
-		MaxSamples: 1e8, Timeout: time.Minute, EnableAtModifier: true, LookbackDelta: between, Parser: parser.NewParser(parser.Options{}),
-	})
-	t.Cleanup(func() { _ = s.engine.Close() })
-	return s
-}
-
 // add scrapes one target's pages, the last of them at the storage's end.
 func (s *store) add(name string, pages ...[]byte) {
 	s.t.Helper()
