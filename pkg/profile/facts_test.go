@@ -77,7 +77,7 @@ func TestSwitchedOff(t *testing.T) {
 	t.Parallel()
 	triton := embedded(t).Find("triton")
 	const (
-		gpu       = "For gpu_utilization, gpu_memory, gpu_power: run Triton on a host with an NVIDIA GPU and DCGM, with --allow-gpu-metrics=true."
+		gpu       = "For gpu_utilization, gpu_memory, gpu_memory_usage, gpu_power: run Triton on a host with an NVIDIA GPU and DCGM, with --allow-gpu-metrics=true."
 		histogram = "For time_to_first_byte: run Triton 24.11 or later with --metrics-config histogram_latencies=true; only decoupled models have it."
 		loads     = "For load_time: run Triton 24.11 or later."
 		summaries = "For quantiles of response_time, quantiles of inference_time, quantiles of queue_time: start Triton with --metrics-config summary_latencies=true (a model with a response cache never has it)."

@@ -136,6 +136,11 @@ var builtin = Catalogue{
 		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",
 	},
 	{
+		Name: "gpu_memory_usage", Title: "GPU memory usage", Group: Compute, Shape: Share, Unit: Ratio, GroupBy: ofGPU,
+		Description: "Share of the GPU's memory that is in use, by every process on it. Near 100 % the next load of a model fails.",
+		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",
+	},
+	{
 		Name: "gpu_power", Title: "GPU power", Group: Compute, Shape: Level, Unit: Watts, GroupBy: ofGPU,
 		Description: "Power that the GPU draws.",
 		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",

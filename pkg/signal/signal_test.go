@@ -17,7 +17,7 @@ var published = []string{
 	"gpu_memory", "gpu_power", "models_resident", "model_loads", "model_evictions", "load_time", "response_cache_hit_ratio",
 	"time_to_first_token", "inter_token_latency", "prefill_time", "decode_time", "input_tokens", "output_tokens", "model_memory", "cold_hit_rate",
 	"cold_load_rate", "age_at_eviction", "prefix_cache_hit_ratio", "kv_cache_usage", "prediction_staleness", "feature_extraction_time",
-	"cache_hit_ratio", "model_gpu_utilization", "slo_violation", "slo_burn_rate",
+	"cache_hit_ratio", "model_gpu_utilization", "slo_violation", "slo_burn_rate", "gpu_memory_usage",
 }
 
 func TestPublishedNamesStay(t *testing.T) {

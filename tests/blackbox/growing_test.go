@@ -16,7 +16,7 @@ import (
 )
 
 // growing serves a metrics page made by hand. Numbers behind a + grow by that much at every scrape; others stay.
-func growing(t *testing.T, page string) *httptest.Server {
+func growing(t testing.TB, page string) *httptest.Server {
 	t.Helper()
 	var scrapes atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

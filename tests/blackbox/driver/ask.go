@@ -30,7 +30,7 @@ func (p *Plugin) AskRange(s Source, r backend.TimeRange, interval time.Duration,
 }
 
 // DataQuery is a query as Grafana sends it.
-func DataQuery(t *testing.T, ref string, r backend.TimeRange, interval time.Duration, q map[string]any) backend.DataQuery {
+func DataQuery(t testing.TB, ref string, r backend.TimeRange, interval time.Duration, q map[string]any) backend.DataQuery {
 	t.Helper()
 	text, err := json.Marshal(q)
 	require.NoError(t, err)

@@ -35,13 +35,13 @@ type Plugin struct {
 	Log    fmt.Stringer
 	Health grpcplugin.DiagnosticsClient
 
-	t         *testing.T
+	t         testing.TB
 	queries   grpcplugin.DataClient
 	resources grpcplugin.ResourceClient
 }
 
 // Start runs the binary with a data folder, as grafana.ini would name it, until the test ends.
-func Start(t *testing.T, binary, dataPath string, environment ...string) *Plugin {
+func Start(t testing.TB, binary, dataPath string, environment ...string) *Plugin {
 	t.Helper()
 	command := exec.Command(binary)
 	command.Env = append(os.Environ(), "GF_PLUGIN_DATA_PATH="+dataPath)
@@ -69,7 +69,7 @@ func Start(t *testing.T, binary, dataPath string, environment ...string) *Plugin
 	return p
 }
 
-func dispense[T any](t *testing.T, protocol goplugin.ClientProtocol, name string) T {
+func dispense[T any](t testing.TB, protocol goplugin.ClientProtocol, name string) T {
 	t.Helper()
 	raw, err := protocol.Dispense(name)
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 )
 
 // Value is the newest value of the frame whose labels include all of want; it fails where there is none.
-func Value(t *testing.T, r backend.DataResponse, want map[string]string) float64 {
+func Value(t testing.TB, r backend.DataResponse, want map[string]string) float64 {
 	t.Helper()
 	v, ok := Find(r, want)
 	require.True(t, ok, "no series %v in %s", want, Describe(r))

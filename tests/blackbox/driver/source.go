@@ -20,7 +20,7 @@ type Source struct {
 	Role    string
 }
 
-func (s Source) context(t *testing.T) backend.PluginContext {
+func (s Source) context(t testing.TB) backend.PluginContext {
 	t.Helper()
 	jsonData, err := json.Marshal(s.JSON)
 	require.NoError(t, err)
