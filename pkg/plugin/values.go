@@ -17,6 +17,11 @@ func (d *Datasource) values(ctx context.Context, label signal.Label, filters map
 	}
 	present := d.profiles.Detect(exists)
 	out := append([]string{}, present.Given(label)...)
+	if label == signal.Objective {
+		for _, o := range objectives {
+			out = append(out, o.name)
+		}
+	}
 	for _, l := range present.Listing(label, filters) {
 		selectors := make([]string, len(l.Series))
 		for i, s := range l.Series {

@@ -80,4 +80,6 @@ func TestObjectivesTable(t *testing.T) {
 	require.InDelta(t, 0.2, *cell(t, table, "a", "response_time_p95"), 1e-9)
 	require.Nil(t, cell(t, table, "a", "prediction_staleness_last"))
 	require.InDelta(t, 48*3600, *cell(t, table, "b", "prediction_staleness_last"), 1e-9)
+	_, listed := p.Call(s, "values", "label=objective")
+	require.ElementsMatch(t, []any{"response_time", "error_rate", "cache_hit_ratio", "prediction_staleness"}, listed["values"])
 }
