@@ -21,6 +21,8 @@ const (
 	typePromQL = "promql"
 	// typeObjectives answers what each model is held to.
 	typeObjectives = "objectives"
+	// typeDiagnosis answers what is wrong with the scaling of deployments.
+	typeDiagnosis = "diagnosis"
 )
 
 // concurrency bounds how many of a request's queries run at once; the SDK allows at most 10.
@@ -72,11 +74,11 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frame
 	}
 	answers := map[string]func(context.Context, request) (data.Frames, error){
 		"": d.signalQuery, typeSignal: d.signalQuery, typeModels: d.modelsQuery, typeEvents: d.eventsQuery, typePromQL: d.promqlQuery,
-		typeObjectives: d.objectivesQuery,
+		typeObjectives: d.objectivesQuery, typeDiagnosis: d.diagnosisQuery,
 	}
 	answer, known := answers[q.QueryType]
 	if !known {
-		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s, %s, %s", q.QueryType, typeSignal, typeModels, typeEvents, typePromQL, typeObjectives)}
+		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s, %s, %s, %s", q.QueryType, typeSignal, typeModels, typeEvents, typePromQL, typeObjectives, typeDiagnosis)}
 	}
 	return answer(ctx, r)
 }
