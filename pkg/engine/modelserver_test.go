@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -33,11 +34,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// modelServer replays what a real server said: a metrics page and a model repository.
+// modelServer replays what a real server said: a metrics page, and its management API by method and path.
 type modelServer struct {
 	*httptest.Server
 	page, index atomic.Pointer[http.HandlerFunc]
-	scrapes     atomic.Int64
+	api         atomic.Pointer[map[string]string]
+	// scrapes, and calls of the management API.
+	scrapes, calls atomic.Int64
 }
 
 func newModelServer(t *testing.T) *modelServer {
@@ -45,12 +48,21 @@ func newModelServer(t *testing.T) *modelServer {
 	s := &modelServer{}
 	s.serveText("a 1\n")
 	s.serveIndex("[]")
+	s.serveAPI(map[string]string{"GET /v2/models/stats": `{"model_stats":[]}`})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/metrics", func(w http.ResponseWriter, r *http.Request) {
 		s.scrapes.Add(1)
 		(*s.page.Load())(w, r)
 	})
 	mux.HandleFunc("POST /v2/repository/index", func(w http.ResponseWriter, r *http.Request) { (*s.index.Load())(w, r) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.calls.Add(1)
+		said, known := (*s.api.Load())[r.Method+" "+r.URL.Path]
+		if !known {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		answer("application/json", said)(w, r)
+	})
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
@@ -63,8 +75,9 @@ func answer(contentType, body string) http.HandlerFunc {
 	}
 }
 
-func (s *modelServer) serve(h http.HandlerFunc) { s.page.Store(&h) }
-func (s *modelServer) serveText(page string)    { s.serve(answer("text/plain; version=0.0.4", page)) }
+func (s *modelServer) serve(h http.HandlerFunc)        { s.page.Store(&h) }
+func (s *modelServer) serveText(page string)           { s.serve(answer("text/plain; version=0.0.4", page)) }
+func (s *modelServer) serveAPI(said map[string]string) { s.api.Store(&said) }
 func (s *modelServer) serveIndex(listing string) {
 	h := answer("application/json", listing)
 	s.index.Store(&h)
@@ -97,11 +110,12 @@ func embedded(targets ...settings.Target) settings.Embedded {
 	}
 }
 
-// profiles knows Triton, as the profile files describe it.
+// profiles recognises Triton, as the profile files describe it; every protocol is the profile of its name.
 type profiles struct{ port int }
 
 func (p profiles) Management(id string) (engine.Management, bool) {
-	return engine.Management{Port: p.port}, id == "triton"
+	protocol, known := management.Find(id)
+	return engine.Management{Protocol: protocol, Port: p.port}, known
 }
 
 func (p profiles) Detect(has func(string) bool) []string {

@@ -15,52 +15,126 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
-// Series that the engine appends from a model repository, one a model and version.
+// Series that the engine appends from a management endpoint, for each model and version.
 const (
 	// MetricModelsResident is 1 while a model is in memory and 0 while it is only listed.
 	MetricModelsResident = "modelserving_models_resident"
-	// MetricModelLoads counts the loads that were seen between two polls.
+	// MetricModelLoads counts the loads that were seen between two polls, of each copy.
 	MetricModelLoads = "modelserving_model_loads_total"
-	// MetricModelEvictions counts the unloads that were seen between two polls.
+	// MetricModelEvictions counts how often a model was seen to have left memory between two polls.
 	MetricModelEvictions = "modelserving_model_evictions_total"
+	// MetricReplicas is the number of copies by state, where the server tells it.
+	MetricReplicas = "modelserving_replicas"
+	// MetricModelMemory is what a model takes, in bytes, where the server tells it.
+	MetricModelMemory = "modelserving_model_memory_bytes"
+	// MetricAgeAtEviction is how long the model had not been used when it last left memory, in seconds.
+	MetricAgeAtEviction = "modelserving_age_at_eviction_seconds"
 
 	labelModel   = "model"
 	labelVersion = "version"
+	labelState   = "state"
 )
 
-type modelKey struct{ name, version string }
+// told is one series of a model: a metric and, of replicas, a state.
+type told struct{ metric, state string }
 
-// modelSeries is one model's state between polls.
-type modelSeries struct {
-	resident, loads, evictions labels.Labels
-	isResident                 bool
-	loadCount, evictionCount   float64
-	// ended is set once the series were marked as ended, until they are appended to again.
-	ended bool
+type sample struct {
+	told
+	value float64
 }
+
+// modelSeries is the series of one model.
+type modelSeries struct {
+	modelHistory
+	// identity are the labels that all its series have.
+	identity labels.Labels
+	series   map[told]*ownSeries
+}
+
+// ownSeries is a series that the engine itself appends. At is the time of its last sample, in unix milliseconds; live is
+// false once it was marked as ended.
+type ownSeries struct {
+	set  labels.Labels
+	at   int64
+	live bool
+}
+
+type modelKey struct{ name, version, deployment string }
+
+func keyOf(m management.Model) modelKey { return modelKey{m.Name, m.Version, m.Deployment} }
 
 func newModelSeries(target labels.Labels, key modelKey) *modelSeries {
 	builder := labels.NewBuilder(target)
 	builder.Set(labelModel, key.name).Set(labelVersion, key.version)
-	named := func(metric string) labels.Labels { return builder.Set(model.MetricNameLabel, metric).Labels() }
-	return &modelSeries{
-		resident:  named(MetricModelsResident),
-		loads:     named(MetricModelLoads),
-		evictions: named(MetricModelEvictions),
+	if key.deployment != "" {
+		// As when a scraped series has a label that the target has too.
+		name := labelDeployment
+		if target.Has(labelDeployment) {
+			name = model.ExportedLabelPrefix + labelDeployment
+		}
+		builder.Set(name, key.deployment)
 	}
+	return &modelSeries{identity: builder.Labels(), series: map[told]*ownSeries{}}
 }
 
-// checkLimits holds what a repository lists to the limits of a scrape.
-func checkLimits(models []management.Model, limits settings.Limits) error {
-	const seriesPerModel = 3
-	if limits.Samples > 0 && len(models)*seriesPerModel > limits.Samples {
-		return fmt.Errorf("the model repository lists %d models, more than the limit of %d samples allows", len(models), limits.Samples)
+func (s *modelSeries) of(t told) *ownSeries {
+	one, known := s.series[t]
+	if !known {
+		builder := labels.NewBuilder(s.identity)
+		builder.Set(model.MetricNameLabel, t.metric).Set(labelState, t.state)
+		one = &ownSeries{set: builder.Labels()}
+		s.series[t] = one
 	}
-	for _, m := range models {
-		if limits.LabelValueLength > 0 && max(len(m.Name), len(m.Version)) > limits.LabelValueLength {
-			return fmt.Errorf("the model repository lists a name or version longer than %d bytes, which is the limit: %.60s…",
-				limits.LabelValueLength, m.Name)
+	return one
+}
+
+// samples are what a model's series show now, given what the server tells of it.
+func (s *modelSeries) samples(m management.Model) []sample {
+	resident := 0.0
+	if m.Residency == management.Resident {
+		resident = 1
+	}
+	out := []sample{
+		{told{metric: MetricModelsResident}, resident},
+		{told{metric: MetricModelLoads}, s.loads},
+		{told{metric: MetricModelEvictions}, s.evictions},
+	}
+	if m.Replicas != nil {
+		for state, count := range map[string]int{
+			"active": m.Replicas.Active, "starting": m.Replicas.Starting, "desired": m.Replicas.Desired,
+			"min": m.Replicas.Min, "max": m.Replicas.Max,
+		} {
+			out = append(out, sample{told{MetricReplicas, state}, float64(count)})
 		}
+	}
+	if m.MemoryBytes > 0 {
+		out = append(out, sample{told{metric: MetricModelMemory}, float64(m.MemoryBytes)})
+	}
+	if s.hasAge {
+		out = append(out, sample{told{metric: MetricAgeAtEviction}, s.ageAtEviction.Seconds()})
+	}
+	return out
+}
+
+// checkLimits holds a listing to the limits of a scrape.
+func checkLimits(models []management.Model, limits settings.Limits) error {
+	// Residency, loads, evictions, memory and age; and the states of replicas.
+	const always, ofReplicas = 5, 5
+	series := 0
+	for _, m := range models {
+		series += always
+		if m.Replicas != nil {
+			series += ofReplicas
+		}
+		longest := max(len(m.Name), len(m.Version), len(m.Deployment))
+		if limits.LabelValueLength > 0 && longest > limits.LabelValueLength {
+			return fmt.Errorf("the management endpoint lists a name or version of %d bytes, and the limit is %d: %.60s…",
+				longest, limits.LabelValueLength, m.Name)
+		}
+	}
+	if limits.Samples > 0 && series > limits.Samples {
+		return fmt.Errorf("the management endpoint lists %d models, which makes up to %d samples, and the limit is %d. Raise the limit, or "+
+			"let the server have fewer models", len(models), series, limits.Samples)
 	}
 	return nil
 }
@@ -75,7 +149,7 @@ func (p *poller) record(ctx context.Context, db storage.Appendable, target label
 	batch := &batch{appender: db.Appender(ctx), at: at.UnixMilli()}
 	listed := make(map[modelKey]bool, len(models))
 	for _, m := range models {
-		key := modelKey{name: m.Name, version: m.Version}
+		key := keyOf(m)
 		if listed[key] {
 			continue
 		}
@@ -88,33 +162,27 @@ func (p *poller) record(ctx context.Context, db storage.Appendable, target label
 				batch.startCounters(s)
 			}
 		}
-		s.observe(m.State == management.StateReady, known || !first)
-		batch.add(s)
+		if first {
+			s.begin(m)
+		} else {
+			s.observe(m, at)
+		}
+		batch.add(s, m)
 	}
 	for key, s := range p.models {
 		switch {
 		case listed[key]:
-		case s.isResident:
+		case s.held:
 			// It was unloaded and removed at once: the eviction is recorded now, the end next time.
-			s.observe(false, true)
-			batch.add(s)
+			gone := management.Model{Name: key.name, Version: key.version, Deployment: key.deployment}
+			s.observe(gone, at)
+			batch.add(s, gone)
 		default:
 			batch.end(s)
 			delete(p.models, key)
 		}
 	}
 	return batch.commit()
-}
-
-// observe takes over a model's state and counts the change if the state before is known.
-func (s *modelSeries) observe(resident, count bool) {
-	if count && resident && !s.isResident {
-		s.loadCount++
-	}
-	if count && !resident && s.isResident {
-		s.evictionCount++
-	}
-	s.isResident = resident
 }
 
 // end marks all series of a poller as ended; their counts go on when it answers again.
@@ -124,7 +192,7 @@ func (r *residency) end(p *poller) {
 		batch.end(s)
 	}
 	if err := batch.commit(); err != nil {
-		r.engine.logger.Debug("Series of a model repository were not marked as ended", "error", err)
+		r.engine.logger.Debug("Series of a management endpoint were not marked as ended", "error", err)
 	}
 }
 
@@ -143,35 +211,43 @@ func (b *batch) append(set labels.Labels, at int64, v float64) {
 
 // startCounters gives new counters a 0 to rise from, so that increase() sees their first step.
 func (b *batch) startCounters(s *modelSeries) {
-	b.append(s.loads, b.at-1, 0)
-	b.append(s.evictions, b.at-1, 0)
+	for _, metric := range []string{MetricModelLoads, MetricModelEvictions} {
+		b.append(s.of(told{metric: metric}).set, b.at-1, 0)
+	}
 }
 
-func (b *batch) add(s *modelSeries) {
-	resident := 0.0
-	if s.isResident {
-		resident = 1
+// add appends what a model's series show now, and ends those of which the server tells nothing any more.
+func (b *batch) add(s *modelSeries, m management.Model) {
+	for _, v := range s.samples(m) {
+		one := s.of(v.told)
+		b.append(one.set, b.at, v.value)
+		one.at, one.live = b.at, true
 	}
-	b.append(s.resident, b.at, resident)
-	b.append(s.loads, b.at, s.loadCount)
-	b.append(s.evictions, b.at, s.evictionCount)
-	s.ended = false
+	for _, one := range s.series {
+		if one.at != b.at {
+			b.endOne(one)
+		}
+	}
 }
 
 func (b *batch) end(s *modelSeries) {
-	if s.ended {
+	for _, one := range s.series {
+		b.endOne(one)
+	}
+}
+
+func (b *batch) endOne(one *ownSeries) {
+	if !one.live {
 		return
 	}
-	for _, set := range []labels.Labels{s.resident, s.loads, s.evictions} {
-		b.append(set, b.at, math.Float64frombits(value.StaleNaN))
-	}
-	s.ended = true
+	b.append(one.set, b.at, math.Float64frombits(value.StaleNaN))
+	one.live = false
 }
 
 // commit writes what could be appended and answers the first thing that could not.
 func (b *batch) commit() error {
 	if err := b.appender.Commit(); err != nil {
-		b.errs = append(b.errs, fmt.Errorf("write the model repository's series: %w", err))
+		b.errs = append(b.errs, fmt.Errorf("write the series of a management endpoint: %w", err))
 	}
 	if len(b.errs) == 0 {
 		return nil

@@ -35,7 +35,7 @@ type TargetStatus struct {
 	Samples int
 	// Profile is the configured or detected profile; empty if none was detected yet.
 	Profile string
-	// ManagementError says why the model repository could not be read; empty if it could or is not asked.
+	// ManagementError says what the management endpoint did not tell and why; empty if it told all or is not asked.
 	ManagementError string
 }
 

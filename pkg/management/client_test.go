@@ -2,6 +2,7 @@ package management_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
-	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
 
 func capture(t *testing.T, name string) string {
@@ -23,64 +23,137 @@ func capture(t *testing.T, name string) string {
 	return string(content)
 }
 
-// ask serves answer on the endpoint and returns a client of it.
-func ask(t *testing.T, method, path, answer string) *management.Client {
-	t.Helper()
-	mux := http.NewServeMux()
-	mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer secret" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_, _ = w.Write([]byte(answer))
-	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	configured := settings.Target{URL: "http://127.0.0.1:1/metrics", ManagementURL: server.URL, APIKey: "secret"}
-	base, err := management.BaseURL(configured, 8000)
-	require.NoError(t, err)
-	client, err := target.New(configured, settings.Embedded{Timeout: 5 * time.Second})
-	require.NoError(t, err)
-	t.Cleanup(client.Close)
-	return management.New(client, base)
-}
+// answers is what a server answers, by method and path; to anything else it says 404.
+type answers map[string]string
 
-func TestServerOfRealTriton(t *testing.T) {
-	server, err := ask(t, http.MethodGet, "/v2", capture(t, "3-server-meta.txt")).Server(context.Background())
-	require.NoError(t, err)
-	require.Equal(t, management.Server{Name: "triton", Version: "2.51.0"}, server)
-}
-
-func TestIndexOfRealTriton(t *testing.T) {
-	loaded, err := ask(t, http.MethodPost, "/v2/repository/index", capture(t, "3-repository-index.txt")).Index(context.Background())
-	require.NoError(t, err)
-	require.Len(t, loaded, 7)
-	require.Contains(t, loaded, management.Model{Name: "fast", Version: "2", State: management.StateReady})
-
-	unloaded, err := ask(t, http.MethodPost, "/v2/repository/index", capture(t, "6-index-after-unload.txt")).Index(context.Background())
-	require.NoError(t, err)
-	require.Contains(t, unloaded, management.Model{Name: "cached", Version: "1", State: "UNAVAILABLE", Reason: "unloaded"})
-}
-
-func TestAnswersThatAreNotTheProtocol(t *testing.T) {
-	for name, answer := range map[string]string{
-		"html":             "<html></html>",
-		"empty":            "",
-		"another protocol": `{"status":"ok"}`,
-		"nameless model":   `[{"version":"1"}]`,
-		"too large":        "[" + strings.Repeat(" ", 5<<20) + "]",
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := ask(t, http.MethodPost, "/v2/repository/index", answer).Index(context.Background())
-			require.Error(t, err)
-			require.NotContains(t, err.Error(), "secret")
-		})
+func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer secret" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
 	}
-	_, err := ask(t, http.MethodGet, "/v2", `{"status":"ok"}`).Server(context.Background())
-	require.ErrorContains(t, err, "does not name its server")
+	answer, known := a[r.Method+" "+r.URL.Path]
+	if !known {
+		w.WriteHeader(http.StatusNotFound)
+	}
+	_, _ = w.Write([]byte(answer))
 }
 
-func TestBaseURL(t *testing.T) {
+func client(t *testing.T, protocol string, handler http.Handler) *management.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return clientAt(t, protocol, server.URL, "secret", 5*time.Second)
+}
+
+func clientAt(t *testing.T, protocol, url, key string, timeout time.Duration) *management.Client {
+	t.Helper()
+	p, known := management.Find(protocol)
+	require.True(t, known)
+	configured := settings.Target{URL: "http://127.0.0.1:1/metrics", ManagementURL: url, APIKey: key}
+	c, err := management.New(p, configured, settings.Embedded{Timeout: timeout}, 8000)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// wrong is the sentence for why a server's answer cannot be used.
+func wrong(t *testing.T, protocol string, handler http.Handler) string {
+	t.Helper()
+	_, err := client(t, protocol, handler).List(t.Context())
+	var problem *management.Problem
+	require.ErrorAs(t, err, &problem)
+	require.NotContains(t, err.Error(), "secret")
+	return err.Error()
+}
+
+func everything(answer string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) })
+}
+
+func status(code int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
+}
+
+// signals begins the sentence about a protocol's problem.
+var signals = map[string]string{
+	"open_inference_v2": "For models_resident, model_loads and model_evictions: http://",
+	"triton":            "For models_resident, model_loads, model_evictions, model_memory and age_at_eviction: http://",
+	"torchserve":        "For models_resident, model_loads, model_evictions, replicas and model_memory: http://",
+	"ray_serve":         "For models_resident, model_loads, model_evictions and replicas: http://",
+}
+
+func TestWhateverIsNotTheProtocolIsExplained(t *testing.T) {
+	require.Len(t, signals, len(management.Protocols()))
+	for _, protocol := range management.Protocols() {
+		for name, test := range map[string]struct {
+			server http.Handler
+			want   string
+		}{
+			"html":             {everything("<html></html>"), "answers, but not as"},
+			"empty":            {everything(""), "answers, but not as"},
+			"null":             {everything("null"), "answers, but not as"},
+			"another protocol": {everything(`{"status":"ok"}`), "answers, but not as"},
+			"a list of others": {everything(`[{"version":"1"}]`), "answers, but not as"},
+			"nameless models":  {everything(`{"models":[{}]}`), "answers, but not as"},
+			"broken JSON":      {everything(`{"models":[{"modelName":"a"`), "answers, but not as"},
+			"deep JSON":        {everything(strings.Repeat("[", 100_000)), "answers, but not as"},
+			"wrong types":      {everything(`{"models":"a","applications":[1]}`), "answers, but not as"},
+			"too large":        {everything("[" + strings.Repeat(" ", 9<<20) + "]"), "answered more than 8 MiB"},
+			"no such path":     {status(http.StatusNotFound), "does not exist (HTTP 404), so that this is not"},
+			"failing":          {status(http.StatusInternalServerError), "answered HTTP 500 Internal Server Error"},
+			"forbidden":        {status(http.StatusForbidden), "forbids reading with this API key (HTTP 403)"},
+			"another key":      {status(http.StatusUnauthorized), "does not accept the API key (HTTP 401)"},
+		} {
+			t.Run(protocol+" "+name, func(t *testing.T) {
+				sentence := wrong(t, protocol, test.server)
+				require.Contains(t, sentence, test.want)
+				require.True(t, strings.HasPrefix(sentence, signals[protocol]), sentence)
+			})
+		}
+	}
+}
+
+func TestServerThatDoesNotListenIsExplained(t *testing.T) {
+	server := httptest.NewServer(everything("[]"))
+	server.Close()
+	for _, protocol := range management.Protocols() {
+		_, err := clientAt(t, protocol, server.URL, "", time.Second).List(t.Context())
+		require.ErrorContains(t, err, "refused the connection")
+		require.ErrorContains(t, err, "Set the target's management URL")
+	}
+}
+
+func TestSlowServerIsExplained(t *testing.T) {
+	ended := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-ended:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(ended) })
+	for _, protocol := range management.Protocols() {
+		_, err := clientAt(t, protocol, server.URL, "", 50*time.Millisecond).List(t.Context())
+		require.ErrorContains(t, err, "did not answer in full within 50ms")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = clientAt(t, protocol, server.URL, "", time.Minute).List(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+func TestTooManyModels(t *testing.T) {
+	var index, applications strings.Builder
+	for i := range 20_001 {
+		fmt.Fprintf(&index, `,{"name":"m%d"}`, i)
+		fmt.Fprintf(&applications, `,"m%d":{}`, i)
+	}
+	require.Contains(t, wrong(t, "triton", everything("["+index.String()[1:]+"]")), "lists 20001 models; the limit is 20000")
+	require.Contains(t, wrong(t, "ray_serve", everything(`{"applications":{`+applications.String()[1:]+`}}`)), "lists 20001 models; the limit is 20000")
+}
+
+func TestAddress(t *testing.T) {
 	for name, test := range map[string]struct {
 		target settings.Target
 		want   string
@@ -88,13 +161,16 @@ func TestBaseURL(t *testing.T) {
 		"the metrics host at the default port": {settings.Target{URL: "http://triton:8002/metrics?x=1"}, "http://triton:8000"},
 		"IPv6":                                 {settings.Target{URL: "https://[::1]:8002/metrics"}, "https://[::1]:8000"},
 		"configured":                           {settings.Target{URL: "http://a:1/m", ManagementURL: "https://b/prefix"}, "https://b/prefix"},
+		"with a password":                      {settings.Target{URL: "http://user:word@a:1/m"}, "http://a:8000"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base, err := management.BaseURL(test.target, 8000)
+			p, _ := management.Find("triton")
+			c, err := management.New(p, test.target, settings.Embedded{}, 8000)
 			require.NoError(t, err)
-			require.Equal(t, test.want, base.String())
+			require.Equal(t, test.want, c.Address())
 		})
 	}
-	_, err := management.BaseURL(settings.Target{URL: "http://a/m", ManagementURL: "file:///etc/passwd"}, 8000)
+	p, _ := management.Find("triton")
+	_, err := management.New(p, settings.Target{URL: "http://a/m", ManagementURL: "file:///etc/passwd"}, settings.Embedded{}, 8000)
 	require.ErrorContains(t, err, "management URL")
 }

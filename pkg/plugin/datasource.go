@@ -15,6 +15,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
@@ -110,7 +111,8 @@ func (p engineProfiles) Management(id string) (engine.Management, bool) {
 	if found == nil || found.Management == nil {
 		return engine.Management{}, false
 	}
-	return engine.Management{Port: found.Management.Port}, true
+	protocol, known := management.Find(found.Management.Protocol)
+	return engine.Management{Protocol: protocol, Port: found.Management.Port}, known
 }
 
 func (p engineProfiles) Detect(has func(metric string) bool) []string {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
@@ -27,6 +28,8 @@ type finding struct {
 	Samples int    `json:"samples"`
 	// RecognizedBy is a metric of each profile that the page shows, in the order of their names in Server.
 	RecognizedBy []string `json:"recognizedBy,omitempty"`
+	// NotLoaded lists models of the server that are not in memory, and the server's word on why.
+	NotLoaded []string `json:"notLoaded,omitempty"`
 	// Missing says what is not switched on, and how to.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -56,6 +59,9 @@ func (f finding) long() []string {
 	lines := []string{fmt.Sprintf("✓ %s: %s, %s", name, f.short(), count(f.Samples, "sample", "samples"))}
 	if len(f.RecognizedBy) > 0 {
 		lines = append(lines, "   Recognized by "+strings.Join(f.RecognizedBy, ", ")+".")
+	}
+	if len(f.NotLoaded) > 0 {
+		lines = append(lines, "   Not loaded: "+strings.Join(f.NotLoaded, "; ")+".")
 	}
 	for _, m := range f.Missing {
 		lines = append(lines, "   "+m)
@@ -94,13 +100,46 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		maps.Copy(models, result.Page.Values(p.Labels[signal.Model]))
 	}
 	f.Models = len(models)
-	if p.Management != nil {
-		f.Version, err = serverVersion(ctx, client, t, p.Management.Port)
-		if err != nil {
-			f.Missing = append(f.Missing, fmt.Sprintf("For models_resident, model_loads, model_evictions and the version: %s", err))
-		}
+	if endpoint, has := EngineProfiles(d.profiles).Management(p.ID); has {
+		f.askManagement(ctx, endpoint, t, d.settings.Embedded)
 	}
 	return f
+}
+
+// askManagement adds what the target's management endpoint tells, or why it does not.
+func (f *finding) askManagement(ctx context.Context, endpoint engine.Management, t settings.Target, s settings.Embedded) {
+	client, err := management.New(endpoint.Protocol, t, s, endpoint.Port)
+	if err != nil {
+		f.Missing = append(f.Missing, err.Error())
+		return
+	}
+	defer client.Close()
+	listing, err := client.List(ctx)
+	if err != nil {
+		f.Missing = append(f.Missing, err.Error())
+		return
+	}
+	f.Models = listing.Loaded()
+	f.NotLoaded = notLoaded(listing)
+	if listing.Incomplete != nil {
+		f.Missing = append(f.Missing, listing.Incomplete.Error())
+	}
+	f.Version, err = client.Version(ctx)
+	if err != nil {
+		f.Missing = append(f.Missing, fmt.Sprintf("For the version: %s", err))
+	}
+}
+
+// notLoaded lists the models that the server says it cannot serve, with its own word on why.
+func notLoaded(listing management.Listing) []string {
+	const longest = 200
+	var out []string
+	for _, m := range listing.Models {
+		if m.Residency == management.Absent && m.Reason != "" {
+			out = append(out, fmt.Sprintf("%s: %.*s", strings.TrimSpace(m.Name+" "+m.Version), longest, m.Reason))
+		}
+	}
+	return firstOf(out)
 }
 
 // recognize lists the profiles of a metrics page, or says why there is none. There may be several: a platform shows the
@@ -133,13 +172,4 @@ func serverNames(set profile.Set) string {
 		out = append(out, p.Name)
 	}
 	return strings.Join(out, ", ")
-}
-
-func serverVersion(ctx context.Context, client *target.Client, t settings.Target, port int) (string, error) {
-	base, err := management.BaseURL(t, port)
-	if err != nil {
-		return "", err
-	}
-	server, err := management.New(client, base).Server(ctx)
-	return server.Version, err
 }

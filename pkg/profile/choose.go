@@ -30,27 +30,38 @@ type Yield struct {
 // each leaves to those before it what they tell of, so that every model has its best recipe and nothing counts twice.
 func (s Set) choose(sig signal.Signal, st signal.Statistic, env Environment) []Source {
 	var chosen []Source
+	for _, next := range s.candidates(sig, st, env.Exists) {
+		for _, before := range chosen {
+			if on := env.sameThing(before.Profile, next.Profile); on != nil {
+				next.Yields = append(next.Yields, Yield{To: before.alone(), On: on})
+			}
+		}
+		chosen = append(chosen, next)
+	}
+	return chosen
+}
+
+// candidates lists what could be read, the preferred ones first. That a model is in memory because it has series is only
+// concluded where nobody says so.
+func (s Set) candidates(sig signal.Signal, st signal.Statistic, exists func(string) bool) []Source {
+	var told, concluded []Source
 	for _, layer := range preferredLayers(sig) {
 		for _, p := range s {
 			if p.Layer != layer {
 				continue
 			}
 			for _, r := range p.Signals[sig.Name] {
-				if !p.answers(r, sig, st) {
-					continue
-				}
-				for _, next := range p.sources(r, env.Exists) {
-					for _, before := range chosen {
-						if on := env.sameThing(before.Profile, p); on != nil {
-							next.Yields = append(next.Yields, Yield{To: before.alone(), On: on})
-						}
-					}
-					chosen = append(chosen, next)
+				switch {
+				case !p.answers(r, sig, st):
+				case sig.Group == signal.ModelCache && r.kind() == kindPresent:
+					concluded = append(concluded, p.sources(r, exists)...)
+				default:
+					told = append(told, p.sources(r, exists)...)
 				}
 			}
 		}
 	}
-	return chosen
+	return append(told, concluded...)
 }
 
 // sources lists in which ways a recipe can be read: a histogram's native form is finer than its classic buckets.
@@ -96,7 +107,7 @@ func around(p *Profile) bool { return p.Layer == layerGateway || p.Layer == laye
 
 // preferredLayers are the layers in the order in which they are asked for a signal: of requests, who knows every model
 // before who sees only services; of replicas, who knows those that do not serve yet; of what they run on, who measures the
-// device before who reports its own view; of what is in memory, who lists it.
+// device before who reports its own view; of what is in memory, who counts it before who is only asked now and then.
 func preferredLayers(sig signal.Signal) []string {
 	switch sig.Group {
 	case signal.ReplicaRow:
@@ -104,7 +115,7 @@ func preferredLayers(sig signal.Signal) []string {
 	case signal.Compute:
 		return []string{layerHost, layerManagement, layerServer, layerWorker, layerRecorder, layerQueueProxy, layerGateway}
 	case signal.ModelCache:
-		return []string{layerRecorder, layerManagement, layerServer, layerWorker, layerQueueProxy, layerGateway, layerHost}
+		return []string{layerRecorder, layerServer, layerWorker, layerManagement, layerQueueProxy, layerGateway, layerHost}
 	}
 	return []string{layerRecorder, layerServer, layerWorker, layerQueueProxy, layerGateway, layerHost, layerManagement}
 }

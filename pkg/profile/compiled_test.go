@@ -111,7 +111,7 @@ func TestStatisticsThatRecipesAnswer(t *testing.T) {
 	t.Parallel()
 	set := embedded(t)
 	answered := map[string][]signal.Statistic{
-		"load_time": {signal.Last}, "time_to_first_byte": {signal.P50, signal.P90, signal.P95, signal.P99, signal.Mean},
+		"load_time": {signal.Last}, "age_at_eviction": {signal.Last}, "time_to_first_byte": {signal.P50, signal.P90, signal.P95, signal.P99, signal.Mean},
 	}
 	for _, s := range signal.Builtin() {
 		want, special := answered[s.Name]

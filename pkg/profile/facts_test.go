@@ -158,7 +158,7 @@ func TestListing(t *testing.T) {
 	require.Equal(t, map[string][]string{"instance": {"modelserving_models_resident", "nv_inference_request_success"}}, selectors(signal.Replica, nil))
 	require.Equal(t, map[string][]string{"reason": {`nv_inference_request_failure{environment="production", model="a"}`}}, selectors(signal.Code, production))
 	require.Contains(t, selectors(signal.GPU, production)["gpu_uuid"], `nv_gpu_utilization{environment="production"}`, "GPUs do not say the model: all are listed")
-	require.Empty(t, selectors(signal.State, nil))
+	require.Equal(t, map[string][]string{"state": {"modelserving_replicas"}}, selectors(signal.State, nil))
 	require.Equal(t, map[signal.Label][]string{signal.Environment: {"production"}, signal.Model: {"a"}}, production, "what was given stays as it was")
 }
 

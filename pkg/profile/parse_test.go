@@ -69,7 +69,7 @@ func TestParseErrors(t *testing.T) {
 		"fingerprint":            {"fingerprint: [hits]", "fingerprint: [hits, x]", `line 4: fingerprint "x" is not among the metrics`},
 		"identity":               {"identity: hits", "identity: x", `line 5: identity "x" is not among the metrics`},
 		"a replica's label":      {"[job, instance]", "[job, in-stance]", `line 6: replica: "in-stance" cannot name a label`},
-		"management protocol":    {"open_inference_v2", "telnet", `line 7: management protocol "telnet" is not one of ["open_inference_v2"]`},
+		"management protocol":    {"open_inference_v2", "telnet", `line 7: management protocol "telnet" is not one of ["open_inference_v2" "ray_serve" "torchserve" "triton"]`},
 		"traffic's metric":       {"  - {metric: hits}", "  - {metric: x}", `line 9: traffic: metric "x" is not among the metrics`},
 		"traffic that is busy":   {"  - {metric: hits}", "  - {metric: busy}", `line 9: traffic: metric "busy": "microseconds" cannot be converted to "requests"`},
 		"traffic that is gauged": {"  - {metric: hits}", "  - {metric: queue}", `line 9: traffic: metric "queue" is a gauge; traffic is counted`},

@@ -48,7 +48,7 @@ type Endpoint struct {
 
 // Management is where the server says what its metrics do not.
 type Management struct {
-	// Protocol is open_inference_v2.
+	// Protocol is one of management.Protocols.
 	Protocol string `yaml:"protocol"`
 	Port     int    `yaml:"port"`
 }

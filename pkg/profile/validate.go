@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -30,7 +31,7 @@ var layers = []string{layerRecorder, layerGateway, layerQueueProxy, layerServer,
 var statusClasses = []string{"2xx", "3xx", "4xx", "5xx", "success", "failure"}
 
 // managementProtocols are those that a management endpoint can be asked by.
-var managementProtocols = []string{"open_inference_v2"}
+var managementProtocols = management.Protocols()
 
 // validate checks everything that compiling relies on. Its errors are misplaced ones where they have a place.
 func (p *Profile) validate() error {
@@ -235,8 +236,11 @@ func (p *Profile) validateConditions(t Term) error {
 		if !model.LegacyValidation.IsValidLabelName(name) {
 			return fmt.Errorf("metric %q: %q cannot name a label", t.Metric[0], name)
 		}
-		if len(w.Is) == 0 && len(w.Not) == 0 {
-			return fmt.Errorf("metric %q: the condition on %q has neither is nor not", t.Metric[0], name)
+		if len(w.Is) == 0 && len(w.Not) == 0 && w.Matches == "" {
+			return fmt.Errorf("metric %q: the condition on %q has neither is nor not nor matches", t.Metric[0], name)
+		}
+		if _, err := regexp.Compile(w.Matches); err != nil {
+			return fmt.Errorf("metric %q: the condition on %q does not match anything: %w", t.Metric[0], name, err)
 		}
 	}
 	return nil

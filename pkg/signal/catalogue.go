@@ -148,7 +148,7 @@ var builtin = Catalogue{
 	{
 		Name: "model_memory", Title: "Model memory", Group: Compute, Shape: Level, Unit: Bytes, GroupBy: ofModel,
 		Description: "Memory that a model takes, on whatever device.",
-		MeasuredBy:  "a server that accounts for its models' memory (ModelMesh, Seldon), or the NVML endpoint",
+		MeasuredBy:  "a server that accounts for its models' memory (ModelMesh, Seldon, TorchServe, Triton), or the NVML endpoint",
 	},
 	{
 		Name: ModelGPUUtilization, Title: "GPU utilization by model", Group: Compute, Shape: Level, Unit: Ratio, GroupBy: ofShare, Default: Mean,
@@ -196,7 +196,7 @@ var builtin = Catalogue{
 	{
 		Name: "age_at_eviction", Title: "Age at eviction", Group: ModelCache, Shape: Distribution, Unit: Seconds, GroupBy: ofModel, Extra: []Statistic{Last},
 		Description: "How long the model that was evicted had not been asked.",
-		MeasuredBy:  "a server with a model cache that reports it (ModelMesh)",
+		MeasuredBy:  "a server with a model cache that reports it (ModelMesh), or that tells when it was last asked for a model (Triton)",
 	},
 	{
 		Name: "response_cache_hit_ratio", Title: "Response cache hit ratio", Group: OtherCaches, Shape: Share, Unit: Ratio, GroupBy: ofModel,

@@ -16,8 +16,12 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
-// maxRedirects is how many redirects are followed when no API key is set; with a key none is.
-const maxRedirects = 10
+const (
+	// MaxConcurrent is how many requests a client may have under way without opening connections anew.
+	MaxConcurrent = 4
+	// maxRedirects is how many redirects are followed when no API key is set; with a key none is.
+	maxRedirects = 10
+)
 
 // Client speaks HTTP with one target, with its authorization, certificates and time-out. Close it after use.
 type Client struct {
@@ -41,8 +45,8 @@ func New(t settings.Target, embedded settings.Embedded) (*Client, error) {
 			KeepAlive:             httpclient.DefaultTimeoutOptions.KeepAlive,
 			TLSHandshakeTimeout:   embedded.Timeout,
 			ExpectContinueTimeout: httpclient.DefaultTimeoutOptions.ExpectContinueTimeout,
-			MaxIdleConns:          1,
-			MaxIdleConnsPerHost:   1,
+			MaxIdleConns:          MaxConcurrent,
+			MaxIdleConnsPerHost:   MaxConcurrent,
 			IdleConnTimeout:       httpclient.DefaultTimeoutOptions.IdleConnTimeout,
 		},
 		TLS: &httpclient.TLSOptions{InsecureSkipVerify: t.TLSSkipVerify},
@@ -106,15 +110,23 @@ type Answer struct {
 	Body        []byte
 }
 
-// Do sends one request with the target's authorization and reads the whole answer. The body, decompressed, may have at
-// most limit bytes (no bound if limit is 0). Errors are *Error; any status other than 200 is one.
-func (c *Client) Do(ctx context.Context, method string, u *url.URL, header http.Header, limit int64) (Answer, error) {
-	subject := c.subject(u)
-	request, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
+// Request is what a client sends. Body may be nil.
+type Request struct {
+	Method string
+	URL    *url.URL
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends one request with the target's authorization and reads the whole answer. The answer's body, decompressed, may
+// have at most limit bytes (no bound if limit is 0). Errors are *Error; any status other than 200 is one.
+func (c *Client) Do(ctx context.Context, r Request, limit int64) (Answer, error) {
+	subject := c.subject(r.URL)
+	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return Answer{}, subject.Explain(err)
 	}
-	for name, values := range header {
+	for name, values := range r.Header {
 		request.Header[name] = values
 	}
 	if c.settings.APIKey != "" {

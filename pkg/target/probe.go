@@ -40,8 +40,8 @@ type Result struct {
 
 // Probe reads the target's metrics page once, under the limits that scraping has too.
 func (c *Client) Probe(ctx context.Context, limits settings.Limits) Result {
-	header := http.Header{"Accept": {acceptMetrics}}
-	answer, err := c.Do(ctx, http.MethodGet, c.url, header, limits.BodyBytes)
+	request := Request{Method: http.MethodGet, URL: c.url, Header: http.Header{"Accept": {acceptMetrics}}}
+	answer, err := c.Do(ctx, request, limits.BodyBytes)
 	subject := c.subject(c.url)
 	if err != nil {
 		return Result{Err: subject.Explain(err)}
