@@ -57,3 +57,12 @@ func Test(ctx context.Context) error {
 	}
 	return suite.Run(ctx, root, progress.NewPrinter(os.Stdout))
 }
+
+// TestTorchserve tests against a real TorchServe, which Test leaves out: it needs Java 17 and 5 GB in the cache folder.
+func TestTorchserve(ctx context.Context) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return suite.RunTorchServe(ctx, root, progress.NewPrinter(os.Stdout))
+}

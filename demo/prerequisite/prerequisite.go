@@ -21,19 +21,16 @@ type Found struct {
 	Versions string
 }
 
-// The Python versions that nvidia-pytriton has a backend for and numpy 1 a package, the usual one first.
-var pythons = []string{"python3", "python3.12", "python3.11", "python3.10", "python3.9", "python3.8"}
-
 const (
-	oldestNode              = 20
-	oldestPython            = 8  // 3.8
-	newestPython            = 12 // 3.12
-	oldestGlibc             = 35 // 2.35
-	installNode             = "on Debian or Ubuntu: curl -fsSL https://deb.nodesource.com/setup_22.x | sudo bash - && sudo apt-get install -y nodejs"
-	installPython           = "on Debian 12 or Ubuntu 22.04 and 24.04: sudo apt-get install -y python3 python3-venv libpython3-dev; elsewhere, with uv (https://docs.astral.sh/uv): uv python install 3.12"
-	probeTimeout            = 20 * time.Second
-	pythonProbe             = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"
-	supportedPythonsInWords = "3.8 to 3.12"
+	oldestNode = 20
+	// nvidia-pytriton has a backend for these Pythons, 3.8 to 3.12, and numpy 1 a package.
+	oldestPython  = 8
+	newestPython  = 12
+	oldestGlibc   = 35 // 2.35
+	installNode   = "on Debian or Ubuntu: curl -fsSL https://deb.nodesource.com/setup_22.x | sudo bash - && sudo apt-get install -y nodejs"
+	installPython = "on Debian 12 or Ubuntu 22.04 and 24.04: sudo apt-get install -y python3 python3-venv libpython3-dev; elsewhere, with uv (https://docs.astral.sh/uv): uv python install 3.12"
+	probeTimeout  = 20 * time.Second
+	pythonProbe   = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"
 )
 
 // Check looks at the whole host and names everything that is missing in one error.
@@ -53,7 +50,7 @@ func Check(ctx context.Context) (Found, error) {
 	if err != nil {
 		problems = append(problems, err)
 	}
-	python, pythonVersion, err := findPython(ctx)
+	python, pythonVersion, err := Python(ctx, oldestPython, newestPython)
 	if err != nil {
 		problems = append(problems, err)
 	}
@@ -109,32 +106,36 @@ func checkNode(ctx context.Context) (string, error) {
 	return text, nil
 }
 
-// findPython finds a Python of a version that will do and that can make virtual environments.
-func findPython(ctx context.Context) (path, version string, err error) {
+// Python finds a Python 3 on PATH whose minor version lies between oldest and newest and that can make virtual environments.
+func Python(ctx context.Context, oldest, newest int) (path, version string, err error) {
+	names := []string{"python3"} // the usual one first
+	for minor := newest; minor >= oldest; minor-- {
+		names = append(names, fmt.Sprintf("python3.%d", minor))
+	}
 	var seen []string
-	for _, name := range pythons {
+	for _, name := range names {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
-		text, problem := probePython(ctx, path)
+		text, problem := probePython(ctx, path, oldest, newest)
 		if problem == "" {
 			return path, text, nil
 		}
 		seen = append(seen, name+" "+problem)
 	}
 	if len(seen) == 0 {
-		return "", "", fmt.Errorf("Python (%s) is not on PATH; %s", supportedPythonsInWords, installPython)
+		return "", "", fmt.Errorf("Python (3.%d to 3.%d) is not on PATH; %s", oldest, newest, installPython)
 	}
-	return "", "", fmt.Errorf("no Python will do (%s, with venv): %s; %s", supportedPythonsInWords, strings.Join(seen, "; "), installPython)
+	return "", "", fmt.Errorf("no Python will do (3.%d to 3.%d, with venv): %s; %s", oldest, newest, strings.Join(seen, "; "), installPython)
 }
 
-func probePython(ctx context.Context, path string) (text, problem string) {
+func probePython(ctx context.Context, path string, oldest, newest int) (text, problem string) {
 	text, major, minor, err := version(ctx, path, "-c", pythonProbe)
 	switch {
 	case err != nil:
 		return "", "cannot make virtual environments (its venv or ensurepip module is missing)"
-	case major != 3 || minor < oldestPython || minor > newestPython:
+	case major != 3 || minor < oldest || minor > newest:
 		return "", "is version " + text
 	}
 	return text, ""

@@ -54,6 +54,16 @@ type engine struct {
 	// active are the targets that are scraped, by job, as of about a second ago.
 	active    atomic.Pointer[map[string][]*scrape.Target]
 	residency *residency
+	// own are the data source's profiles, its user's among them; those of the registry until they are known.
+	own atomic.Pointer[Profiles]
+}
+
+// profiles are those that the engine goes by; nil if there are none.
+func (e *engine) profiles() Profiles {
+	if own := e.own.Load(); own != nil {
+		return *own
+	}
+	return e.options.Profiles
 }
 
 // revision is settings in the form that Prometheus takes them, ready to be applied.

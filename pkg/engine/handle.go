@@ -46,6 +46,9 @@ func (h *Handle) LabelValues(ctx context.Context, label string, selectors []stri
 // ScrapeInterval is the longest interval of the engine's targets.
 func (h *Handle) ScrapeInterval() time.Duration { return h.engine.scrapeInterval() }
 
+// UseProfiles has the engine recognise servers by these profiles instead of the registry's: a user's own are among them.
+func (h *Handle) UseProfiles(p Profiles) { h.engine.own.Store(&p) }
+
 // Targets lists the configured targets in their order, then the discovered ones.
 func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) { return h.engine.targets(ctx) }
 

@@ -91,8 +91,9 @@ func (r *residency) poll(key targetKey, p *poller, t *scrape.Target, set labels.
 	configured := configuredTarget(current.settings, t, set)
 	profile := r.profileOf(p, configured.Profile, set)
 	endpoint, has := Management{}, false
-	if profile != "" && r.engine.options.Profiles != nil {
-		endpoint, has = r.engine.options.Profiles.Management(profile)
+	profiles := r.engine.profiles()
+	if profile != "" && profiles != nil {
+		endpoint, has = profiles.Management(profile)
 	}
 	if !has {
 		p.closeClient()
@@ -170,10 +171,11 @@ func (r *residency) profileOf(p *poller, configured string, set labels.Labels) s
 		return detected
 	}
 	names, err := r.engine.metricNames(r.engine.ctx, set)
-	if err != nil || len(names) == 0 || r.engine.options.Profiles == nil {
+	profiles := r.engine.profiles()
+	if err != nil || len(names) == 0 || profiles == nil {
 		return detected
 	}
-	found := r.engine.options.Profiles.Detect(func(metric string) bool {
+	found := profiles.Detect(func(metric string) bool {
 		_, exposed := names[metric]
 		return exposed
 	})

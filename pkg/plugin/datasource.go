@@ -61,6 +61,7 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		}
 		d := &Datasource{orgID: key.OrgID, settings: s, store: store, logger: log.DefaultLogger}
 		d.use(profiles)
+		store.UseProfiles(EngineProfiles(d.profiles))
 		d.CallResourceHandler = httpadapter.New(d.admitted(d.routes()))
 		return d, nil
 	}

@@ -129,7 +129,7 @@ func (p *Profile) reads(r Recipe, exists func(string) bool) bool {
 // yielding leaves out of a term's series what preferred sources tell of.
 func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 	for _, y := range t.yields {
-		own, other := t.profile.Metrics[t.Metric[0]], y.To.Profile.Metrics[y.To.Recipe.Reads()[0]]
+		own, other := t.metric(t.Metric[0]), y.To.Profile.Metrics[y.To.Recipe.Reads()[0]]
 		on := slices.DeleteFunc(slices.Clone(y.On), func(l signal.Label) bool {
 			return !t.profile.carries(own, l) || !y.To.Profile.carries(other, l)
 		})

@@ -53,7 +53,9 @@ func TestOwnProfileTakesPartInEverything(t *testing.T) {
 	} {
 		q, err := catalogue.NewQuery(name, nil, []string{"model"}, nil, 0, true, 60e9)
 		require.NoError(t, err)
-		parts := set.Compile(q, profile.Environment{Exists: func(m string) bool { return (strings.HasPrefix(m, "feature") && m != "feature_seconds") || strings.HasPrefix(m, "model_t") }})
+		parts := set.Compile(q, profile.Environment{Exists: func(m string) bool {
+			return (strings.HasPrefix(m, "feature") && m != "feature_seconds") || strings.HasPrefix(m, "model_t")
+		}})
 		require.Len(t, parts, 1, name)
 		require.Equal(t, want, promql.Text(parts[0].Plan, 0))
 	}

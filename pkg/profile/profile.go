@@ -140,8 +140,10 @@ type Term struct {
 	// Where narrows the metric's series by the server's own labels.
 	Where map[string]Where `yaml:"where"`
 	// Set gives the term's series a label that the server does not give them.
-	Set      map[signal.Label]string `yaml:"set"`
-	Subtract bool                    `yaml:"subtract"`
+	Set map[signal.Label]string `yaml:"set"`
+	// Without lists labels that the metric has and that are left out, so that it can be set against metrics without them.
+	Without  []signal.Label `yaml:"without"`
+	Subtract bool           `yaml:"subtract"`
 	// Positive leaves values out that are not above zero.
 	Positive bool `yaml:"positive"`
 	// As is "concurrency" for a counter of durations that is read by Little's law (seconds a second are requests at once), or
@@ -156,9 +158,9 @@ const (
 
 // Where is a condition on a label: to be one of the values, none of them, or to match a regular expression (RE2, anchored).
 type Where struct {
-	Matches string `yaml:"matches"`
-	Is  []string `yaml:"is"`
-	Not []string `yaml:"not"`
+	Matches string   `yaml:"matches"`
+	Is      []string `yaml:"is"`
+	Not     []string `yaml:"not"`
 }
 
 // Has says whether the metrics that a page or a store holds tell this profile's server.

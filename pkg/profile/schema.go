@@ -14,6 +14,7 @@ func Schema() map[string]any {
 		"where":    object{"$ref": "#/$defs/where"},
 		"set":      object{"type": "object", "propertyNames": word(signal.Labels), "additionalProperties": text(""), "description": "Labels that the server does not give the series."},
 		"subtract": object{"type": "boolean"},
+		"without":  with(list(word(signal.Labels)), "Labels of the metric that are left out, to set it against metrics without them."),
 		"positive": with(object{"type": "boolean"}, "Leave values out that are not above zero."),
 		"as":       with(word([]string{asConcurrency, asZero}), "Read durations by Little's law, or only say that nothing counts as none."),
 	}

@@ -47,6 +47,15 @@ func (s Source) term(t Term, unit signal.Unit) termOf {
 	return termOf{Term: t, profile: s.Profile, unit: unit, yields: s.Yields, native: s.Native}
 }
 
+// metric is what is known of a metric, as the term sees it.
+func (t termOf) metric(name string) Metric {
+	m := t.profile.Metrics[name]
+	if len(t.Without) > 0 {
+		m.Labels = without(m.Labels, t.Without)
+	}
+	return m
+}
+
 func (s Source) terms(of []Term, unit signal.Unit) []termOf {
 	out := make([]termOf, len(of))
 	for i, t := range of {
@@ -119,7 +128,7 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 	if values == nil {
 		return nil, false
 	}
-	metric := t.profile.Metrics[t.Metric[0]]
+	metric := t.metric(t.Metric[0])
 	own := t.profile.native(metric, t.Set, by)
 	if t.present != nil {
 		if op != plan.Group {
@@ -257,7 +266,7 @@ func scaled(n plan.Node, factor float64) plan.Node {
 // selectSeries is the selection that the query's filters leave of a term. Where the metric does not say the model, served
 // is what exists only on the replicas that serve it. The answer is false where nothing can be left.
 func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *plan.Node, ok bool) {
-	p, metric := t.profile, t.profile.Metrics[name]
+	p, metric := t.profile, t.metric(name)
 	s = plan.Select{Metric: name + t.suffix, Layer: p.Layer}
 	if t.native {
 		s.Metric = name

@@ -232,6 +232,11 @@ func (p *Profile) validateConditions(t Term) error {
 			return fmt.Errorf("metric %q sets the label %q, which does not exist", t.Metric[0], l)
 		}
 	}
+	for _, l := range t.Without {
+		if !slices.Contains(p.Metrics[t.Metric[0]].Labels, l) {
+			return fmt.Errorf("metric %q is to be without the label %q, which it does not have", t.Metric[0], l)
+		}
+	}
 	for name, w := range t.Where {
 		if !model.LegacyValidation.IsValidLabelName(name) {
 			return fmt.Errorf("metric %q: %q cannot name a label", t.Metric[0], name)

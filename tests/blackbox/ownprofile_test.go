@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,4 +74,28 @@ func TestOwnProfiles(t *testing.T) {
 	answers = p.Ask(s, 30*time.Second, ask())
 	require.InDelta(t, 0.05, driver.Value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
 	require.Contains(t, driver.Notices(answers["A"]), "wrong.yaml")
+}
+
+// A server that only an own profile knows is asked for its models, too, where the profile names a protocol.
+func TestOwnProfilesNameManagementEndpoints(t *testing.T) {
+	t.Parallel()
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v2/repository/index" {
+			_, _ = fmt.Fprint(w, `[{"name":"churn","state":"READY"},{"name":"spam","state":"UNAVAILABLE"}]`)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		_, _ = fmt.Fprint(w, "feature_requests_total{model_name=\"churn\"} 1\n")
+	}))
+	t.Cleanup(service.Close)
+	p := driver.Start(t, binary, t.TempDir())
+	one := driver.Target("one", service.URL+"/metrics")
+	one["managementUrl"] = service.URL
+	s := driver.Embedded("managed", one)
+	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": strings.Replace(ownProfile, "fingerprint:", "management: {protocol: open_inference_v2, port: 9100}\nfingerprint:", 1)}}
+	p.Check(s)
+	churn := map[string]string{"model": "churn"}
+	answer := eventually(t, p, s, query("models_resident", []string{"last"}, "model"), churn, map[string]string{"model": "spam"})
+	require.InDelta(t, 1, driver.Value(t, answer, churn), 0)
+	require.Zero(t, driver.Value(t, answer, map[string]string{"model": "spam"}))
 }

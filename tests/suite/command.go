@@ -46,8 +46,15 @@ func (s *suite) vet(ctx context.Context) (tally, error) {
 	if _, err := s.command(ctx, "go vet", nil, "go", "vet", "./..."); err != nil {
 		return tally{}, err
 	}
-	_, err := s.command(ctx, "go vet Magefile.go", nil, "go", "vet", "-tags", "mage", ".")
-	return tally{}, err
+	if _, err := s.command(ctx, "go vet Magefile.go", nil, "go", "vet", "-tags", "mage", "."); err != nil {
+		return tally{}, err
+	}
+	for _, tag := range []string{modelServers, torchServe} {
+		if _, err := s.command(ctx, "go vet "+tag, nil, "go", "vet", "-tags", tag, liveTests); err != nil {
+			return tally{}, err
+		}
+	}
+	return tally{}, nil
 }
 
 func (s *suite) dependencies(folder string) func(context.Context) (tally, error) {

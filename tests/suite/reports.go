@@ -12,27 +12,29 @@ import (
 	"strings"
 )
 
-// goTest runs all Go tests. Their number is that of the tests and subtests.
-func (s *suite) goTest(ctx context.Context) (tally, error) {
-	log, runErr := s.command(ctx, "go test", nil, "go", "test", "-json", "-count", "1", "-timeout", "20m", "./...")
-	file, err := os.Open(log)
-	if err != nil {
-		return tally{}, errors.Join(runErr, err)
+// goTest runs Go tests: go test with more arguments. Their number is that of the tests and subtests.
+func (s *suite) goTest(name string, args ...string) func(context.Context) (tally, error) {
+	return func(ctx context.Context) (tally, error) {
+		log, runErr := s.command(ctx, name, nil, "go", append([]string{"test", "-json", "-count", "1", "-timeout", "20m"}, args...)...)
+		file, err := os.Open(log)
+		if err != nil {
+			return tally{}, errors.Join(runErr, err)
+		}
+		defer file.Close()
+		counts, failures, err := readGoTest(file)
+		if err != nil {
+			return counts, err
+		}
+		switch {
+		case runErr != nil && len(failures) > 0:
+			return counts, fmt.Errorf("the full output is in %s\n%s", log, strings.Join(failures, ""))
+		case runErr != nil:
+			return counts, runErr
+		case counts.passed == 0:
+			return counts, errors.New("no Go test ran")
+		}
+		return counts, nil
 	}
-	defer file.Close()
-	counts, failures, err := readGoTest(file)
-	if err != nil {
-		return counts, err
-	}
-	switch {
-	case runErr != nil && len(failures) > 0:
-		return counts, fmt.Errorf("the full output is in %s\n%s", log, strings.Join(failures, ""))
-	case runErr != nil:
-		return counts, runErr
-	case counts.passed == 0:
-		return counts, errors.New("no Go test ran")
-	}
-	return counts, nil
 }
 
 // keptOutput bounds what is kept of one test's or package's output.

@@ -50,6 +50,15 @@ var ErrFailed = errors.New("the tests failed")
 // Run runs everything, also after a failure, and fails unless everything passed and nothing was skipped. Its last line is
 // "N passed, N failed".
 func Run(ctx context.Context, root string, out *progress.Printer) error {
+	return run(ctx, root, out, (*suite).steps)
+}
+
+// RunTorchServe runs the test against a real TorchServe alone, which is too large for Run.
+func RunTorchServe(ctx context.Context, root string, out *progress.Printer) error {
+	return run(ctx, root, out, func(s *suite) []step { return []step{{name: "TorchServe", run: s.liveTest(torchServe)}} })
+}
+
+func run(ctx context.Context, root string, out *progress.Printer, steps func(*suite) []step) error {
 	ctx, stopSignals := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stopSignals()
 	ctx, release := supervise.WithParent(ctx)
@@ -60,7 +69,18 @@ func Run(ctx context.Context, root string, out *progress.Printer) error {
 	}
 	logs := filepath.Join(cache, "logs")
 	s := &suite{root: root, cache: cache, logs: logs, out: out, builder: pluginbuild.Builder{Root: root, Logs: logs, Out: out}}
-	return summarize(out, runSteps(ctx, out, s.steps()))
+	return summarize(out, runSteps(ctx, out, steps(s)))
+}
+
+// The tests against real model servers, and the build tags that switch them on.
+const (
+	liveTests    = "./tests/modelservers"
+	modelServers = "modelservers"
+	torchServe   = "torchserve"
+)
+
+func (s *suite) liveTest(tag string) func(context.Context) (tally, error) {
+	return s.goTest("go test "+tag, "-tags", tag, liveTests)
 }
 
 func (s *suite) steps() []step {
@@ -68,7 +88,7 @@ func (s *suite) steps() []step {
 	return []step{
 		{name: "gofmt", run: s.gofmt},
 		{name: "go vet", run: s.vet},
-		{name: "go test", run: s.goTest},
+		{name: "go test", run: s.goTest("go test", "./...")},
 		{name: web, run: s.dependencies(".")},
 		{name: "typecheck", needs: []string{web}, run: s.npm("typecheck")},
 		{name: "lint", needs: []string{web}, run: s.npm("lint")},
@@ -80,6 +100,7 @@ func (s *suite) steps() []step {
 		{name: "typecheck of the browser tests", needs: []string{web}, run: s.browserTypecheck},
 		{name: "check of the bundle", needs: []string{plugin}, run: s.npm("check:bundle")},
 		{name: "end to end", needs: []string{plugin}, run: s.endToEnd},
+		{name: "model servers", run: s.liveTest(modelServers)},
 	}
 }
 

@@ -1,0 +1,4 @@
+// Package modelservers checks the plugin against real model servers: known traffic in, the same numbers out. The tests are
+// behind build tags, modelservers and torchserve, because they install and start other programs; go tool mage test and
+// go tool mage testTorchserve switch them on.
+package modelservers
