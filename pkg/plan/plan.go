@@ -125,7 +125,7 @@ type SetLabel struct {
 	Label, Value string
 }
 
-// Rename copies a label's value to another label; an Aggregate drops the old one.
+// Rename copies a label's value, where there is one, to another label; an Aggregate drops the old one.
 type Rename struct {
 	Of       Node
 	From, To string

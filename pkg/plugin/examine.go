@@ -98,6 +98,9 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		f.RecognizedBy = append(f.RecognizedBy, p.ShownBy(has))
 		f.Missing = append(f.Missing, p.SwitchedOff(has)...)
 		maps.Copy(models, result.Page.Values(p.Labels[signal.Model]))
+		if second := p.Also[signal.Model]; second != "" {
+			maps.Copy(models, result.Page.Values(second))
+		}
 	}
 	f.Models = len(models)
 	if endpoint, has := EngineProfiles(d.profiles).Management(p.ID); has {

@@ -131,7 +131,7 @@ func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 	for _, y := range t.yields {
 		own, other := t.metric(t.Metric[0]), y.To.Profile.Metrics[y.To.Recipe.Reads()[0]]
 		on := slices.DeleteFunc(slices.Clone(y.On), func(l signal.Label) bool {
-			return !t.profile.carries(own, l) || !y.To.Profile.carries(other, l)
+			return !t.profile.carries(own, l) || !y.To.Profile.carries(other, l) || t.profile.Also[l] != ""
 		})
 		told := c.evidence(y.To, on)
 		if told == nil {

@@ -47,9 +47,9 @@ func TestOwnProfileTakesPartInEverything(t *testing.T) {
 	_, ok = embedded(t).Catalogue().Find("feature_miss_rate")
 	require.False(t, ok, "other data sources do not have it")
 	for name, want := range map[string]string{
-		"feature_miss_rate":       `sum by (model) (label_replace(sum by (model_name) (rate(feature_misses_total[1m])), "model", "$1", "model_name", "(.*)")) / sum by (model) (label_replace(sum by (model_name) (rate(feature_requests_total[1m])), "model", "$1", "model_name", "(.*)"))`,
-		"prediction_staleness":    `time() - max by (model) (label_replace(max by (model_name) (model_trained_timestamp_seconds), "model", "$1", "model_name", "(.*)"))`,
-		"feature_extraction_time": `histogram_quantile(0.95, sum by (model, le) (label_replace(sum by (model_name, le) (rate(feature_seconds_bucket[1m])), "model", "$1", "model_name", "(.*)")))`,
+		"feature_miss_rate":       `sum by (model) (label_replace(sum by (model_name) (rate(feature_misses_total[1m])), "model", "$1", "model_name", "(.+)")) / sum by (model) (label_replace(sum by (model_name) (rate(feature_requests_total[1m])), "model", "$1", "model_name", "(.+)"))`,
+		"prediction_staleness":    `time() - max by (model) (label_replace(max by (model_name) (model_trained_timestamp_seconds), "model", "$1", "model_name", "(.+)"))`,
+		"feature_extraction_time": `histogram_quantile(0.95, sum by (model, le) (label_replace(sum by (model_name, le) (rate(feature_seconds_bucket[1m])), "model", "$1", "model_name", "(.+)")))`,
 	} {
 		q, err := catalogue.NewQuery(name, nil, []string{"model"}, nil, 0, true, 60e9)
 		require.NoError(t, err)

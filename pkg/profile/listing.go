@@ -32,6 +32,9 @@ func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Li
 		}
 		if len(l.Series) > 0 {
 			out = append(out, l)
+			if second := p.Also[label]; second != "" {
+				out = append(out, Listing{Label: second, Series: l.Series})
+			}
 		}
 	}
 	return out

@@ -28,6 +28,9 @@ type Profile struct {
 	Replica []string `yaml:"replica"`
 	// Labels translates the project's labels into the server's.
 	Labels map[signal.Label]string `yaml:"labels"`
+	// Also gives labels a second name, which a series has that lacks the first: a platform that shows the server's metrics
+	// may name them in its own way.
+	Also map[signal.Label]string `yaml:"also"`
 	// Status makes the label status of one of the server's labels, where the server has none like it.
 	Status  *Status           `yaml:"status"`
 	Metrics map[string]Metric `yaml:"metrics"`

@@ -49,6 +49,7 @@ func Schema() map[string]any {
 		"traffic":     with(terms, "Counters that models are ranked by."),
 		"replica":     with(list(text("")), "The labels that tell replicas apart."),
 		"labels":      object{"type": "object", "propertyNames": word(signal.Labels), "additionalProperties": text("")},
+		"also":        with(object{"type": "object", "propertyNames": word(signal.Labels), "additionalProperties": text("")}, "Second names of labels, which series have that lack the first."),
 		"status":      closed(object{"label": text(""), "classes": object{"type": "object", "propertyNames": word(statusClasses), "additionalProperties": text("")}}, "label", "classes"),
 		"metrics":     object{"type": "object", "additionalProperties": object{"$ref": "#/$defs/metric"}},
 		"define":      object{"type": "object", "additionalProperties": object{"$ref": "#/$defs/definition"}},

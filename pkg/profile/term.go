@@ -33,6 +33,8 @@ type termOf struct {
 	standing bool
 	// native reads a native histogram.
 	native bool
+	// also selects the series that have labels' second names.
+	also   bool
 	yields []Yield
 }
 
@@ -164,18 +166,21 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 	var versions []plan.Node
 	var factors []float64
 	for _, name := range c.existing(t) {
-		selected, served, ok := c.selectSeries(t, name)
-		if !ok {
-			continue
+		for _, also := range c.spellings(t, name) {
+			t.also = also
+			selected, served, ok := c.selectSeries(t, name)
+			if !ok {
+				continue
+			}
+			v := c.read(t, selected)
+			if served != nil {
+				v = plan.Where{Of: v, On: t.profile.Replica, Exists: *served}
+			}
+			if t.Positive {
+				v = plan.Above{Of: v, Than: 0}
+			}
+			versions, factors = append(versions, v), append(factors, t.factor(t.profile.Metrics[name]))
 		}
-		v := c.read(t, selected)
-		if served != nil {
-			v = plan.Where{Of: v, On: t.profile.Replica, Exists: *served}
-		}
-		if t.Positive {
-			v = plan.Above{Of: v, Than: 0}
-		}
-		versions, factors = append(versions, v), append(factors, t.factor(t.profile.Metrics[name]))
 	}
 	if len(versions) == 0 {
 		return nil, 1
@@ -192,6 +197,17 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 		n = plan.Union{Of: versions}
 	}
 	return c.yielding(n, t), factor
+}
+
+// spellings says by which names of its labels a metric's series are selected: by the second ones, too, where a filter is
+// about a label that has two.
+func (c compiler) spellings(t termOf, name string) []bool {
+	for l := range t.profile.Also {
+		if _, filtered := c.q.Filters[l]; filtered && t.profile.carries(t.metric(name), l) {
+			return []bool{false, true}
+		}
+	}
+	return []bool{false}
 }
 
 // existing lists the names of a term's metric that the store has; the newest if it has none.
@@ -287,7 +303,7 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 		case l == signal.Status && p.Status != nil && p.carries(metric, l):
 			s.Matchers = append(s.Matchers, p.inClasses(values))
 		case p.carries(metric, l):
-			s.Matchers = append(s.Matchers, oneOf(p.Labels[l], values))
+			s.Matchers = append(s.Matchers, p.under(l, t.also, values)...)
 		case p.carries(p.Metrics[p.Identity], l):
 			ofModel = append(ofModel, oneOf(p.Labels[l], values))
 		case !slices.Contains(values, ""):
@@ -306,6 +322,14 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 		served = &exists
 	}
 	return s, served, true
+}
+
+// under matches a label that has one of the values, under its first name or its second.
+func (p *Profile) under(l signal.Label, also bool, values []string) []plan.Matcher {
+	if second := p.Also[l]; also && second != "" {
+		return []plan.Matcher{{Label: p.Labels[l], Compare: plan.Equal}, oneOf(second, values)}
+	}
+	return []plan.Matcher{oneOf(p.Labels[l], values)}
 }
 
 // carries says whether a metric's series have a label of the project's: their own, or the target's.
@@ -362,6 +386,9 @@ func (p *Profile) native(m Metric, set map[signal.Label]string, by []signal.Labe
 		case l == signal.Status && p.Status != nil && p.carries(m, l):
 			out = append(out, labelName{string(l), p.Status.Label})
 		case p.carries(m, l):
+			if second := p.Also[l]; second != "" {
+				out = append(out, labelName{string(l), second}) // before the first name, which counts where both are there
+			}
 			out = append(out, labelName{string(l), p.Labels[l]})
 		}
 	}

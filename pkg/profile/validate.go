@@ -77,6 +77,14 @@ func (p *Profile) validateLabels() error {
 			return at(fmt.Errorf("labels: %q cannot name a label", p.Labels[l]), "labels", string(l))
 		}
 	}
+	for _, l := range slices.Sorted(maps.Keys(p.Also)) {
+		if p.Labels[l] == "" {
+			return at(fmt.Errorf("also: %q has no first name among the labels", l), "also", string(l))
+		}
+		if !model.LegacyValidation.IsValidLabelName(p.Also[l]) || p.Also[l] == p.Labels[l] {
+			return at(fmt.Errorf("also: %q cannot be the second name of %q", p.Also[l], l), "also", string(l))
+		}
+	}
 	return nil
 }
 

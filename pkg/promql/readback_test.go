@@ -62,7 +62,7 @@ func (r readBack) call(c *parser.Call) plan.Node {
 	}
 	switch c.Func.Name {
 	case "label_replace":
-		if text(2) == "$1" && text(4) == "(.*)" {
+		if text(2) == "$1" && text(4) == "(.+)" {
 			return plan.Rename{Of: r.node(c.Args[0]), From: text(3), To: text(1)}
 		}
 		if text(3) != "" {

@@ -54,7 +54,7 @@ func (w writer) expr(n plan.Node) string {
 	case plan.SetLabel:
 		return fmt.Sprintf(`label_replace(%s, %s, %s, "", "")`, w.expr(n.Of), strconv.Quote(n.Label), quoteReplacement(n.Value))
 	case plan.Rename:
-		return fmt.Sprintf(`label_replace(%s, %s, "$1", %s, "(.*)")`, w.expr(n.Of), strconv.Quote(n.To), strconv.Quote(n.From))
+		return fmt.Sprintf(`label_replace(%s, %s, "$1", %s, "(.+)")`, w.expr(n.Of), strconv.Quote(n.To), strconv.Quote(n.From))
 	case plan.Classify:
 		return fmt.Sprintf("label_replace(%s, %s, %s, %s, %s)", w.expr(n.Of), strconv.Quote(n.To), quoteReplacement(n.Class), strconv.Quote(n.From), strconv.Quote(n.Match))
 	case plan.Age:

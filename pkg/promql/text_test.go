@@ -41,7 +41,7 @@ func TestTextOfEveryNode(t *testing.T) {
 		`a > 0`:                                            plan.Above{Of: last("a")},
 		`a or (b or c)`:                                    plan.Union{Of: []plan.Node{last("a"), plan.Union{Of: []plan.Node{last("b"), last("c")}}}},
 		`label_replace(a, "status", "x$$y", "", "")`:       plan.SetLabel{Of: last("a"), Label: "status", Value: "x$y"},
-		`label_replace(a, "code", "$1", "reason", "(.*)")`: plan.Rename{Of: last("a"), From: "reason", To: "code"},
+		`label_replace(a, "code", "$1", "reason", "(.+)")`: plan.Rename{Of: last("a"), From: "reason", To: "code"},
 		`a and on (model) topk(5, b)`:                      plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b")},
 		`a unless on (model) topk(5, b)`:                   plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b"), Rest: true},
 		`a unless on (job, instance) b`:                    plan.Without{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},

@@ -312,6 +312,31 @@ baseten_replicas_active{model_name="llama",deployment_id="d1"} 1
 	}
 }
 
+// What only the engine tells is told by the platform's name of the model, with and without a filter.
+func TestWrappedEnginesAreFoundByThePlatformsLabel(t *testing.T) {
+	t.Parallel()
+	const first = `vllm:time_to_first_token_seconds_bucket{%[1]s,le="0.5"} 60
+vllm:time_to_first_token_seconds_bucket{%[1]s,le="+Inf"} 60
+vllm:time_to_first_token_seconds_sum{%[1]s} 15
+vllm:time_to_first_token_seconds_count{%[1]s} 60
+vllm:num_requests_running{%[1]s} 1
+`
+	s := scrapeTwice(t, page{"triton:8002", "production", "wrapped", fmt.Sprintf(first, `model="llama",version="1"`) + "nv_inference_request_success{model=\"llama\",version=\"1\"} 60\n"},
+		page{"vllm:8000", "production", "alone", fmt.Sprintf(first, `model_name="mistral"`)},
+		page{"worker:8081", "production", "both", fmt.Sprintf(first, `model="gpt",model_name="gpt-4"`)})
+	requireClose(t, map[string]float64{"llama": 0.25, "mistral": 0.25, "gpt-4": 0.25}, s.totals("time_to_first_token", signal.Mean, "model"))
+	q, err := signal.Builtin().NewQuery("time_to_first_token", []string{"mean"}, []string{"model"}, map[string][]string{"model": {"llama", "gpt-4"}}, 0, false, 0)
+	require.NoError(t, err)
+	set := embedded(t)
+	parts := set.Detect(s.has).Compile(q, profile.Environment{Window: window, Exists: s.has})
+	require.Len(t, parts, 1)
+	found := map[string]float64{}
+	for _, sample := range s.ask(promql.Text(parts[0].Plan, s.span)) {
+		found[sample.Metric.Get("model")] = sample.F
+	}
+	requireClose(t, map[string]float64{"llama": 0.25, "gpt-4": 0.25}, found)
+}
+
 // Ray shows an engine's metrics under names of its own, and makes up the sums of their histograms.
 func TestRayWrapsItsEngines(t *testing.T) {
 	t.Parallel()

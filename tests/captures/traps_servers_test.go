@@ -143,7 +143,7 @@ func TestTorchServeFailingHandlersAndFullQueuesAnswerAlike(t *testing.T) {
 	t.Parallel()
 	s := replay(t, "torchserve", []string{"0-before-any-request", "2-metrics-loaded"})
 	require.InDelta(t, 94, s.number(`Requests5XX`), 0)
-	require.Equal(t, []string{"0.207"}, s.answers(embedded(t), "error_rate", signal.Mean, "model", "version"), "the model is not made up")
+	require.Equal(t, []string{"0.2089"}, s.answers(embedded(t), "error_rate", signal.Mean, "model", "version"), "the model is not made up")
 	for _, line := range s.answers(embedded(t), "requests", signal.Rate, "model", "status", "code") {
 		require.Regexp(t, `^model=(fast|slow|failing) \d+$`, line, "neither a status nor a code")
 	}
