@@ -12,6 +12,8 @@ describe('isComplete', () => {
     { name: 'a blank signal', fields: { queryType: 'signal', signal: ' ' }, want: false },
     { name: 'an empty query', fields: {}, want: false },
     { name: 'models', fields: { queryType: 'models' }, want: true },
+    { name: 'objectives', fields: { queryType: 'objectives' }, want: true },
+    { name: 'diagnosis', fields: { queryType: 'diagnosis' }, want: true },
     { name: 'events', fields: { queryType: 'events' }, want: true },
     { name: 'PromQL', fields: { queryType: 'promql', expr: 'up' }, want: true },
     { name: 'no PromQL', fields: { queryType: 'promql', signal: 'requests', expr: '\n' }, want: false },
@@ -38,9 +40,26 @@ describe('describeQuery', () => {
       fields: { queryType: 'models', filters: { deployment: ['vision'], model: [] } },
       want: 'Models where deployment is vision',
     },
-    { fields: { queryType: 'events', filters: { model: ['bert'] } }, want: 'events where model is bert' },
-    { fields: { queryType: 'promql', expr: 'sum(up)' }, want: 'sum(up)' },
-  ] as Array<{ fields: Partial<ModelServingQuery>; want: string }>)('$want', ({ fields, want }) => {
+    {
+      fields: { queryType: 'objectives', window: '5m', filters: { environment: ['production'] } },
+      want: 'Objectives where environment is production',
+    },
+    { fields: { queryType: 'objectives' }, want: 'Objectives' },
+    { fields: { queryType: 'events' }, want: 'Events' },
+    { fields: { queryType: 'events', filters: { model: ['bert'] } }, want: 'Events where model is bert' },
+    {
+      fields: { queryType: 'diagnosis', filters: { deployment: ['vision'] } },
+      want: 'Diagnosis where deployment is vision',
+    },
+    { fields: { queryType: 'promql', signal: 'requests', expr: ' sum(up)\n' }, want: 'sum(up)' },
+    { fields: { queryType: 'promql' }, want: '' },
+    {
+      fields: { signal: 'requests', limit: '$top', window: '10m', instant: true, filters: { path: ['cold'] } },
+      want: 'requests where path is cold, top $top, over 10m, one value',
+    },
+    { fields: { signal: 'requests', limit: 50, window: ' ', instant: false }, want: 'requests' },
+    { fields: { queryType: 'forecast', filters: { model: ['bert'] } }, want: 'forecast where model is bert' },
+  ] as Array<{ fields: object; want: string }>)('$want', ({ fields, want }) => {
     expect(describeQuery(query(fields))).toBe(want);
   });
 });

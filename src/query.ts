@@ -1,5 +1,7 @@
 import { CoreApp } from '@grafana/data';
-import { Filters, ModelServingQuery, QueryType } from './types';
+import { Filters, ModelServingQuery, QueryType, TableType } from './types';
+
+const DEFAULT_LIMIT = 50;
 
 const DEFAULT_QUERY: Partial<ModelServingQuery> = {
   queryType: 'signal',
@@ -7,7 +9,7 @@ const DEFAULT_QUERY: Partial<ModelServingQuery> = {
   statistics: ['p95'],
   groupBy: ['model'],
   filters: {},
-  limit: 50,
+  limit: DEFAULT_LIMIT,
   others: true,
 };
 
@@ -21,6 +23,11 @@ export function queryTypeOf(query: ModelServingQuery): QueryType {
   return query.queryType ?? 'signal';
 }
 
+/** Whether a query asks for a table, which is asked for with filters alone. */
+export function isTable(query: ModelServingQuery): query is ModelServingQuery & { queryType: TableType } {
+  return query.queryType === 'models' || query.queryType === 'objectives' || query.queryType === 'diagnosis';
+}
+
 /** Whether a query says enough to be run. */
 export function isComplete(query: ModelServingQuery): boolean {
   switch (queryTypeOf(query)) {
@@ -29,6 +36,8 @@ export function isComplete(query: ModelServingQuery): boolean {
     case 'promql':
       return isFilled(query.expr);
     case 'models':
+    case 'objectives':
+    case 'diagnosis':
     case 'events':
       return true;
     default:
@@ -43,15 +52,23 @@ function isFilled(text: string | undefined): boolean {
 
 /** One line that says what a query asks, for collapsed rows and query history. */
 export function describeQuery(query: ModelServingQuery): string {
-  switch (queryTypeOf(query)) {
-    case 'promql':
-      return query.expr ?? '';
+  const type = queryTypeOf(query);
+  switch (type) {
+    case 'signal':
+      return describeSignal(query);
     case 'models':
       return 'Models' + describeFilters(query.filters);
+    case 'objectives':
+      return 'Objectives' + describeFilters(query.filters);
+    case 'diagnosis':
+      return 'Diagnosis' + describeFilters(query.filters);
     case 'events':
-      return 'events' + describeFilters(query.filters);
+      return 'Events' + describeFilters(query.filters);
+    case 'promql':
+      return query.expr?.trim() ?? '';
     default:
-      return describeSignal(query);
+      // A type that a newer version of the plugin has.
+      return `${type}${describeFilters(query.filters)}`;
   }
 }
 
@@ -61,7 +78,7 @@ function describeSignal(query: ModelServingQuery): string {
   }
   const statistics = query.statistics?.length ? `${query.statistics.join(', ')} of ` : '';
   const groupBy = query.groupBy?.length ? ` by ${query.groupBy.join(', ')}` : '';
-  return `${statistics}${query.signal}${groupBy}${describeFilters(query.filters)}`;
+  return `${statistics}${query.signal}${groupBy}${describeFilters(query.filters)}${describeOptions(query)}`;
 }
 
 function describeFilters(filters: Filters = {}): string {
@@ -69,4 +86,14 @@ function describeFilters(filters: Filters = {}): string {
     .filter(([, values]) => values.length > 0)
     .map(([label, values]) => `${label} is ${values.join(' or ')}`);
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
+}
+
+/** Whatever differs from what a new query has. */
+function describeOptions({ limit, window, instant }: ModelServingQuery): string {
+  const options = [
+    limit && limit !== DEFAULT_LIMIT ? `top ${limit}` : '',
+    isFilled(window) ? `over ${window}` : '',
+    instant ? 'one value' : '',
+  ];
+  return options.map((option) => option && `, ${option}`).join('');
 }

@@ -1,14 +1,17 @@
 import { DataSourceJsonData } from '@grafana/data';
 import { DataQuery } from '@grafana/schema';
 
-export type QueryType = 'signal' | 'models' | 'events' | 'promql';
+/** Queries whose answer is a table with one row a model. */
+export type TableType = 'models' | 'objectives' | 'diagnosis';
+
+export type QueryType = 'signal' | TableType | 'events' | 'promql';
 
 /** Keeps series whose label has one of the values. A label without values filters nothing. */
 export type Filters = Record<string, string[]>;
 
 /**
  * What dashboards hold and the backend answers. Text fields may hold template variables until a query runs.
- * Type models has filters only: other fields wait for the type to change back and are not sent.
+ * A table has filters only: other fields wait for the type to change back and are not sent.
  */
 export interface ModelServingQuery extends DataQuery {
   queryType?: QueryType;
@@ -26,6 +29,15 @@ export interface ModelServingQuery extends DataQuery {
   legend?: string;
   /** PromQL, for queryType promql only. */
   expr?: string;
+}
+
+/** What a dashboard's ad-hoc filter variable holds, in every Grafana version. */
+export interface AdHocFilter {
+  key: string;
+  operator: string;
+  value: string;
+  /** The values of an operator that takes several. */
+  values?: string[];
 }
 
 /** A variable takes the values of one label among the series that pass the filters. */

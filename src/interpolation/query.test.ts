@@ -47,11 +47,11 @@ it('replaces variables in every field', () => {
   expect(JSON.stringify(query)).toBe(before);
 });
 
-it('sends nothing of the table of models but its filters', () => {
+it.each(['models', 'objectives'] as const)('sends nothing of the table of %s but its filters', (queryType) => {
   const query: ModelServingQuery = {
     refId: 'A',
     hide: false,
-    queryType: 'models',
+    queryType,
     signal: '$signal',
     statistics: ['$statistic'],
     groupBy: ['$label'],
@@ -66,7 +66,7 @@ it('sends nothing of the table of models but its filters', () => {
   expect(interpolateQuery(templateSrv, query, {})).toEqual({
     refId: 'A',
     hide: false,
-    queryType: 'models',
+    queryType,
     filters: { deployment: ['vision'], model: ['resnet', 'bert'] },
   });
 });

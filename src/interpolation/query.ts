@@ -1,6 +1,6 @@
 import { ScopedVars } from '@grafana/data';
 import { TemplateSrv } from '@grafana/runtime';
-import { queryTypeOf } from '../query';
+import { isTable } from '../query';
 import { ModelServingQuery } from '../types';
 import { interpolateFilters, interpolateList } from './filters';
 import { interpolatePromql } from './promql';
@@ -11,7 +11,7 @@ export function interpolateQuery(
   stored: ModelServingQuery,
   scopedVars: ScopedVars
 ): ModelServingQuery {
-  const query = queryTypeOf(stored) === 'models' ? withFiltersOnly(stored) : stored;
+  const query = isTable(stored) ? withFiltersOnly(stored) : stored;
   const text = (value: string) => templateSrv.replace(value, scopedVars);
   const interpolated: ModelServingQuery = { ...query };
   if (query.signal !== undefined) {

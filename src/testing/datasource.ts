@@ -13,7 +13,7 @@ export const SIGNALS: SignalInfo[] = [
     description: 'Requests that ended, per second.',
     statistics: ['rate'],
     defaultStatistics: ['rate'],
-    groupBy: ['environment', 'deployment', 'model', 'version', 'status'],
+    groupBy: ['environment', 'deployment', 'model', 'version', 'path', 'status'],
   },
   {
     id: 'response_time',
@@ -35,7 +35,20 @@ export const SIGNALS: SignalInfo[] = [
     defaultStatistics: ['last'],
     groupBy: ['environment', 'deployment', 'gpu'],
   },
+  {
+    id: 'slo_violation',
+    name: 'SLO violation',
+    group: 'Objectives',
+    unit: 'none',
+    description: "Value divided by the model's objective.",
+    statistics: ['mean'],
+    defaultStatistics: ['mean'],
+    groupBy: ['environment', 'deployment', 'model', 'objective'],
+  },
 ];
+
+/** The labels of all the signals. */
+export const LABELS = ['environment', 'deployment', 'model', 'version', 'path', 'status', 'gpu', 'objective'];
 
 /** A data source on a dashboard that has the variables. */
 export function newDataSource(variables: DashboardVariable[] = []): ModelServingDataSource {

@@ -1,5 +1,6 @@
 import { ScopedVars, TypedVariableModel } from '@grafana/data';
 import { TemplateSrv } from '@grafana/runtime';
+import { AdHocFilter } from '../types';
 
 export interface DashboardVariable {
   name: string;
@@ -13,6 +14,8 @@ export interface DashboardVariable {
   includeAll?: boolean;
   /** What is shown for the value. */
   text?: string;
+  /** Makes it a variable of ad-hoc filters. */
+  adHoc?: { datasource: string | null; filters: AdHocFilter[] };
 }
 
 const REFERENCE = /\$(\w+)|\[\[(\w+?)(?::(\w+))?\]\]|\${(\w+)(?:\.([^:^}]+))?(?::([^}]+))?}/g;
@@ -35,11 +38,11 @@ export class DashboardTemplateSrv implements TemplateSrv {
   constructor(private readonly variables: DashboardVariable[] = []) {}
 
   getVariables(): TypedVariableModel[] {
-    return this.variables.map(({ name, value, text }) => ({
-      name,
-      type: 'query',
-      current: { value, text: text ?? value },
-    })) as unknown as TypedVariableModel[];
+    return this.variables.map(({ name, value, text, adHoc }) =>
+      adHoc
+        ? { name, type: 'adhoc', datasource: adHoc.datasource && { uid: adHoc.datasource }, filters: adHoc.filters }
+        : { name, type: 'query', current: { value, text: text ?? value } }
+    ) as unknown as TypedVariableModel[];
   }
 
   replace(target = '', scopedVars: ScopedVars = {}, defaultFormat?: string | Function): string {

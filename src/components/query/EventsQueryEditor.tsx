@@ -1,9 +1,10 @@
 import React from 'react';
 import { QueryEditorProps } from '@grafana/data';
 import { ModelServingDataSource } from '../../datasource';
+import { labelsOf } from '../../labels';
 import { ModelServingOptions, ModelServingQuery } from '../../types';
 import { FilterEditor } from './FilterEditor';
-import { labelsOf, useSignals } from './useSignals';
+import { useSignals } from './useSignals';
 
 type Props = QueryEditorProps<ModelServingDataSource, ModelServingQuery, ModelServingOptions>;
 

@@ -18,7 +18,12 @@ export function PromqlQueryEditor({ query, onChange, onRunQuery }: EditorProps) 
 
   return (
     <>
-      <InlineField label="PromQL" labelWidth={14} grow tooltip="Shift+Enter runs it">
+      <InlineField
+        label="PromQL"
+        labelWidth={14}
+        grow
+        tooltip="Shift+Enter runs it. The dashboard's ad-hoc filters do not apply here"
+      >
         <TextArea
           aria-label="PromQL"
           rows={3}

@@ -117,6 +117,27 @@ describe('signal', () => {
     expect(current.query.filters).toEqual({ environment: ['a "b"\\.*'], model: ['bert', '$model'] });
   });
 
+  it('filters by path', async () => {
+    const current = await showEditor({ queryType: 'signal', signal: 'requests' });
+    requests = answerRequests((request) =>
+      resourceOf(request) === 'values' ? { values: ['cold', 'hot', 'unknown'], truncated: false } : answer(request)
+    );
+    await choose('Add filter', 'path');
+    await choose('Filter path', 'cold');
+    expect(current.query.filters).toEqual({ path: ['cold'] });
+    expect(requests.at(-1)?.params).toMatchObject({ label: 'path' });
+  });
+
+  it('offers variables as values, but not ad-hoc filters, which have none', async () => {
+    await showEditor({ ...query(), filters: { model: [] } }, [
+      { name: 'wanted', value: 'x' },
+      { name: 'filters', value: undefined, adHoc: { datasource: 'serving', filters: [] } },
+    ]);
+    openMenu('Filter model');
+    expect(await screen.findByText('$wanted')).toBeInTheDocument();
+    expect(screen.queryByText('$filters')).not.toBeInTheDocument();
+  });
+
   it('says why values are not suggested', async () => {
     requests = answerRequests((request) => {
       if (resourceOf(request) === 'values') {
@@ -198,34 +219,44 @@ describe('query type', () => {
     expect(current.query).toMatchObject({ queryType: 'signal', signal: 'response_time', statistics: ['p95'] });
   });
 
-  it('offers models right after signal', async () => {
+  it('offers the tables right after signal', async () => {
     await showEditor({});
     const names = screen.getAllByRole('radio').map((radio) => radio.getAttribute('aria-label'));
-    expect(names).toEqual(['Signal', 'Models', 'Events', 'PromQL']);
+    expect(names).toEqual(['Signal', 'Models', 'Objectives', 'Diagnosis', 'Events', 'PromQL']);
   });
 
-  it('asks for the table of models with filters of any label, and nothing else', async () => {
-    const current = await showEditor({});
-    const ofSignal = ['Statistics', 'Group by', 'Limit', 'Window', 'Legend'];
-    ofSignal.forEach((label) => expect(screen.getByLabelText(label)).toBeInTheDocument());
-    await chooseType('Models');
-    expect(current.query).toEqual({ refId: 'A', queryType: 'models' });
-    expect(screen.getByText(/^One row a model over the whole time range/)).toBeInTheDocument();
-    ofSignal.forEach((label) => expect(screen.queryByLabelText(label)).not.toBeInTheDocument());
-    await choose('Add filter', 'gpu');
-    expect(current.query).toEqual({ refId: 'A', queryType: 'models', filters: { gpu: [] } });
-    expect(current.runs).toBe(2);
-  });
+  it.each([
+    { name: 'Models', queryType: 'models', help: /^One row a model over the whole time range/ },
+    { name: 'Objectives', queryType: 'objectives', help: /that it is held to. They are set in the data source/ },
+    { name: 'Diagnosis', queryType: 'diagnosis', help: /wrong with the scaling of a deployment/ },
+  ])(
+    'asks for the table of $queryType with filters of any label, and nothing else',
+    async ({ name, queryType, help }) => {
+      const current = await showEditor({});
+      const ofSignal = ['Statistics', 'Group by', 'Limit', 'Window', 'Legend'];
+      ofSignal.forEach((label) => expect(screen.getByLabelText(label)).toBeInTheDocument());
+      await chooseType(name);
+      expect(current.query).toEqual({ refId: 'A', queryType });
+      expect(screen.getByText(help)).toBeInTheDocument();
+      ofSignal.forEach((label) => expect(screen.queryByLabelText(label)).not.toBeInTheDocument());
+      await choose('Add filter', 'objective');
+      expect(current.query).toEqual({ refId: 'A', queryType, filters: { objective: [] } });
+      expect(current.runs).toBe(2);
+    }
+  );
 
-  it.each(['Events', 'PromQL', 'Signal'])('keeps the filters from models to %s and back', async (name) => {
-    const filters = { deployment: ['vision'], model: ['$model'] };
-    const current = await showEditor({ queryType: 'models', filters });
-    await chooseType(name);
-    expect(current.query.filters).toEqual(filters);
-    await chooseType('Models');
-    expect(current.query).toMatchObject({ queryType: 'models', filters });
-    expect(screen.getByRole('button', { name: 'Remove filter deployment' })).toBeInTheDocument();
-  });
+  it.each(['Objectives', 'Events', 'PromQL', 'Signal'])(
+    'keeps the filters from models to %s and back',
+    async (name) => {
+      const filters = { deployment: ['vision'], model: ['$model'] };
+      const current = await showEditor({ queryType: 'models', filters });
+      await chooseType(name);
+      expect(current.query.filters).toEqual(filters);
+      await chooseType('Models');
+      expect(current.query).toMatchObject({ queryType: 'models', filters });
+      expect(screen.getByRole('button', { name: 'Remove filter deployment' })).toBeInTheDocument();
+    }
+  );
 
   it('asks for events with filters of any label', async () => {
     const current = await showEditor({});

@@ -5,9 +5,9 @@ import { ModelServingDataSource } from '../../datasource';
 import { defaultQuery, queryTypeOf } from '../../query';
 import { ModelServingOptions, ModelServingQuery, QueryType } from '../../types';
 import { EventsQueryEditor } from './EventsQueryEditor';
-import { ModelsQueryEditor } from './ModelsQueryEditor';
 import { PromqlQueryEditor } from './PromqlQueryEditor';
 import { SignalQueryEditor } from './SignalQueryEditor';
+import { TableQueryEditor } from './TableQueryEditor';
 
 export type EditorProps = QueryEditorProps<ModelServingDataSource, ModelServingQuery, ModelServingOptions>;
 
@@ -19,13 +19,27 @@ const QUERY_TYPES: Array<SelectableValue<QueryType>> = [
     description: 'One thing to observe, whatever server reports it',
   },
   { label: 'Models', ariaLabel: 'Models', value: 'models', description: 'A table with one row a model' },
+  {
+    label: 'Objectives',
+    ariaLabel: 'Objectives',
+    value: 'objectives',
+    description: 'A table of what each model is held to',
+  },
+  {
+    label: 'Diagnosis',
+    ariaLabel: 'Diagnosis',
+    value: 'diagnosis',
+    description: 'A table of what is wrong with the scaling of deployments, and what to do',
+  },
   { label: 'Events', ariaLabel: 'Events', value: 'events', description: 'Loads, evictions and restarts' },
   { label: 'PromQL', ariaLabel: 'PromQL', value: 'promql', description: 'The stored metrics themselves' },
 ];
 
 const EDITORS = {
   signal: SignalQueryEditor,
-  models: ModelsQueryEditor,
+  models: (props: EditorProps) => <TableQueryEditor {...props} type="models" />,
+  objectives: (props: EditorProps) => <TableQueryEditor {...props} type="objectives" />,
+  diagnosis: (props: EditorProps) => <TableQueryEditor {...props} type="diagnosis" />,
   events: EventsQueryEditor,
   promql: PromqlQueryEditor,
 };

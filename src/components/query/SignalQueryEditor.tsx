@@ -1,12 +1,13 @@
 import React from 'react';
 import { InlineField, InlineFieldRow, MultiSelect } from '@grafana/ui';
+import { labelsOf } from '../../labels';
 import { ModelServingQuery, SignalInfo } from '../../types';
 import { toOptions, toValues } from '../options';
 import { FilterEditor } from './FilterEditor';
 import { EditorProps } from './QueryEditor';
 import { SignalOptions } from './SignalOptions';
 import { SignalSelect } from './SignalSelect';
-import { labelsOf, useSignals } from './useSignals';
+import { useSignals } from './useSignals';
 
 export function SignalQueryEditor({ query, onChange, onRunQuery, datasource, range }: EditorProps) {
   const signals = useSignals(datasource);

@@ -15,8 +15,3 @@ export function useSignals(datasource: ModelServingDataSource): Signals {
   const { value, error } = useAnswer(ask);
   return { list: value ?? [], loading: !value && !error, error };
 }
-
-/** Every label that some signal can be grouped by, in the catalogue's order. */
-export function labelsOf(signals: SignalInfo[]): string[] {
-  return [...new Set(signals.flatMap(({ groupBy }) => groupBy))];
-}

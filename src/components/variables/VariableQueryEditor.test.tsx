@@ -1,7 +1,7 @@
 import React, { useState } from 'react';
 import { act, render, screen } from '@testing-library/react';
 import { answerRequests, resourceOf } from '../../testing/backendSrv';
-import { newDataSource, SIGNALS } from '../../testing/datasource';
+import { LABELS, newDataSource, SIGNALS } from '../../testing/datasource';
 import { choose, openMenu } from '../../testing/select';
 import { DashboardVariable } from '../../testing/templateSrv';
 import { ModelServingVariableQuery } from '../../types';
@@ -38,7 +38,7 @@ it('starts from nothing, which Grafana hands over as an empty text', async () =>
 it('offers every label once', async () => {
   await showEditor({ refId: 'V' });
   openMenu('Label');
-  for (const label of ['environment', 'deployment', 'model', 'version', 'status', 'gpu']) {
+  for (const label of LABELS) {
     expect(await screen.findAllByText(label)).toHaveLength(1);
   }
 });

@@ -2,9 +2,10 @@ import React from 'react';
 import { QueryEditorProps } from '@grafana/data';
 import { InlineField, InlineFieldRow, Select } from '@grafana/ui';
 import { ModelServingDataSource } from '../../datasource';
+import { labelsOf } from '../../labels';
 import { ModelServingOptions, ModelServingQuery, ModelServingVariableQuery } from '../../types';
 import { FilterEditor } from '../query/FilterEditor';
-import { labelsOf, useSignals } from '../query/useSignals';
+import { useSignals } from '../query/useSignals';
 import { toOptions } from '../options';
 
 type Props = QueryEditorProps<

@@ -1,0 +1,54 @@
+import { AdHocFilter, Filters } from '../types';
+
+/** Keeps the series whose label has the one value, or one of the values. */
+const OPERATORS = ['=', '=|'];
+
+/**
+ * What ad-hoc filters keep, as filters of a query. Those of one label keep what all of them keep.
+ *
+ * @throws Error for a filter whose operator is not one of equality, with what can be used instead.
+ */
+export function toFilters(adHoc: AdHocFilter[]): Filters {
+  const filters: Filters = {};
+  for (const filter of adHoc.filter(isFiltering)) {
+    if (!isApplicable(filter)) {
+      throw new Error(
+        `The ad-hoc filter "${filter.key} ${filter.operator} ${filter.value}" cannot be applied: use =, or =| ` +
+          `(one of) where Grafana offers it. Change its operator or remove the filter.`
+      );
+    }
+    Object.assign(filters, intersectFilters(filters, { [filter.key]: valuesOf(filter) }));
+  }
+  return filters;
+}
+
+/** Whether a filter's operator is one that queries know. */
+export function isApplicable({ operator }: AdHocFilter): boolean {
+  return OPERATORS.includes(operator);
+}
+
+/** Filters that keep what both keep. */
+export function intersectFilters(one: Filters, other: Filters): Filters {
+  const both: Filters = { ...one };
+  for (const [label, values] of Object.entries(other)) {
+    const known = one[label] ?? [];
+    if (known.length === 0) {
+      both[label] = values;
+    } else if (values.length > 0) {
+      const common = known.filter((value) => values.includes(value));
+      // A list without values would filter nothing. No label has this value, and it says why nothing is shown.
+      both[label] = common.length > 0 ? common : [`(no ${label} passes all filters)`];
+    }
+  }
+  return both;
+}
+
+/** A filter that is still being typed does nothing, nor does Grafana's own way of writing that everything passes. */
+export function isFiltering({ key, operator, value, values }: AdHocFilter): boolean {
+  const complete = key !== '' && (value !== '' || Boolean(values?.length));
+  return complete && !(operator === '=~' && value === '.*');
+}
+
+function valuesOf({ operator, value, values }: AdHocFilter): string[] {
+  return operator === '=|' && values?.length ? values : [value];
+}

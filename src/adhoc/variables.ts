@@ -1,0 +1,25 @@
+import { DataSourceInstanceSettings, ScopedVars } from '@grafana/data';
+import { TemplateSrv } from '@grafana/runtime';
+import { AdHocFilter } from '../types';
+
+type Identity = Pick<DataSourceInstanceSettings, 'uid' | 'name' | 'isDefault'>;
+
+/**
+ * The filters of the dashboard's ad-hoc variables on a data source, for versions and kinds of requests in which Grafana
+ * does not hand them over.
+ */
+export function filtersOfVariables(
+  templateSrv: TemplateSrv,
+  datasource: Identity,
+  scopedVars: ScopedVars
+): AdHocFilter[] {
+  return templateSrv.getVariables().flatMap((variable) => {
+    if (variable.type !== 'adhoc' || !variable.datasource?.uid) {
+      return [];
+    }
+    // A variable of type data source has the name, the uid or the word default for its value, as versions differ.
+    const named = templateSrv.replace(variable.datasource.uid, scopedVars);
+    const ours = named === datasource.uid || named === datasource.name;
+    return ours || (named === 'default' && datasource.isDefault) ? variable.filters : [];
+  });
+}
