@@ -2,7 +2,10 @@
 // server's repository and the load are both made from it.
 package fleet
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // Model is one served model.
 type Model struct {
@@ -12,6 +15,8 @@ type Model struct {
 	// ServiceMS is the median service time of a batch in milliseconds, Spread the sigma of its logarithm.
 	ServiceMS float64
 	Spread    float64
+	// LoadMS is how long the model takes to get ready, in milliseconds, besides the start of its process.
+	LoadMS float64
 	// Instances work side by side.
 	Instances int
 	// FailShare is the share of batches that fail in the model, 0 to 1.
@@ -26,6 +31,8 @@ type Model struct {
 	Internal bool
 	// DistinctInputs is how many inputs are sent again and again; 0 means that every request has its own.
 	DistinctInputs int
+	// TrainedAgo is how long before the start of the demo the model was trained; 0 where nobody says.
+	TrainedAgo time.Duration
 }
 
 // Queue is the queue of a model with dynamic batching.
@@ -58,19 +65,23 @@ func Models() []Model {
 // Reloaded is the model that is taken out of the server's memory and put back now and then.
 const Reloaded = "address-parser"
 
-// popularityExponent is that of Zipf's law.
-const popularityExponent = 0.9
+// Exponents of Zipf's law for the popularity of models.
+const (
+	// Popularity is that of Models, TailPopularity that of Tail.
+	Popularity     = 0.9
+	TailPopularity = 1.8
+)
 
 // Rates spreads a total number of requests a second over the models that take requests themselves, by Zipf's law in
 // their order.
-func Rates(models []Model, total float64) map[string]float64 {
+func Rates(models []Model, total, exponent float64) map[string]float64 {
 	weights := make(map[string]float64)
 	var sum float64
 	for _, model := range models {
 		if model.Internal {
 			continue
 		}
-		weight := 1 / math.Pow(float64(len(weights)+1), popularityExponent)
+		weight := 1 / math.Pow(float64(len(weights)+1), exponent)
 		weights[model.Name] = weight
 		sum += weight
 	}

@@ -32,6 +32,25 @@ type ModelCounts struct {
 	OKLatencySeconds float64 `json:"okLatencySeconds"`
 	// OKByVersion counts the answers with status 200 by the version that was asked for; "" is the server's choice.
 	OKByVersion map[string]int64 `json:"okByVersion"`
+	// ByPath are all answers, whatever their status, by what they said in Options.PathHeader; "" where they did not.
+	ByPath map[string]PathCounts `json:"byPath"`
+}
+
+// PathCounts are the answers that took one path.
+type PathCounts struct {
+	Answered int64 `json:"answered"`
+	// LatencySeconds is the sum over the answers, as the client saw them.
+	LatencySeconds float64 `json:"latencySeconds"`
+}
+
+// answer is what came of one request.
+type answer struct {
+	// version is the one that was asked for; "" is the server's choice.
+	version string
+	// status is the HTTP status, 0 where there was no response.
+	status  int
+	path    string
+	latency time.Duration
 }
 
 // ledger keeps the counts.
@@ -50,7 +69,7 @@ func (l *ledger) update(model string, change func(*ModelCounts)) {
 	defer l.mu.Unlock()
 	counts, known := l.counts.Models[model]
 	if !known {
-		counts.Failed, counts.OKByVersion = map[string]int64{}, map[string]int64{}
+		counts.Failed, counts.OKByVersion, counts.ByPath = map[string]int64{}, map[string]int64{}, map[string]PathCounts{}
 	}
 	change(&counts)
 	l.counts.Models[model] = counts
@@ -64,20 +83,25 @@ func (l *ledger) skipped(model string) {
 	l.update(model, func(c *ModelCounts) { c.Skipped++ })
 }
 
-// answered books a response; status 0 means that there was none.
-func (l *ledger) answered(model, version string, status int, latency time.Duration) {
+// answered books what came of a request.
+func (l *ledger) answered(model string, a answer) {
 	l.update(model, func(c *ModelCounts) {
 		c.InFlight--
-		switch status {
-		case 0:
+		if a.status == 0 {
 			c.Unanswered++
-		case http.StatusOK:
-			c.OK++
-			c.OKByVersion[version]++
-			c.OKLatencySeconds += latency.Seconds()
-		default:
-			c.Failed[strconv.Itoa(status)]++
+			return
 		}
+		path := c.ByPath[a.path]
+		path.Answered++
+		path.LatencySeconds += a.latency.Seconds()
+		c.ByPath[a.path] = path
+		if a.status != http.StatusOK {
+			c.Failed[strconv.Itoa(a.status)]++
+			return
+		}
+		c.OK++
+		c.OKByVersion[a.version]++
+		c.OKLatencySeconds += a.latency.Seconds()
 	})
 }
 

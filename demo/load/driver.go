@@ -15,14 +15,19 @@ import (
 	"github.com/coldhit/modelserving-datasource/demo/fleet"
 )
 
-// Options say how much is sent. All fields are required, but a zero BurstEvery or ReloadEvery switches that off.
+// Options say how much is sent. All fields are required, but a zero BurstEvery or ReloadEvery switches that off, and answers
+// are not told apart without a PathHeader.
 type Options struct {
 	// BaseURL is the server's HTTP endpoint, without a trailing slash.
 	BaseURL string
 	Models  []fleet.Model
 	// RequestsPerSecond is the steady total over all models.
 	RequestsPerSecond float64
-	MaxInFlight       int
+	// Popularity is the exponent of Zipf's law by which the total is spread.
+	Popularity  float64
+	MaxInFlight int
+	// Timeout bounds one request.
+	Timeout time.Duration
 	// MaxDuration ends the traffic even where nobody ends the context.
 	MaxDuration time.Duration
 	// BurstEvery is the time between bursts of BurstSize requests at once to every model with a queue.
@@ -30,22 +35,34 @@ type Options struct {
 	BurstSize  int
 	// ReloadEvery is the time between unloads of fleet.Reloaded, which stays away for ReloadPause.
 	ReloadEvery, ReloadPause time.Duration
+	// PathHeader is the response header that says which path a request took.
+	PathHeader string
 }
 
 // DefaultOptions are those of the demo.
 func DefaultOptions(baseURL string, models []fleet.Model) Options {
 	return Options{
 		BaseURL: baseURL, Models: models,
-		RequestsPerSecond: 40, MaxInFlight: 64, MaxDuration: 8 * time.Hour,
+		RequestsPerSecond: 40, Popularity: fleet.Popularity, MaxInFlight: 64, Timeout: 10 * time.Second, MaxDuration: maxDuration,
 		BurstEvery: 45 * time.Second, BurstSize: 30,
 		ReloadEvery: 3 * time.Minute, ReloadPause: 10 * time.Second,
 	}
 }
 
+// TailOptions are those of the demo's long tail, whose requests wait for models: the timeout is longer than the router lets
+// them.
+func TailOptions(baseURL string, models []fleet.Model, pathHeader string) Options {
+	return Options{
+		BaseURL: baseURL, Models: models,
+		RequestsPerSecond: 1.5, Popularity: fleet.TailPopularity, MaxInFlight: 64, Timeout: 30 * time.Second, MaxDuration: maxDuration,
+		PathHeader: pathHeader,
+	}
+}
+
 const (
+	maxDuration = 8 * time.Hour
 	// repeatShare is how many of the requests to a model with repeated inputs have one of those.
 	repeatShare    = 0.7
-	requestTimeout = 10 * time.Second
 	controlTimeout = time.Minute
 )
 
@@ -79,7 +96,7 @@ func (d *Driver) Run(ctx context.Context) {
 	defer cancel()
 	defer d.client.CloseIdleConnections()
 	var wait sync.WaitGroup
-	rates := fleet.Rates(d.options.Models, d.options.RequestsPerSecond)
+	rates := fleet.Rates(d.options.Models, d.options.RequestsPerSecond, d.options.Popularity)
 	for _, model := range d.options.Models {
 		rate, sent := rates[model.Name]
 		if !sent {
@@ -127,10 +144,7 @@ func (d *Driver) send(ctx context.Context, wait *sync.WaitGroup, model fleet.Mod
 	d.ledger.sent(model.Name)
 	wait.Go(func() {
 		defer func() { <-d.slots }()
-		version := pickVersion(model)
-		begin := time.Now()
-		status := d.infer(ctx, model, version)
-		d.ledger.answered(model.Name, version, status, time.Since(begin))
+		d.ledger.answered(model.Name, d.infer(ctx, model))
 	})
 }
 
@@ -142,42 +156,45 @@ func pickVersion(model fleet.Model) string {
 	return ""
 }
 
-// infer answers the HTTP status, 0 where there was no response.
-func (d *Driver) infer(ctx context.Context, model fleet.Model, version string) int {
+// infer sends one request and answers what came of it.
+func (d *Driver) infer(ctx context.Context, model fleet.Model) answer {
 	// A request that is on its way when the traffic ends is still answered, so that both sides count the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.options.Timeout)
 	defer cancel()
+	a := answer{version: pickVersion(model)}
 	url := d.options.BaseURL + "/v2/models/" + model.Name
-	if version != "" {
-		url += "/versions/" + version
+	if a.version != "" {
+		url += "/versions/" + a.version
 	}
 	value := rand.Float64()
 	if model.DistinctInputs > 0 && rand.Float64() < repeatShare {
 		value = float64(rand.IntN(model.DistinctInputs))
 	}
 	body := fmt.Sprintf(`{"inputs":[{"name":"INPUT","shape":[1,1],"datatype":"FP32","data":[%g]}]}`, value)
-	status, err := d.post(ctx, url+"/infer", body)
-	if err != nil {
-		return 0
+	begin := time.Now()
+	status, header, err := d.post(ctx, url+"/infer", body)
+	a.latency = time.Since(begin)
+	if err == nil {
+		a.status, a.path = status, header.Get(d.options.PathHeader)
 	}
-	return status
+	return a
 }
 
-func (d *Driver) post(ctx context.Context, url, body string) (status int, err error) {
+func (d *Driver) post(ctx context.Context, url, body string) (status int, header http.Header, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewBufferString(body))
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := d.client.Do(request)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return response.StatusCode, nil
+	return response.StatusCode, response.Header, nil
 }
 
 // reloads takes one model out of the server's memory now and then, and puts it back.
@@ -197,7 +214,7 @@ func (d *Driver) reloads(ctx context.Context) {
 func (d *Driver) control(ctx context.Context, url string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlTimeout)
 	defer cancel()
-	status, err := d.post(ctx, url, "{}")
+	status, _, err := d.post(ctx, url, "{}")
 	return err == nil && status == http.StatusOK
 }
 

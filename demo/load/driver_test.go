@@ -50,7 +50,7 @@ func countsOf(t *testing.T, driver *Driver) Counts {
 
 func options(url string) Options {
 	return Options{
-		BaseURL: url, RequestsPerSecond: 300, MaxInFlight: 32, MaxDuration: 700 * time.Millisecond,
+		BaseURL: url, RequestsPerSecond: 300, Popularity: 1, MaxInFlight: 32, Timeout: 10 * time.Second, MaxDuration: 700 * time.Millisecond,
 		Models: []fleet.Model{{Name: "good", Versions: []int{1, 2}}, {Name: "bad", Versions: []int{1}}},
 	}
 }
@@ -78,6 +78,28 @@ func TestCountsAreThoseOfTheServer(t *testing.T) {
 	require.Equal(t, map[string]int64{"503": bad.Sent}, bad.Failed)
 	require.Equal(t, fake.received("/v2/models/bad/infer"), bad.Sent)
 	require.Greater(t, good.Sent, bad.Sent, "the first model is the more popular one")
+}
+
+func TestAnswersAreToldApartByTheirPath(t *testing.T) {
+	_, url := startServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "bad") {
+			w.Header().Set("X-Way", "cold")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("X-Way", "hot")
+	})
+	o := options(url)
+	o.PathHeader = "X-Way"
+	driver := NewDriver(o)
+	driver.Run(t.Context())
+	counts := countsOf(t, driver).Models
+	require.Len(t, counts["good"].ByPath, 1)
+	require.Equal(t, counts["good"].OK, counts["good"].ByPath["hot"].Answered)
+	require.InDelta(t, counts["good"].OKLatencySeconds, counts["good"].ByPath["hot"].LatencySeconds, 1e-9)
+	require.Len(t, counts["bad"].ByPath, 1)
+	require.Equal(t, counts["bad"].Failed["503"], counts["bad"].ByPath["cold"].Answered)
+	require.Positive(t, counts["bad"].ByPath["cold"].LatencySeconds)
 }
 
 func TestRequestsInFlightAreBounded(t *testing.T) {

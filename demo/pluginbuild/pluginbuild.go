@@ -1,4 +1,5 @@
-// Package pluginbuild builds both halves of the plugin into dist/, and leaves alone what is up to date.
+// Package pluginbuild builds both halves of the plugin into dist/ and the recorder beside them, and leaves alone what is up to
+// date.
 package pluginbuild
 
 import (
@@ -33,7 +34,8 @@ type Builder struct {
 var (
 	webSources = []string{"src", "dashboards", ".config", "webpack.config.ts", "tsconfig.json", "plugin.json", "package.json", "package-lock.json",
 		"README.md", "CHANGELOG.md", "LICENSE", "docs"}
-	backendSources = []string{"pkg", "Magefile.go", "go.mod", "go.sum", "plugin.json", "package.json"}
+	backendSources  = []string{"pkg", "Magefile.go", "go.mod", "go.sum", "plugin.json", "package.json"}
+	recorderSources = []string{"cmd/recorder", "pkg", "go.mod", "go.sum"}
 )
 
 // Build installs the web part's dependencies and builds both halves for this host.
@@ -52,6 +54,16 @@ func (b *Builder) Build(ctx context.Context) error {
 		name: "backend", sources: backendSources, product: filepath.Join(Dist, "gpx_modelserving_"+runtime.GOOS+"_"+runtime.GOARCH), stamp: "backend",
 		command: "go", args: []string{"tool", "mage", "build"},
 	})
+}
+
+// Recorder builds the recorder's program for this host and answers where it is.
+func (b *Builder) Recorder(ctx context.Context) (string, error) {
+	program := filepath.Join("artifacts", "modelserving-recorder_"+runtime.GOOS+"_"+runtime.GOARCH)
+	err := b.step(ctx, step{
+		name: "recorder", sources: recorderSources, product: program, stamp: "recorder",
+		command: "go", args: []string{"build", "-o", program, "./cmd/recorder"},
+	})
+	return filepath.Join(b.Root, program), err
 }
 
 // Dependencies runs npm ci in a folder with a package-lock.json, relative to the root, unless its packages are those of

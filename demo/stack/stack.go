@@ -1,12 +1,11 @@
-// Package stack runs the whole demo: a Triton that serves the fleet, traffic at it, and a Grafana with the plugin that
-// watches it.
+// Package stack runs the whole demo: a Triton that serves the fleet, another whose models do not all fit into memory behind a
+// recorder and a router, traffic at both, and a Grafana with the plugin that watches them.
 package stack
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,21 +18,14 @@ import (
 	"github.com/coldhit/modelserving-datasource/demo/pluginbuild"
 	"github.com/coldhit/modelserving-datasource/demo/prerequisite"
 	"github.com/coldhit/modelserving-datasource/demo/progress"
+	"github.com/coldhit/modelserving-datasource/demo/router"
 	"github.com/coldhit/modelserving-datasource/demo/supervise"
 	"github.com/coldhit/modelserving-datasource/demo/triton"
 )
 
 const (
-	pluginID       = "coldhit-modelserving-datasource"
-	cacheName      = "modelserving-datasource"
-	dashboardFile  = "metrics.json"
-	dataSourceName = "Model Serving"
-	// DataSourceUID, Environment and Deployment are those of the provisioned data source and its one target.
-	DataSourceUID = "modelserving-demo"
-	Environment   = "production"
-	Deployment    = "demo"
-	// scrapeInterval makes panels fill within seconds.
-	scrapeInterval = "5s"
+	cacheName     = "modelserving-datasource"
+	dashboardFile = "metrics.json"
 	// dataTimeout bounds the wait for the first values: a few scrapes, on a busy machine.
 	dataTimeout = 2 * time.Minute
 	// stopGrace leaves time within the five seconds that mage allows after a Ctrl-C.
@@ -67,11 +59,13 @@ type Stack struct {
 	GrafanaURL, DashboardURL, CountsURL, TritonURL, MetricsURL string
 
 	group       supervise.Group
+	endpoints   *endpoints
+	tail        *longTail
+	trainingURL string
 	lock        *supervise.Lock
 	out         *progress.Printer
 	stopTraffic context.CancelFunc
 	traffic     sync.WaitGroup
-	counts      *http.Server
 	stopOnce    sync.Once
 }
 
@@ -85,7 +79,7 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{out: options.Out, lock: lock, stopTraffic: func() {}}
+	s := &Stack{out: options.Out, lock: lock, endpoints: newEndpoints(), tail: &longTail{}, stopTraffic: func() {}}
 	if err := s.start(ctx, options); err != nil {
 		s.Stop()
 		return nil, err
@@ -101,6 +95,10 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 	s.out.Printf("Found %s", found.Versions)
 	builder := pluginbuild.Builder{Root: options.Root, Logs: filepath.Join(options.Cache, "logs"), Out: s.out}
 	if err := builder.Build(ctx); err != nil {
+		return err
+	}
+	recorder, err := builder.Recorder(ctx)
+	if err != nil {
 		return err
 	}
 	installed, err := grafana.Find(ctx, options.Cache, s.out)
@@ -119,6 +117,13 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 	}
 	s.TritonURL, s.MetricsURL = server.HTTP, server.Metrics
 	s.out.Printf("Triton: starting with %d models, metrics at %s", len(models), server.Metrics)
+	if s.tail, err = startLongTail(ctx, s, installation, recorder, filepath.Join(options.Folder, "long-tail")); err != nil {
+		return err
+	}
+	drivers := s.newDrivers(options, models)
+	if err := s.serveCounts(drivers); err != nil {
+		return err
+	}
 	running, err := s.startGrafana(ctx, options, installed)
 	if err != nil {
 		return err
@@ -127,9 +132,7 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 		return err
 	}
 	s.out.Printf("Triton: all models are loaded")
-	if err := s.startTraffic(options, models); err != nil {
-		return err
-	}
+	s.startTraffic(ctx, drivers)
 	s.out.Printf("Waiting for data to flow through the plugin")
 	if err := running.WaitForData(ctx, DataSourceUID, "requests", dataTimeout); err != nil {
 		return err
@@ -167,53 +170,53 @@ func (s *Stack) startGrafana(ctx context.Context, options Options, installed *gr
 	return running, nil
 }
 
-// dataSource watches the stack's own Triton with the embedded engine.
-func (s *Stack) dataSource() grafana.DataSource {
-	return grafana.DataSource{
-		Name: dataSourceName, UID: DataSourceUID, Type: pluginID, Access: "proxy", IsDefault: true, Editable: true,
-		JSONData: map[string]any{
-			"kind": "embedded", "interval": scrapeInterval, "timeout": scrapeInterval, "retentionTime": "2d", "retentionSize": "1GB",
-			"targets": []any{map[string]any{
-				"id": "demo", "url": s.MetricsURL, "managementUrl": s.TritonURL, "environment": Environment, "deployment": Deployment,
-			}},
-		},
-	}
-}
+// drivers send the traffic of the two deployments.
+type drivers struct{ demo, tail *load.Driver }
 
-// startTraffic starts the load driver and serves its counts.
-func (s *Stack) startTraffic(options Options, models []fleet.Model) error {
-	loadOptions := load.DefaultOptions(s.TritonURL, models)
+func (s *Stack) newDrivers(options Options, models []fleet.Model) drivers {
+	demo := load.DefaultOptions(s.TritonURL, models)
 	if !options.Reloads {
-		loadOptions.ReloadEvery = 0
+		demo.ReloadEvery = 0
 	}
 	if !options.Bursts {
-		loadOptions.BurstEvery = 0
+		demo.BurstEvery = 0
 	}
-	driver := load.NewDriver(loadOptions)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	tail := load.TailOptions(s.tail.RecorderURL, fleet.Tail(), router.DefaultPathHeader)
+	return drivers{demo: load.NewDriver(demo), tail: load.NewDriver(tail)}
+}
+
+// serveCounts serves what the drivers and the router count, and the metrics page of the training jobs.
+func (s *Stack) serveCounts(drivers drivers) error {
+	training, err := trainingPage(fleet.Tail(), time.Now())
 	if err != nil {
-		return fmt.Errorf("a port for the load driver's counts: %w", err)
+		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/counts", driver.Handler())
-	s.counts = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	s.CountsURL = fmt.Sprintf("http://%s/counts", listener.Addr())
-	s.traffic.Go(func() {
-		if err := s.counts.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.out.Printf("Traffic: the counts are no longer served: %v", err)
-		}
-	})
-	// It ends with Stop, after the programs that it talks to were told to end.
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stopTraffic = cancel
-	s.traffic.Go(func() {
-		driver.Run(ctx)
-		if ctx.Err() == nil {
-			s.out.Printf("Traffic: ended after %s; restart the demo for more", loadOptions.MaxDuration)
-		}
-	})
-	s.out.Printf("Traffic: %.0f requests a second, counts at %s", loadOptions.RequestsPerSecond, s.CountsURL)
+	mux.Handle("/counts", drivers.demo.Handler())
+	mux.Handle("/long-tail/counts", drivers.tail.Handler())
+	mux.Handle("/router/counts", s.tail.router.CountsHandler())
+	mux.Handle("/training/metrics", training)
+	base, err := s.endpoints.serve("page of counts", 0, mux)
+	if err != nil {
+		return err
+	}
+	s.CountsURL, s.trainingURL = base+"/counts", base+"/training/metrics"
+	s.out.Printf("Counts: %s, of the long tail %s and %s", s.CountsURL, base+"/long-tail/counts", base+"/router/counts")
 	return nil
+}
+
+// startTraffic lets the drivers run until Stop, which ends them after the programs that they talk to were told to end.
+func (s *Stack) startTraffic(ctx context.Context, drivers drivers) {
+	ctx, s.stopTraffic = context.WithCancel(context.WithoutCancel(ctx))
+	for _, driver := range []*load.Driver{drivers.demo, drivers.tail} {
+		s.traffic.Go(func() {
+			driver.Run(ctx)
+			if ctx.Err() == nil {
+				s.out.Printf("Traffic: it has lasted for as long as it may; restart the demo for more")
+			}
+		})
+	}
+	s.out.Printf("Traffic: started")
 }
 
 // Wait returns when the context ends, with nil, or when one of the stack's programs does, with what it said.
@@ -223,6 +226,8 @@ func (s *Stack) Wait(ctx context.Context) error {
 		return nil
 	case died := <-s.group.Died():
 		return died.Err()
+	case err := <-s.endpoints.failed:
+		return err
 	}
 }
 
@@ -230,10 +235,10 @@ func (s *Stack) Wait(ctx context.Context) error {
 func (s *Stack) Stop() {
 	s.stopOnce.Do(func() {
 		s.stopTraffic()
+		// Requests that wait in the router end with it, so that the recorder need not wait for them.
+		s.endpoints.close()
+		s.tail.close()
 		s.group.Stop(stopGrace)
-		if s.counts != nil {
-			_ = s.counts.Close()
-		}
 		s.traffic.Wait()
 		s.lock.Unlock()
 	})

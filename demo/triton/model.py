@@ -4,6 +4,7 @@ Every model of the demo is this file with other parameters in its config.pbtxt:
 
 service_ms    median of the service time in milliseconds; log-normal, so that there is a tail
 spread        sigma of the logarithm of the service time
+load_ms       how long the model takes to get ready, in milliseconds
 fail_share    share of the batches whose execution raises, which Triton counts as failures of the backend
 """
 
@@ -25,6 +26,7 @@ class TritonPythonModel:
         self._spread = _parameter(config, "spread")
         self._fail_share = _parameter(config, "fail_share")
         self._random = random.Random()
+        time.sleep(_parameter(config, "load_ms") / 1000)
 
     def execute(self, requests):
         time.sleep(self._service_seconds * self._random.lognormvariate(0, self._spread))

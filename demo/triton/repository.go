@@ -66,7 +66,9 @@ func modelConfig(model fleet.Model) string {
 	line("backend: \"python\"")
 	line("instance_group [{ count: %d, kind: KIND_CPU }]", model.Instances)
 	line("version_policy: { all: {} }")
-	for name, value := range map[string]float64{"service_ms": model.ServiceMS, "spread": model.Spread, "fail_share": model.FailShare} {
+	for name, value := range map[string]float64{
+		"service_ms": model.ServiceMS, "spread": model.Spread, "fail_share": model.FailShare, "load_ms": model.LoadMS,
+	} {
 		line("parameters { key: %q value { string_value: \"%g\" } }", name, value)
 	}
 	if model.ResponseCache {

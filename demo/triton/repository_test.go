@@ -29,8 +29,8 @@ func TestModelConfig(t *testing.T) {
 		model    fleet.Model
 		contains []string
 	}{
-		"parameters": {fleet.Model{Name: "m", ServiceMS: 5, FailShare: 0.25, Instances: 2},
-			[]string{`name: "m"`, `key: "fail_share" value { string_value: "0.25" }`, `count: 2`}},
+		"parameters": {fleet.Model{Name: "m", ServiceMS: 5, FailShare: 0.25, LoadMS: 1500, Instances: 2},
+			[]string{`name: "m"`, `key: "fail_share" value { string_value: "0.25" }`, `key: "load_ms" value { string_value: "1500" }`, `count: 2`}},
 		"cache": {fleet.Model{Name: "m", ResponseCache: true}, []string{`response_cache { enable: true }`}},
 		"queue": {fleet.Model{Name: "m", Queue: &fleet.Queue{MaxBatch: 4, MaxSize: 16, TimeoutMS: 200}},
 			[]string{`max_batch_size: 4`, `max_queue_size: 16`, `default_timeout_microseconds: 200000`}},

@@ -24,18 +24,44 @@ type Server struct {
 // cacheBytes is the size of the response cache.
 const cacheBytes = 10 << 20
 
-// usualPorts are those of HTTP, gRPC and metrics.
-var usualPorts = []int{8000, 8001, 8002}
+// usualPorts are those of HTTP, gRPC and metrics that Triton has by default, onDemandPorts those of a second server.
+var (
+	usualPorts    = []int{8000, 8001, 8002}
+	onDemandPorts = []int{8010, 8011, 8012}
+)
+
+// options say how a server is started.
+type options struct {
+	// name is what the server is called in messages.
+	name   string
+	folder string
+	models []fleet.Model
+	// onDemand loads no model at the start.
+	onDemand bool
+	// ports are taken if all are free, else others.
+	ports []int
+}
 
 // Start starts the server on loopback ports, its usual ones if they are free, and has it load all models; WaitReady waits
 // until it has.
 func Start(group *supervise.Group, installation *Installation, folder string, models []fleet.Model) (*Server, error) {
-	repository := filepath.Join(folder, "models")
-	if err := WriteRepository(repository, models); err != nil {
+	return start(group, installation, options{name: "tritonserver", folder: folder, models: models, ports: usualPorts})
+}
+
+// StartOnDemand starts a server that has no model in memory until somebody asks it to load one.
+func StartOnDemand(group *supervise.Group, installation *Installation, folder string, models []fleet.Model) (*Server, error) {
+	return start(group, installation, options{
+		name: "tritonserver with models on demand", folder: folder, models: models, onDemand: true, ports: onDemandPorts,
+	})
+}
+
+func start(group *supervise.Group, installation *Installation, o options) (*Server, error) {
+	repository := filepath.Join(o.folder, "models")
+	if err := WriteRepository(repository, o.models); err != nil {
 		return nil, fmt.Errorf("write the model repository: %w", err)
 	}
 	// With the same ports at every start, the server is the same replica.
-	ports, err := freeport.Prefer(usualPorts...)
+	ports, err := freeport.Prefer(o.ports...)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +83,14 @@ func Start(group *supervise.Group, installation *Installation, folder string, mo
 		"--log-info=false",
 		"--exit-timeout-secs=1",
 	}
-	for _, model := range models {
-		args = append(args, "--load-model="+model.Name)
+	for _, model := range o.models {
+		if !o.onDemand {
+			args = append(args, "--load-model="+model.Name)
+		}
 	}
 	process, err := group.Start(supervise.Spec{
-		Name: "tritonserver", Path: installation.Server, Args: args, Env: installation.Environment(), Dir: folder,
-		LogPath: filepath.Join(folder, "triton.log"),
+		Name: o.name, Path: installation.Server, Args: args, Env: installation.Environment(), Dir: o.folder,
+		LogPath: filepath.Join(o.folder, "triton.log"),
 		Cleanup: func() { removeSharedMemory(memoryPrefix) },
 	})
 	if err != nil {

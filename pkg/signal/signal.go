@@ -38,11 +38,11 @@ const (
 	Version     Label = "version"
 	Replica     Label = "replica"
 	// Path is the way that a request took: hot, where its model was in memory, or cold, where it waited for a load.
-	Path Label = "path"
-	Status      Label = "status"
-	Code        Label = "code"
-	State       Label = "state"
-	GPU         Label = "gpu"
+	Path   Label = "path"
+	Status Label = "status"
+	Code   Label = "code"
+	State  Label = "state"
+	GPU    Label = "gpu"
 	// Objective is the signal that an objective is about.
 	Objective Label = "objective"
 )

@@ -126,5 +126,13 @@ test('a viewer does not get the list of targets, an administrator does', async (
   expect((await request.get(targets)).status()).toBe(403);
   const response = await request.get(targets, { headers: authorization });
   expect(response.ok()).toBe(true);
-  expect((await response.json()).targets).toMatchObject([{ up: true, environment: 'production', deployment: 'demo' }]);
+  const listed: Array<{ id: string }> = (await response.json()).targets;
+  const byId = Object.fromEntries(listed.map((target) => [target.id, target]));
+  expect(byId).toMatchObject({
+    demo: { up: true, environment: 'production', deployment: 'demo' },
+    'long-tail': { up: true, environment: 'production', deployment: 'long-tail' },
+    recorder: { up: true, environment: 'production', deployment: 'long-tail' },
+    training: { up: true, environment: 'production', deployment: 'long-tail' },
+  });
+  expect(listed).toHaveLength(4);
 });

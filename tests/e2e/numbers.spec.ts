@@ -1,15 +1,11 @@
 import { APIRequestContext, expect, test } from '@playwright/test';
-import { ask, failuresOf, ModelCounts, readCounts } from './stack';
+import { ask, failuresOf, readCounts } from './stack';
+import { scrapedSince, Stretch, watchStretch } from './stretch';
 
-/** The stretch of traffic that is compared. Scrapes are 5 s apart, so its edges are known to within that. */
+/** The stretch of traffic that is compared. */
 const stretchSeconds = 60;
-
-interface Stretch {
-  from: number;
-  to: number;
-  /** What the load driver counted between the two, by model. */
-  counted: Record<string, ModelCounts>;
-}
+/** Each scrape of the server has it. */
+const scraped = 'nv_inference_request_success{deployment="demo"}';
 
 let stretch: Stretch;
 
@@ -17,44 +13,8 @@ test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async ({ request }) => {
   test.setTimeout(3 * 60_000);
-  const before = await readCounts(request);
-  const from = Date.now();
-  await expect
-    .poll(() => Date.now() - from, { timeout: 2 * stretchSeconds * 1000, intervals: [1000] })
-    .toBeGreaterThan(stretchSeconds * 1000);
-  const after = await readCounts(request);
-  const to = Date.now();
-  stretch = { from, to, counted: {} };
-  for (const [model, counts] of Object.entries(after)) {
-    stretch.counted[model] = difference(counts, before[model]);
-  }
-  await scrapedSince(request, to);
+  stretch = await watchStretch(request, stretchSeconds, scraped);
 });
-
-function difference(after: ModelCounts, before: ModelCounts | undefined): ModelCounts {
-  if (!before) {
-    return after;
-  }
-  const failed = Object.entries(after.failed).map(([code, count]) => [code, count - (before.failed[code] ?? 0)]);
-  return {
-    sent: after.sent - before.sent,
-    inFlight: after.inFlight,
-    ok: after.ok - before.ok,
-    failed: Object.fromEntries(failed),
-    unanswered: after.unanswered - before.unanswered,
-    okLatencySeconds: after.okLatencySeconds - before.okLatencySeconds,
-  };
-}
-
-/** Waits until a scrape has happened after a time. */
-async function scrapedSince(request: APIRequestContext, time: number) {
-  const query = { queryType: 'promql', expr: 'max(timestamp(nv_inference_request_success))', instant: true };
-  await expect
-    .poll(async () => (await ask(request, query, { from: time - 60_000, to: Date.now() }))[0]?.values[0] ?? 0, {
-      timeout: 60_000,
-    })
-    .toBeGreaterThan(time / 1000);
-}
 
 /** One statistic of a signal by model over the stretch. */
 async function byModel(request: APIRequestContext, signal: string, statistic: string): Promise<Map<string, number>> {
@@ -64,7 +24,7 @@ async function byModel(request: APIRequestContext, signal: string, statistic: st
     statistics: [statistic],
     groupBy: ['model'],
     instant: true,
-    window: `${Math.round((stretch.to - stretch.from) / 1000)}s`,
+    window: `${Math.round(stretch.seconds)}s`,
   };
   const series = await ask(request, query, stretch);
   return new Map(series.map(({ labels, values }) => [labels.model, Number(values[0])]));
@@ -72,7 +32,7 @@ async function byModel(request: APIRequestContext, signal: string, statistic: st
 
 test('every request that was answered is in the counters', async ({ request }) => {
   const before = await readCounts(request);
-  await scrapedSince(request, Date.now());
+  await scrapedSince(request, Date.now(), scraped);
   const query = { queryType: 'promql', expr: 'sum by (model) (nv_inference_request_success)', instant: true };
   const now = Date.now();
   const counters = await ask(request, query, { from: now - 60_000, to: now });
@@ -91,7 +51,7 @@ test('request rates are those that were sent', async ({ request }) => {
   const rates = await byModel(request, 'requests', 'rate');
   for (const [model, counts] of Object.entries(stretch.counted)) {
     const answered = counts.ok + failuresOf(counts);
-    const rate = answered / ((stretch.to - stretch.from) / 1000);
+    const rate = answered / stretch.seconds;
     expect(rates.get(model), `${model}: no rate`).toBeDefined();
     // Both edges may be off by a scrape interval, in which the number of arrivals is random.
     const tolerance = 0.12 * rate + (3 * Math.sqrt(rate * 5)) / stretchSeconds + 0.02;

@@ -14,7 +14,10 @@ export const dashboardUrl = told('DASHBOARD_URL');
 export const metricsUrl = told('TRITON_METRICS_URL');
 export const tritonUrl = told('TRITON_URL');
 export const dataSourceUid = told('DATA_SOURCE_UID');
-const countsUrl = told('COUNTS_URL');
+export const countsUrl = told('COUNTS_URL');
+/** What the long tail's load driver and its router counted is on the same server. */
+export const tailCountsUrl = new URL('/long-tail/counts', countsUrl).href;
+const routerCountsUrl = new URL('/router/counts', countsUrl).href;
 
 /** The login that the stack gives its Grafana, which listens on the loopback interface alone. */
 const administrator = { user: 'admin', password: 'admin' };
@@ -38,12 +41,40 @@ export interface ModelCounts {
   failed: Record<string, number>;
   unanswered: number;
   okLatencySeconds: number;
+  byPath: Record<string, PathCounts>;
 }
 
-export async function readCounts(request: APIRequestContext): Promise<Record<string, ModelCounts>> {
-  const response = await request.get(countsUrl);
+/** The answers that took one path, hot or cold, as a response header told it; '' where none did. */
+export interface PathCounts {
+  answered: number;
+  latencySeconds: number;
+}
+
+async function readModels<T>(request: APIRequestContext, url: string): Promise<Record<string, T>> {
+  const response = await request.get(url);
   expect(response.ok(), await response.text()).toBe(true);
   return (await response.json()).models;
+}
+
+export function readCounts(request: APIRequestContext, url = countsUrl): Promise<Record<string, ModelCounts>> {
+  return readModels(request, url);
+}
+
+/** What the router did for one model. */
+export interface RouterCounts {
+  hot: number;
+  cold: number;
+  loads: number;
+  failedLoads: number;
+  evictions: number;
+  loadedByOthers: number;
+  unloadedByOthers: number;
+  resident: boolean;
+  inProgress: number;
+}
+
+export function readRouterCounts(request: APIRequestContext): Promise<Record<string, RouterCounts>> {
+  return readModels(request, routerCountsUrl);
 }
 
 export function failuresOf(counts: ModelCounts): number {

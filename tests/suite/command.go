@@ -27,7 +27,7 @@ func (s *suite) command(ctx context.Context, name string, env []string, path str
 }
 
 // goSources are the folders and files at the root with Go code.
-var goSources = []string{"Magefile.go", "demo", "pkg", "tests"}
+var goSources = []string{"Magefile.go", "cmd", "dashboards", "demo", "pkg", "tests"}
 
 func (s *suite) gofmt(ctx context.Context) (tally, error) {
 	command := exec.CommandContext(ctx, "gofmt", append([]string{"-l"}, goSources...)...)

@@ -11,9 +11,11 @@ import (
 
 // Source is a data source as Grafana hands it to the plugin.
 type Source struct {
-	ID      int64
-	OrgID   int64
-	UID     string
+	ID    int64
+	OrgID int64
+	UID   string
+	// URL is that of the server behind the data source; empty for the embedded engine.
+	URL     string
 	JSON    map[string]any
 	Secrets map[string]string
 	Updated time.Time
@@ -32,7 +34,7 @@ func (s Source) context(t testing.TB) backend.PluginContext {
 		OrgID: s.OrgID, PluginID: "coldhit-modelserving-datasource",
 		User: &backend.User{Login: "somebody", Role: role},
 		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
-			ID: s.ID, UID: s.UID, Name: s.UID, Type: "coldhit-modelserving-datasource", JSONData: jsonData, DecryptedSecureJSONData: s.Secrets, Updated: s.Updated,
+			ID: s.ID, UID: s.UID, Name: s.UID, Type: "coldhit-modelserving-datasource", URL: s.URL, JSONData: jsonData, DecryptedSecureJSONData: s.Secrets, Updated: s.Updated,
 		},
 		GrafanaConfig: backend.NewGrafanaCfg(map[string]string{}),
 	}
@@ -41,6 +43,11 @@ func (s Source) context(t testing.TB) backend.PluginContext {
 // Embedded is a data source that scrapes its targets every second.
 func Embedded(uid string, targets ...map[string]any) Source {
 	return Source{ID: 1, OrgID: 1, UID: uid, Updated: time.Now(), JSON: map[string]any{"kind": "embedded", "interval": "1s", "targets": targets}}
+}
+
+// Prometheus is a data source that asks a Prometheus-compatible server which is scraped every 15 seconds.
+func Prometheus(uid, url string) Source {
+	return Source{ID: 1, OrgID: 1, UID: uid, Updated: time.Now(), URL: url, JSON: map[string]any{"kind": "prometheus"}}
 }
 
 // Target is a metrics endpoint in a data source's settings.
