@@ -1,7 +1,6 @@
 package dashboards
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"os"
@@ -55,86 +54,6 @@ func TestEveryDashboardIsInThePlugin(t *testing.T) {
 	require.Len(t, included, len(Files()))
 }
 
-// What follows reads the shipped files as Grafana would, not what they are made from.
-
-type shippedPanel struct {
-	ID          int
-	Type        string
-	Title       string
-	Description string
-	DataSource  dataSourceRef
-	GridPos     gridPos
-	FieldConfig struct {
-		Defaults struct {
-			Unit, NoValue string
-		}
-		Overrides []struct {
-			Matcher    struct{ ID, Options string }
-			Properties []struct {
-				ID    string
-				Value json.RawMessage
-			}
-		}
-	}
-	Targets []json.RawMessage
-	Panels  []json.RawMessage
-}
-
-type shippedDashboard struct {
-	ID            *int
-	UID           string
-	SchemaVersion int
-	Tags          []string
-	Panels        []shippedPanel
-	Annotations   struct {
-		List []struct {
-			BuiltIn    int
-			DataSource dataSourceRef
-			Target     json.RawMessage
-		}
-	}
-	Templating struct {
-		List []struct {
-			Name, Type        string
-			DataSource        dataSourceRef
-			Multi, IncludeAll bool
-			Refresh           int
-			Query             json.RawMessage
-			Current           struct{ Value json.RawMessage }
-		}
-	}
-}
-
-// targetQuery is a query as common to all who write one; a field that it lacks is a field that nothing reads.
-type targetQuery struct {
-	RefID      string              `json:"refId"`
-	DataSource dataSourceRef       `json:"datasource"`
-	QueryType  string              `json:"queryType"`
-	Signal     string              `json:"signal"`
-	Statistics []string            `json:"statistics"`
-	GroupBy    []string            `json:"groupBy"`
-	Filters    map[string][]string `json:"filters"`
-	Limit      int                 `json:"limit"`
-	Others     *bool               `json:"others"`
-	Legend     string              `json:"legend"`
-}
-
-func shipped(t *testing.T, name string) (shippedDashboard, string) {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	require.NoError(t, err)
-	var dashboard shippedDashboard
-	require.NoError(t, json.Unmarshal(text, &dashboard))
-	return dashboard, string(text)
-}
-
-func strict(t *testing.T, text json.RawMessage, into any) {
-	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(into), string(text))
-}
-
 var selectionFilters = map[string][]string{"environment": {"$environment"}, "deployment": {"$deployment"}, "model": {"$model"}}
 
 func TestDashboardFitsAnyInstallation(t *testing.T) {
@@ -160,67 +79,104 @@ func TestPanels(t *testing.T) {
 	for name := range Files() {
 		dashboard, _ := shipped(t, name)
 		ids := map[int]string{}
-		for _, p := range dashboard.Panels {
+		titles := map[string]bool{}
+		for _, p := range dashboard.all() {
 			t.Run(name+"/"+p.Title, func(t *testing.T) {
 				require.Empty(t, ids[p.ID], "another panel has this id")
 				ids[p.ID] = p.Title
 				require.NotEmpty(t, p.Title)
 				require.LessOrEqual(t, p.GridPos.X+p.GridPos.W, 24)
 				if p.Type == "row" {
-					require.Empty(t, p.Panels)
+					require.Equal(t, p.Collapsed, len(p.Panels) > 0, "panels are in a closed row, and follow an open one")
 					return
 				}
-				require.Contains(t, []string{"timeseries", "stat"}, p.Type)
+				require.False(t, titles[p.Title+p.Type], "another panel of the dashboard has this title")
+				titles[p.Title+p.Type] = true
+				require.Contains(t, []string{"timeseries", "stat", "table", "status-history"}, p.Type)
 				require.Equal(t, dataSourceRef{Type: PluginID, UID: "${datasource}"}, p.DataSource)
 				require.NotEmpty(t, p.FieldConfig.Defaults.NoValue)
 				for _, heading := range []string{"**Measured:** ", "**High:** ", "**Low:** "} {
 					require.Contains(t, p.Description, heading)
 				}
-				require.Len(t, p.Targets, 1)
-				for _, target := range p.Targets {
-					checkTarget(t, target, p)
+				require.NotEmpty(t, p.Targets)
+				refs := map[string]bool{}
+				for i, target := range p.Targets {
+					q := checkTarget(t, target, p)
+					require.Equal(t, i > 0, q.QueryType == "objectives", "the first query is what the panel is about, objectives come beside it")
+					require.False(t, refs[q.RefID])
+					refs[q.RefID] = true
 				}
 			})
 		}
 	}
 }
 
-func checkTarget(t *testing.T, target json.RawMessage, p shippedPanel) {
+// checkTarget checks one query of a panel as the data source would, and answers it.
+func checkTarget(t *testing.T, target json.RawMessage, p shippedPanel) targetQuery {
 	t.Helper()
 	var q targetQuery
 	strict(t, target, &q)
 	require.NotEmpty(t, q.RefID)
 	require.Equal(t, p.DataSource, q.DataSource)
-	require.Equal(t, "signal", q.QueryType)
+	for label, values := range selectionFilters {
+		if label == "model" && (q.Signal == "replicas" || q.QueryType == "diagnosis") && q.Filters[label] == nil {
+			continue // replicas that start have no model
+		}
+		require.Equal(t, values, q.Filters[label], "the dashboard's variables filter every panel")
+	}
+	if q.QueryType != "signal" {
+		require.Contains(t, []string{"models", "objectives", "diagnosis"}, q.QueryType)
+		for label := range q.Filters {
+			require.Contains(t, selectionFilters, label)
+		}
+		return q
+	}
 	checked, err := signal.Builtin().NewQuery(q.Signal, q.Statistics, q.GroupBy, q.Filters, q.Limit, true, 0)
 	require.NoError(t, err)
 	require.NotEmpty(t, q.Statistics)
 	require.Equal(t, checked.Signal.GrafanaUnit(), p.FieldConfig.Defaults.Unit)
 	require.True(t, strings.HasPrefix(p.Title, checked.Signal.Title), "the title begins with the signal's")
 	require.Contains(t, p.Description, checked.Signal.Description)
-	require.Equal(t, selectionFilters, q.Filters)
-	if p.Type == "timeseries" {
+	if p.Type != "stat" {
 		require.Contains(t, p.FieldConfig.Defaults.NoValue, checked.Signal.MeasuredBy)
 	}
+	return q
 }
 
-func TestEverySignalIsOnTheDashboard(t *testing.T) {
-	dashboard, _ := shipped(t, "metrics.json")
+// signalsOf are the signals that a dashboard's panels ask for.
+func signalsOf(t *testing.T, file string) []string {
+	t.Helper()
+	dashboard, _ := shipped(t, file)
 	var asked []string
-	for _, p := range dashboard.Panels {
+	for _, p := range dashboard.all() {
 		for _, target := range p.Targets {
 			var q targetQuery
 			strict(t, target, &q)
 			asked = append(asked, q.Signal)
 		}
 	}
-	// Of a language model, a model cache or a team's own alone: a Metrics tab has none of these.
+	return asked
+}
+
+func TestEverySignalIsOnADashboard(t *testing.T) {
+	onMetrics := signalsOf(t, "metrics.json")
+	var anywhere []string
+	for name := range Files() {
+		anywhere = append(anywhere, signalsOf(t, name)...)
+	}
+	// Of one model, a language model, a model cache, an objective or a team's own alone: a Metrics tab has none of these.
 	elsewhere := []string{
-		"time_to_first_token", "inter_token_latency", "prefill_time", "decode_time", "input_tokens", "output_tokens", "model_memory", "cold_hit_rate",
-		"cold_load_rate", "age_at_eviction", "prefix_cache_hit_ratio", "kv_cache_usage", "prediction_staleness", "feature_extraction_time",
+		"time_to_first_token", "inter_token_latency", "prefill_time", "decode_time", "input_tokens", "output_tokens", "model_memory", "model_gpu_utilization",
+		"cold_hit_rate", "cold_load_rate", "cache_hit_ratio", "age_at_eviction", "prefix_cache_hit_ratio", "kv_cache_usage", "prediction_staleness",
+		"feature_extraction_time", "slo_violation", "slo_burn_rate",
 	}
 	for _, s := range signal.Builtin() {
-		require.Equal(t, !slices.Contains(elsewhere, s.Name), slices.Contains(asked, s.Name), s.Name)
+		require.Contains(t, anywhere, s.Name)
+		require.Equal(t, !slices.Contains(elsewhere, s.Name), slices.Contains(onMetrics, s.Name), s.Name)
+	}
+	for name := range adviceOf {
+		_, found := signal.Find(name)
+		require.True(t, found, "advice on %s, which is no signal", name)
 	}
 }
 
@@ -294,9 +250,14 @@ func TestVariablesDependOnThoseBefore(t *testing.T) {
 			require.Equal(t, w.name, v.Name)
 			require.Equal(t, "query", v.Type)
 			require.Equal(t, dataSourceRef{Type: PluginID, UID: "${datasource}"}, v.DataSource)
-			require.True(t, v.Multi && v.IncludeAll)
 			require.Equal(t, 2, v.Refresh, "a change of the time range refreshes it")
-			require.JSONEq(t, `["$__all"]`, string(v.Current.Value))
+			if name == "model.json" && w.name == "model" {
+				require.False(t, v.Multi || v.IncludeAll)
+				require.Empty(t, v.Current.Value)
+			} else {
+				require.True(t, v.Multi && v.IncludeAll)
+				require.JSONEq(t, `["$__all"]`, string(v.Current.Value))
+			}
 			var q variableQuery
 			strict(t, v.Query, &q)
 			require.Equal(t, w.query, q)
@@ -317,6 +278,7 @@ func TestAnnotationsAreOfTheSelection(t *testing.T) {
 		require.Len(t, list, 2)
 		require.Equal(t, 1, list[0].BuiltIn)
 		require.Equal(t, "-- Grafana --", list[0].DataSource.UID)
+		require.True(t, list[1].Enable)
 		require.Equal(t, dataSourceRef{Type: PluginID, UID: "${datasource}"}, list[1].DataSource)
 		var q targetQuery
 		strict(t, list[1].Target, &q)
@@ -324,5 +286,11 @@ func TestAnnotationsAreOfTheSelection(t *testing.T) {
 		require.Equal(t, selectionFilters, q.Filters)
 		_, err := signal.NewFilters(q.Filters)
 		require.NoError(t, err)
+		require.NotEmpty(t, list[1].Filter.IDs)
+		for _, id := range list[1].Filter.IDs {
+			i := slices.IndexFunc(dashboard.Panels, func(p shippedPanel) bool { return p.ID == id })
+			require.GreaterOrEqual(t, i, 0)
+			require.Contains(t, markedOn[dashboard.UID], targetSignal(t, dashboard.Panels[i]))
+		}
 	}
 }

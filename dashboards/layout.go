@@ -10,32 +10,46 @@ const (
 type row struct {
 	title  string
 	panels []panel
+	// closed rows show their heading alone, and ask nothing, until they are opened.
+	closed bool
 }
 
-// arrange places rows under one another and a row's panels from left to right, as many as fit beside one another.
+// arrange places rows under one another.
 func arrange(rows []row) []panel {
 	var out []panel
 	y := 0
 	for i, r := range rows {
 		id := (i + 1) * rowIDs
-		open, none := false, []panel{}
-		out = append(out, panel{
-			Type: "row", Title: r.title, ID: id, Collapsed: &open, Panels: &none,
+		heading := panel{
+			Type: "row", Title: r.title, ID: id, Collapsed: &r.closed, Panels: &[]panel{},
 			GridPos: gridPos{H: 1, W: dashboardWidth, Y: y},
-		})
-		y++
-		x, height := 0, 0
-		for n, p := range r.panels {
-			if x+p.GridPos.W > dashboardWidth {
-				x, y, height = 0, y+height, 0
-			}
-			p.ID = id + n + 1
-			p.GridPos.X, p.GridPos.Y = x, y
-			out = append(out, p)
-			x += p.GridPos.W
-			height = max(height, p.GridPos.H)
 		}
+		y++
+		placed, height := place(r.panels, id, y)
+		if r.closed {
+			heading.Panels = &placed
+			out = append(out, heading)
+			continue
+		}
+		out = append(append(out, heading), placed...)
 		y += height
 	}
 	return out
+}
+
+// place puts panels from left to right, as many as fit beside one another, from a height on. It answers how high they are
+// together.
+func place(panels []panel, id, top int) (placed []panel, height int) {
+	x, y, line := 0, 0, 0
+	for n, p := range panels {
+		if x+p.GridPos.W > dashboardWidth {
+			x, y, line = 0, y+line, 0
+		}
+		p.ID = id + n + 1
+		p.GridPos.X, p.GridPos.Y = x, top+y
+		placed = append(placed, p)
+		x += p.GridPos.W
+		line = max(line, p.GridPos.H)
+	}
+	return placed, y + line
 }

@@ -2,160 +2,112 @@ package dashboards
 
 import "github.com/coldhit/modelserving-datasource/pkg/signal"
 
-// Dashboard is Grafana's JSON of a dashboard, as far as these use it.
-type Dashboard struct {
-	Annotations          annotationList `json:"annotations"`
-	Description          string         `json:"description"`
-	Editable             bool           `json:"editable"`
-	FiscalYearStartMonth int            `json:"fiscalYearStartMonth"`
-	GraphTooltip         int            `json:"graphTooltip"`
-	// ID is null: Grafana gives every installation's copy its own.
-	ID            *int         `json:"id"`
-	Links         []any        `json:"links"`
-	Panels        []panel      `json:"panels"`
-	Refresh       string       `json:"refresh"`
-	SchemaVersion int          `json:"schemaVersion"`
-	Tags          []string     `json:"tags"`
-	Templating    variableList `json:"templating"`
-	Time          timeRange    `json:"time"`
-	Timepicker    struct{}     `json:"timepicker"`
-	Timezone      string       `json:"timezone"`
-	Title         string       `json:"title"`
-	UID           string       `json:"uid"`
-	Version       int          `json:"version"`
-	WeekStart     string       `json:"weekStart"`
+var (
+	byState      = []signal.Label{signal.State}
+	byObjective  = []signal.Label{signal.Objective}
+	byPath       = []signal.Label{signal.Path}
+	byVersion    = []signal.Label{signal.Deployment, signal.Version}
+	byDeployment = []signal.Label{signal.Deployment}
+)
+
+// Model is the dashboard of one model.
+func Model() Dashboard {
+	return made(ModelUID, "Model", "Everything about one model: what it is asked, what is hot and what is cold, its memory, GPU and freshness.", ofOne(), []row{
+		{title: "At a glance", panels: modelAtAGlance()},
+		{title: "Response time", panels: []panel{
+			chart{ask: percentilesOf("response_time", nil), of: endToEndWords + ", percentiles", objective: true, styles: byStatistic(), note: dashedObjective}.panel(),
+			chart{ask: percentilesOf("inference_time", nil), of: ", percentiles", styles: byStatistic()}.panel(),
+			chart{ask: percentilesOf("queue_time", nil), of: ", percentiles", styles: byStatistic()}.panel(),
+			chart{ask: percentilesOf("time_to_first_byte", nil), of: ", percentiles", styles: byStatistic()}.panel(),
+		}},
+		{title: "Hot against cold", panels: hotAgainstCold()},
+		{title: "Traffic and errors", panels: []panel{
+			chart{ask: ask{signal: "requests", statistics: rate, groupBy: []signal.Label{signal.Status, signal.Code}}, of: " by status and code", stacked: true, styles: byStatusOf("shades"), width: third}.panel(),
+			chart{ask: ask{signal: "error_rate", statistics: mean, groupBy: byVersion}, of: " by version", objective: true, note: dashedObjective, width: third}.panel(),
+			chart{ask: ask{signal: "client_error_rate", statistics: mean, groupBy: byVersion}, of: " by version", width: third}.panel(),
+		}},
+		{title: "Objectives", panels: []panel{
+			chart{ask: ask{signal: signal.SLOViolation, statistics: mean, groupBy: byObjective}, of: " by objective", lines: atObjective(), styles: objectiveNames()}.panel(),
+			chart{ask: ask{signal: signal.SLOBurnRate, statistics: mean, groupBy: byObjective}, of: " by objective", lines: burning(), styles: objectiveNames(),
+				note: "The dashed lines are at 1, 3, 6 and 14.4, where alert rules fire."}.panel(),
+		}},
+		{title: "Loads and evictions", panels: loadsAndEvictions()},
+		{title: "Memory, GPU and replicas", panels: []panel{
+			chart{ask: ask{signal: "model_memory", statistics: maximum, groupBy: byVersion}, of: " by version, highest", width: quarter}.panel(),
+			chart{ask: ask{signal: signal.ModelGPUUtilization, statistics: mean, groupBy: byDeployment}, of: ", this model's part", width: quarter}.panel(),
+			chart{ask: ask{signal: "replicas", statistics: last, groupBy: byState}, of: " by state", stepped: true, counted: true, styles: byStateOf(), width: quarter}.panel(),
+			chart{ask: ask{signal: "concurrent_requests", statistics: mean, groupBy: byState}, of: " by state", stacked: true, styles: byStateOf(), width: quarter}.panel(),
+		}},
+		{title: "Freshness", panels: []panel{
+			headline{ask: ask{signal: "prediction_staleness"}, width: sixth}.panel(),
+			chart{ask: ask{signal: "prediction_staleness", statistics: last, groupBy: byVersion}, of: " by version", objective: true, note: dashedObjective, width: 10}.panel(),
+			chart{ask: percentilesOf("feature_extraction_time", nil), of: ", percentiles", styles: byStatistic(), width: 10}.panel(),
+		}},
+		{title: "Language model", closed: true, panels: languageModel()},
+	})
 }
 
-type timeRange struct {
-	From string `json:"from"`
-	To   string `json:"to"`
+const dashedObjective = "The dashed line is the model's objective, from the data source's settings; without a line it is held to none, or is far from it."
+
+// percentilesOf asks for all statistics of a distribution of one model.
+func percentilesOf(name string, where map[signal.Label]string) ask {
+	return ask{signal: name, statistics: percentiles, where: where, legend: "{{statistic}} {{model}} {{version}} {{deployment}} {{environment}} {{replica}}"}
 }
 
-type dataSourceRef struct {
-	Type string `json:"type"`
-	UID  string `json:"uid"`
+func modelAtAGlance() []panel {
+	one := func(h headline) panel { h.width = sixth; return h.panel() }
+	return []panel{
+		one(headline{ask: ask{signal: "requests"}}),
+		one(headline{ask: ask{signal: "response_time", statistics: p95}, of: ", p95"}),
+		one(headline{ask: ask{signal: "error_rate"}}),
+		one(headline{ask: ask{signal: signal.CacheHitRatio}}),
+		headline{ask: ask{signal: signal.SLOViolation, groupBy: byObjective}, of: " by objective", thresholds: violation(), several: true, styles: objectiveNames(), width: third}.panel(),
+	}
 }
 
-// query is what the data source is asked, by a panel, an annotation or (label and filters alone) a variable.
-type query struct {
-	RefID      string              `json:"refId"`
-	DataSource *dataSourceRef      `json:"datasource,omitempty"`
-	QueryType  string              `json:"queryType,omitempty"`
-	Signal     string              `json:"signal,omitempty"`
-	Statistics []signal.Statistic  `json:"statistics,omitempty"`
-	GroupBy    []signal.Label      `json:"groupBy,omitempty"`
-	Label      signal.Label        `json:"label,omitempty"`
-	Filters    map[string][]string `json:"filters"`
-	Limit      int                 `json:"limit,omitempty"`
-	Others     *bool               `json:"others,omitempty"`
-	Legend     string              `json:"legend,omitempty"`
+// The values of the label path.
+var (
+	hot  = map[signal.Label]string{signal.Path: "hot"}
+	cold = map[signal.Label]string{signal.Path: "cold"}
+)
+
+func hotAgainstCold() []panel {
+	hotAdvice := advice{
+		measured: oneLayer + " Only requests whose model was in memory.",
+		high:     "the model is slow even when it is there: a cold start is not the cause. Look at queue and inference time.",
+		low:      "what is slow in the response time of all requests is the cold ones beside this panel.",
+	}
+	coldAdvice := advice{
+		measured: oneLayer + " Only requests that waited for their model to be loaded.",
+		high:     "each cold start costs its user this much. Smaller weights or faster storage make it shorter; more memory makes it rarer.",
+		low:      "cold starts hurt little: evicting this model is cheap.",
+	}
+	return []panel{
+		chart{ask: percentilesOf("response_time", hot), of: ", hot path", styles: byStatistic(), advice: &hotAdvice}.panel(),
+		chart{ask: percentilesOf("response_time", cold), of: ", cold path", styles: byStatistic(), advice: &coldAdvice}.panel(),
+		chart{ask: ask{signal: "requests", statistics: rate, groupBy: byPath}, of: " by path", stacked: true, styles: byPathOf()}.panel(),
+		chart{ask: ask{signal: signal.CacheHitRatio, statistics: mean, groupBy: byDeployment}, of: " by deployment", share: true, objective: true, note: dashedObjective}.panel(),
+	}
 }
 
-type annotationList struct {
-	List []annotation `json:"list"`
+func loadsAndEvictions() []panel {
+	return []panel{
+		chart{ask: ask{signal: "models_resident", statistics: last, groupBy: ofReplica}, of: " by replica", stepped: true, counted: true, width: third}.panel(),
+		chart{ask: ask{signal: "model_loads", statistics: rate, groupBy: ofReplica}, of: " by replica", width: third}.panel(),
+		chart{ask: ask{signal: "model_evictions", statistics: rate, groupBy: ofReplica}, of: " by replica", width: third}.panel(),
+		chart{ask: ask{signal: "load_time", statistics: last, groupBy: ofReplica}, of: " by replica, last load", stepped: true, width: third}.panel(),
+		chart{ask: ask{signal: "cold_load_rate", statistics: mean, groupBy: byDeployment}, of: " by deployment", width: third}.panel(),
+		chart{ask: ask{signal: "age_at_eviction", statistics: last, groupBy: ofReplica}, of: " by replica, last eviction", stepped: true, width: third}.panel(),
+	}
 }
 
-type annotation struct {
-	BuiltIn    int           `json:"builtIn,omitempty"`
-	DataSource dataSourceRef `json:"datasource"`
-	Enable     bool          `json:"enable"`
-	Hide       bool          `json:"hide"`
-	IconColor  string        `json:"iconColor"`
-	Name       string        `json:"name"`
-	Target     *query        `json:"target,omitempty"`
-	Type       string        `json:"type,omitempty"`
-}
-
-type variableList struct {
-	List []variable `json:"list"`
-}
-
-type variable struct {
-	Current     map[string]any `json:"current"`
-	DataSource  *dataSourceRef `json:"datasource,omitempty"`
-	Definition  string         `json:"definition,omitempty"`
-	Description string         `json:"description,omitempty"`
-	Hide        int            `json:"hide"`
-	IncludeAll  bool           `json:"includeAll"`
-	Label       string         `json:"label"`
-	Multi       bool           `json:"multi"`
-	Name        string         `json:"name"`
-	Options     []any          `json:"options"`
-	// Query is a plugin's id for a variable of data sources, a query for one of values.
-	Query       any    `json:"query"`
-	Refresh     int    `json:"refresh"`
-	Regex       string `json:"regex"`
-	SkipURLSync bool   `json:"skipUrlSync"`
-	Sort        int    `json:"sort"`
-	Type        string `json:"type"`
-}
-
-// gridPos is a panel's place: the dashboard is 24 wide, a unit of height is 38 pixels.
-type gridPos struct {
-	H int `json:"h"`
-	W int `json:"w"`
-	X int `json:"x"`
-	Y int `json:"y"`
-}
-
-type panel struct {
-	// Collapsed and Panels are a row's alone; in an open row the panels follow it instead of being in it.
-	Collapsed   *bool          `json:"collapsed,omitempty"`
-	DataSource  *dataSourceRef `json:"datasource,omitempty"`
-	Description string         `json:"description,omitempty"`
-	FieldConfig *fieldConfig   `json:"fieldConfig,omitempty"`
-	GridPos     gridPos        `json:"gridPos"`
-	ID          int            `json:"id"`
-	Options     map[string]any `json:"options,omitempty"`
-	Panels      *[]panel       `json:"panels,omitempty"`
-	Targets     []query        `json:"targets,omitempty"`
-	Title       string         `json:"title"`
-	Type        string         `json:"type"`
-}
-
-type fieldConfig struct {
-	Defaults  fieldDefaults `json:"defaults"`
-	Overrides []override    `json:"overrides"`
-}
-
-type fieldDefaults struct {
-	Color      color          `json:"color"`
-	Custom     map[string]any `json:"custom,omitempty"`
-	Max        *float64       `json:"max,omitempty"`
-	Min        *float64       `json:"min,omitempty"`
-	NoValue    string         `json:"noValue"`
-	Thresholds thresholds     `json:"thresholds"`
-	Unit       string         `json:"unit"`
-}
-
-type color struct {
-	FixedColor string `json:"fixedColor,omitempty"`
-	Mode       string `json:"mode"`
-}
-
-type thresholds struct {
-	Mode  string          `json:"mode"`
-	Steps []thresholdStep `json:"steps"`
-}
-
-type thresholdStep struct {
-	Color string `json:"color"`
-	// Value is null for the first step, which has no lower bound.
-	Value *float64 `json:"value"`
-}
-
-// override changes how the series look whose name matches.
-type override struct {
-	Matcher    matcher    `json:"matcher"`
-	Properties []property `json:"properties"`
-}
-
-type matcher struct {
-	ID      string `json:"id"`
-	Options string `json:"options"`
-}
-
-type property struct {
-	ID    string `json:"id"`
-	Value any    `json:"value"`
+func languageModel() []panel {
+	var all []panel
+	for _, name := range []string{"time_to_first_token", "inter_token_latency", "prefill_time", "decode_time", "input_tokens", "output_tokens"} {
+		all = append(all, chart{ask: percentilesOf(name, nil), of: ", percentiles", styles: byStatistic()}.panel())
+	}
+	return append(all,
+		chart{ask: ask{signal: "kv_cache_usage", statistics: maximum, groupBy: ofReplica}, of: " by replica, highest", share: true}.panel(),
+		chart{ask: ask{signal: "prefix_cache_hit_ratio", statistics: mean, groupBy: ofReplica}, of: " by replica", share: true}.panel(),
+	)
 }

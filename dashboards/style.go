@@ -4,13 +4,14 @@ import "github.com/coldhit/modelserving-datasource/pkg/signal"
 
 // The colours, each with one meaning. They read on Grafana's dark and light themes.
 const (
-	good     = "green"
-	caution  = "yellow"
-	bad      = "red"
-	plain    = "blue"
-	waiting  = "orange"
-	nobody   = "#8e8e8e"
-	eventsAt = "purple"
+	good    = "green"
+	caution = "yellow"
+	bad     = "red"
+	plain   = "blue"
+	waiting = "orange"
+	nobody  = "#8e8e8e"
+	// eventsAt lets lines be seen through it: events come in crowds.
+	eventsAt = "rgba(184, 119, 217, 0.4)"
 )
 
 // percentileColors go from the usual request to the slowest.
@@ -30,7 +31,8 @@ func styles(own ...override) []override {
 	all := []override{
 		// A gap in one line says less than a panel without any: Grafana would write the panel's text for both.
 		{Matcher: matcher{ID: "byType", Options: "number"}, Properties: []property{{ID: "noValue", Value: "–"}}},
-		named(`^others( ·|$)`, fixed(nobody)),
+		// The others are no model to be shown.
+		named(`^others( ·|$)`, fixed(nobody), property{ID: "links", Value: []dataLink{}}),
 		named(`( · |^)mean( |$)`, dashed()),
 	}
 	return append(all, own...)
@@ -40,13 +42,13 @@ func styles(own ...override) []override {
 func byStatistic() []override {
 	var all []override
 	for _, p := range percentileColors {
-		all = append(all, named(`^`+string(p.statistic)+` `, fixed(p.color)))
+		all = append(all, named(`^`+string(p.statistic)+`( |$)`, fixed(p.color)))
 	}
-	return append(all, named(`^mean `, fixed(nobody)))
+	return append(all, named(`^mean( |$)`, fixed(nobody)))
 }
 
-// byStatus colours series whose name begins with a status; mode is "fixed", or "shades" where several have one status.
-func byStatus(mode string) []override {
+// byStatusOf colours series whose name begins with a status; mode is "fixed", or "shades" where several have one status.
+func byStatusOf(mode string) []override {
 	return []override{
 		named(`^(success|2xx)( ·|$)`, shaded(mode, good)),
 		named(`^4xx( ·|$)`, shaded(mode, caution)),
@@ -54,8 +56,8 @@ func byStatus(mode string) []override {
 	}
 }
 
-// byState colours series by what replicas or requests are doing. What is wanted is a dashed line beside what there is.
-func byState() []override {
+// byStateOf colours series by what replicas or requests are doing. What is wanted is a dashed line beside what there is.
+func byStateOf() []override {
 	return []override{
 		named(`^active( ·|$)`, fixed(good)),
 		named(`^starting( ·|$)`, fixed(caution)),
@@ -63,6 +65,24 @@ func byState() []override {
 		named(`^executing( ·|$)`, fixed(plain)),
 		named(`^queued( ·|$)`, fixed(waiting)),
 	}
+}
+
+// byPathOf colours series by whether a request found its model in memory.
+func byPathOf() []override {
+	return []override{
+		named(`^hot( ·|$)`, fixed(waiting)),
+		named(`^cold( ·|$)`, fixed("light-blue")),
+		named(`^unknown( ·|$)`, fixed(nobody)),
+	}
+}
+
+// objectiveNames write objectives as the signals that they are about are called.
+func objectiveNames() []override {
+	var all []override
+	for _, name := range []string{"response_time", "error_rate", signal.CacheHitRatio, "prediction_staleness"} {
+		all = append(all, named(`^`+name+`$`, property{ID: "displayName", Value: mustFind(name).Title}))
+	}
+	return all
 }
 
 // named matches series by a regular expression on their name.

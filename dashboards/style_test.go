@@ -43,6 +43,11 @@ func TestSeriesLookLikeWhatTheyAre(t *testing.T) {
 		{name: "p99 of a version", panel: "Queue time of the busiest model, percentiles", statistic: signal.P99, labels: map[string]string{"model": "resnet", "version": "2"}, beside: signal.Mean, color: "#E45AB5"},
 		{name: "the mean beside percentiles", panel: "Queue time of the busiest model, percentiles", statistic: signal.Mean, labels: map[string]string{"model": "resnet"}, beside: signal.P95, color: nobody, dashed: true},
 		{name: "the mean alone", panel: "Queue time of the busiest model, percentiles", statistic: signal.Mean, labels: map[string]string{"model": "resnet"}, color: nobody, dashed: true},
+		{name: "p95 of one model", panel: "Response time, cold path", statistic: signal.P95, labels: map[string]string{}, beside: signal.Mean, color: "semi-dark-purple"},
+		{name: "the mean of one model", panel: "Response time, cold path", statistic: signal.Mean, labels: map[string]string{}, beside: signal.P95, color: nobody, dashed: true},
+		{name: "the hot path", panel: "Requests by path", statistic: signal.Rate, labels: map[string]string{"path": "hot"}, color: waiting},
+		{name: "the cold path", panel: "Requests by path", statistic: signal.Rate, labels: map[string]string{"path": "cold"}, color: "light-blue"},
+		{name: "a status with its code", panel: "Requests by status and code", statistic: signal.Rate, labels: map[string]string{"status": "5xx", "code": "503"}, color: bad},
 		{name: "active replicas", panel: "Replicas by state", statistic: signal.Last, labels: map[string]string{"state": "active"}, color: good},
 		{name: "wanted replicas", panel: "Replicas by state", statistic: signal.Last, labels: map[string]string{"state": "desired"}, color: nobody, dashed: true},
 		{name: "queued requests", panel: "Concurrent requests by state", statistic: signal.Mean, labels: map[string]string{"state": "queued"}, color: waiting},
@@ -69,10 +74,12 @@ func TestSeriesLookLikeWhatTheyAre(t *testing.T) {
 
 func shippedPanelOf(t *testing.T, title string) shippedPanel {
 	t.Helper()
-	dashboard, _ := shipped(t, "metrics.json")
-	for _, p := range dashboard.Panels {
-		if p.Title == title {
-			return p
+	for _, file := range []string{"metrics.json", "model.json"} {
+		dashboard, _ := shipped(t, file)
+		for _, p := range dashboard.Panels {
+			if p.Title == title && p.Type == "timeseries" {
+				return p
+			}
 		}
 	}
 	require.Fail(t, "there is no panel "+title)
@@ -105,15 +112,17 @@ func looks(t *testing.T, p shippedPanel, name string) (fixedColor string, dashed
 
 // Without this, Grafana writes the text for a panel without data wherever one line has a gap.
 func TestGapsAreNotTakenForPanelsWithoutData(t *testing.T) {
-	dashboard, _ := shipped(t, "metrics.json")
-	for _, p := range dashboard.Panels {
-		if p.Type != "timeseries" {
-			continue
+	for file := range Files() {
+		dashboard, _ := shipped(t, file)
+		for _, p := range dashboard.all() {
+			if p.Type != "timeseries" {
+				continue
+			}
+			first := p.FieldConfig.Overrides[0]
+			require.Equal(t, "byType", first.Matcher.ID, p.Title)
+			require.Equal(t, "number", first.Matcher.Options)
+			require.Equal(t, "noValue", first.Properties[0].ID)
+			require.JSONEq(t, `"–"`, string(first.Properties[0].Value))
 		}
-		first := p.FieldConfig.Overrides[0]
-		require.Equal(t, "byType", first.Matcher.ID, p.Title)
-		require.Equal(t, "number", first.Matcher.Options)
-		require.Equal(t, "noValue", first.Properties[0].ID)
-		require.JSONEq(t, `"–"`, string(first.Properties[0].Value))
 	}
 }

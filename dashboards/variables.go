@@ -1,6 +1,10 @@
 package dashboards
 
-import "github.com/coldhit/modelserving-datasource/pkg/signal"
+import (
+	"maps"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
 
 // PluginID is the data source plugin that the dashboards ask.
 const PluginID = "coldhit-modelserving-datasource"
@@ -33,6 +37,15 @@ func selected(n int) map[string][]string {
 
 func everySelected() map[string][]string { return selected(len(selection)) }
 
+// selectedAnd filters by the selection and by labels of a panel's own.
+func selectedAnd(own map[signal.Label]string) map[string][]string {
+	filters := maps.Clone(everySelected())
+	for label, value := range own {
+		filters[string(label)] = []string{value}
+	}
+	return filters
+}
+
 // Grafana's numbers for what refreshes a variable and for how its values are sorted.
 const (
 	refreshOnLoad      = 1
@@ -40,7 +53,8 @@ const (
 	sortByName         = 5
 )
 
-func variables() variableList {
+// ofMany lets any number of models be chosen, all to begin with.
+func ofMany() variableList {
 	all := []variable{{
 		Name: dataSourceVariable, Label: "Data source", Type: "datasource", Query: PluginID,
 		Current: map[string]any{}, Options: []any{}, Refresh: refreshOnLoad,
@@ -58,16 +72,10 @@ func variables() variableList {
 	return variableList{List: all}
 }
 
-// annotations are Grafana's own, and what happened to the selected models.
-func annotations() annotationList {
-	return annotationList{List: []annotation{
-		{
-			BuiltIn: 1, DataSource: dataSourceRef{Type: "grafana", UID: "-- Grafana --"},
-			Enable: true, Hide: true, IconColor: "rgba(0, 211, 255, 1)", Name: "Annotations & Alerts", Type: "dashboard",
-		},
-		{
-			DataSource: *chosen(), Enable: true, IconColor: eventsAt, Name: "Model loads and unloads",
-			Target: &query{RefID: "Anno", QueryType: "events", Filters: everySelected()},
-		},
-	}}
+// ofOne lets one model be chosen, the first to begin with.
+func ofOne() variableList {
+	all := ofMany()
+	model := &all.List[len(all.List)-1]
+	model.Multi, model.IncludeAll, model.Current = false, false, map[string]any{}
+	return all
 }

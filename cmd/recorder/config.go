@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/coldhit/modelserving-datasource/pkg/recorder"
+)
+
+// config is what the configuration file says, and the flags over it. docs/recorder.md describes each key.
+type config struct {
+	Listen          string        `yaml:"listen"`
+	Admin           string        `yaml:"admin"`
+	Upstream        string        `yaml:"upstream"`
+	GRPCUpstream    string        `yaml:"grpcUpstream"`
+	UpstreamHost    bool          `yaml:"upstreamHost"`
+	ResponseTimeout time.Duration `yaml:"responseTimeout"`
+	WaitForServer   time.Duration `yaml:"waitForServer"`
+	ShutdownGrace   time.Duration `yaml:"shutdownGrace"`
+	TLS             keyPair       `yaml:"tls"`
+	UpstreamTLS     upstreamTLS   `yaml:"upstreamTLS"`
+
+	BuiltinRoutes []string      `yaml:"builtinRoutes"`
+	Routes        []routeConfig `yaml:"routes"`
+	BodyBytes     int           `yaml:"bodyBytes"`
+	Cold          coldConfig    `yaml:"cold"`
+	QueueTime     struct {
+		Header string        `yaml:"header"`
+		Unit   time.Duration `yaml:"unit"`
+	} `yaml:"queueTime"`
+	Limits struct {
+		Models     int           `yaml:"models"`
+		ModelIdle  time.Duration `yaml:"modelIdle"`
+		LabelBytes int           `yaml:"labelBytes"`
+	} `yaml:"limits"`
+	Window time.Duration `yaml:"window"`
+	Debug  bool          `yaml:"debug"`
+}
+
+type keyPair struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
+type upstreamTLS struct {
+	keyPair    `yaml:",inline"`
+	CA         string `yaml:"ca"`
+	SkipVerify bool   `yaml:"skipVerify"`
+}
+
+type routeConfig struct {
+	Pattern   string   `yaml:"pattern"`
+	Methods   []string `yaml:"methods"`
+	BodyField string   `yaml:"bodyField"`
+	Header    string   `yaml:"header"`
+	Query     string   `yaml:"query"`
+	Model     string   `yaml:"model"`
+}
+
+type coldConfig struct {
+	Header struct {
+		Name string   `yaml:"name"`
+		Cold []string `yaml:"cold"`
+		Hot  []string `yaml:"hot"`
+	} `yaml:"header"`
+	Management struct {
+		Protocol   string        `yaml:"protocol"`
+		URL        string        `yaml:"url"`
+		APIKeyFile string        `yaml:"apiKeyFile"`
+		Every      time.Duration `yaml:"every"`
+	} `yaml:"management"`
+	Readiness struct {
+		URL   string        `yaml:"url"`
+		Every time.Duration `yaml:"every"`
+	} `yaml:"readiness"`
+}
+
+const (
+	defaultListen        = "127.0.0.1:9090"
+	defaultAdmin         = "127.0.0.1:9091"
+	defaultShutdownGrace = 30 * time.Second
+	defaultPollEvery     = 100 * time.Millisecond
+	shortestPollEvery    = 5 * time.Millisecond
+)
+
+func defaults() config {
+	c := config{Listen: defaultListen, Admin: defaultAdmin, ShutdownGrace: defaultShutdownGrace, BuiltinRoutes: recorder.DefaultRoutes}
+	c.Cold.Header.Cold = []string{"cold", "true", "1", "yes", "miss"}
+	c.Cold.Header.Hot = []string{"hot", "false", "0", "no", "hit"}
+	c.Cold.Management.Every, c.Cold.Readiness.Every = defaultPollEvery, defaultPollEvery
+	return c
+}
+
+// readConfig reads the file that the flag -config names, then the flags, which win.
+func readConfig(args []string, output io.Writer) (config, error) {
+	c := defaults()
+	var path string
+	var flagged config
+	flags := flag.NewFlagSet("modelserving-recorder", flag.ContinueOnError)
+	flags.SetOutput(output)
+	flags.StringVar(&path, "config", "", "YAML file with the configuration; the flags win over it")
+	flags.StringVar(&flagged.Listen, "listen", c.Listen, "address to take requests at")
+	flags.StringVar(&flagged.Admin, "admin", c.Admin, "address of /metrics, /models and /healthz")
+	flags.StringVar(&flagged.Upstream, "upstream", "", "URL of the model server")
+	flags.StringVar(&flagged.GRPCUpstream, "grpc-upstream", "", "URL of the model server's gRPC port, where it is another")
+	flags.StringVar(&flagged.Cold.Header.Name, "cold-header", "", "response header that says cold or hot")
+	flags.StringVar(&flagged.Cold.Management.Protocol, "management-protocol", "", "protocol of the server's management API, which tells what is in memory")
+	flags.StringVar(&flagged.Cold.Management.URL, "management-url", "", "URL of the server's management API")
+	flags.BoolVar(&flagged.Debug, "debug", false, "log why requests fail")
+	if err := flags.Parse(args); err != nil {
+		return config{}, err
+	}
+	if flags.NArg() > 0 {
+		return config{}, fmt.Errorf("%q is no flag: everything is set by flags or in the file that -config names", flags.Arg(0))
+	}
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return config{}, err
+		}
+		if err := c.decode(text); err != nil {
+			return config{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	flags.Visit(func(f *flag.Flag) { c.set(f.Name, flagged) })
+	return c, c.check()
+}
+
+func (c *config) decode(text []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+func (c *config) set(name string, from config) {
+	switch name {
+	case "listen":
+		c.Listen = from.Listen
+	case "admin":
+		c.Admin = from.Admin
+	case "upstream":
+		c.Upstream = from.Upstream
+	case "grpc-upstream":
+		c.GRPCUpstream = from.GRPCUpstream
+	case "cold-header":
+		c.Cold.Header.Name = from.Cold.Header.Name
+	case "management-protocol":
+		c.Cold.Management.Protocol = from.Cold.Management.Protocol
+	case "management-url":
+		c.Cold.Management.URL = from.Cold.Management.URL
+	case "debug":
+		c.Debug = from.Debug
+	}
+}
+
+// check says what cannot be meant; what the recorder itself checks is left to it.
+func (c *config) check() error {
+	switch {
+	case c.Upstream == "":
+		return errors.New("no upstream: name the model server's URL with -upstream or in the configuration file")
+	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
+		return errors.New("tls needs both a certificate and a key")
+	case (c.UpstreamTLS.Certificate == "") != (c.UpstreamTLS.Key == ""):
+		return errors.New("upstreamTLS needs both a certificate and a key, or neither")
+	case (c.Cold.Management.Protocol == "") != (c.Cold.Management.URL == ""):
+		return errors.New("the management API needs both a protocol and a URL")
+	case c.Cold.Management.Every < shortestPollEvery || c.Cold.Readiness.Every < shortestPollEvery:
+		return fmt.Errorf("the server cannot be asked more often than every %s", shortestPollEvery)
+	case c.ShutdownGrace < 0 || c.ResponseTimeout < 0 || c.WaitForServer < 0:
+		return errors.New("shutdownGrace, responseTimeout and waitForServer cannot be negative")
+	}
+	return nil
+}
+
+// routes are the user's own, which come first, and the built-in ones.
+func (c *config) routes() ([]recorder.Route, error) {
+	routes := make([]recorder.Route, 0, len(c.Routes))
+	for _, r := range c.Routes {
+		pattern, err := regexp.Compile(r.Pattern)
+		if err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.Pattern, err)
+		}
+		routes = append(routes, recorder.Route{
+			Name: r.Pattern, Pattern: pattern, Methods: r.Methods,
+			BodyField: r.BodyField, Header: r.Header, Query: r.Query, Model: r.Model,
+		})
+	}
+	builtin, err := recorder.BuiltinRoutes(c.BuiltinRoutes)
+	return append(routes, builtin...), err
+}

@@ -1,0 +1,125 @@
+// The recorder: a reverse proxy in front of a model server that measures each model. See docs/recorder.md.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/coldhit/modelserving-datasource/pkg/recorder"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "modelserving-recorder:", err)
+		os.Exit(1)
+	}
+}
+
+// run records until the context ends.
+func run(ctx context.Context, args []string, output io.Writer) error {
+	c, err := readConfig(args, output)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if c.Debug {
+		level = slog.LevelDebug
+	}
+	logger := slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: level}))
+	sources, closeSources, err := c.sources(logger)
+	defer closeSources()
+	if err != nil {
+		return err
+	}
+	options, err := c.options(sources, logger)
+	if err != nil {
+		return err
+	}
+	r, err := recorder.New(options)
+	if err != nil {
+		return err
+	}
+	serverTLS, err := c.TLS.serverConfig()
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	return serve(ctx, c, r, serverTLS, logger)
+}
+
+func (c *config) options(sources []recorder.Source, logger *slog.Logger) (recorder.Options, error) {
+	routes, err := c.routes()
+	if err != nil {
+		return recorder.Options{}, err
+	}
+	upstream, err := url.Parse(c.Upstream)
+	if err != nil {
+		return recorder.Options{}, fmt.Errorf("upstream: %w", err)
+	}
+	options := recorder.Options{
+		Upstream: upstream, UpstreamHost: c.UpstreamHost, ResponseTimeout: c.ResponseTimeout, WaitForServer: c.WaitForServer,
+		Routes: routes, BodyBytes: c.BodyBytes, Sources: sources,
+		QueueTime: recorder.QueueTimeHeader{Name: c.QueueTime.Header, Unit: c.QueueTime.Unit},
+		MaxModels: c.Limits.Models, ModelIdle: c.Limits.ModelIdle, MaxLabelBytes: c.Limits.LabelBytes,
+		Window: c.Window, Logger: logger,
+	}
+	if c.GRPCUpstream != "" {
+		if options.GRPCUpstream, err = url.Parse(c.GRPCUpstream); err != nil {
+			return recorder.Options{}, fmt.Errorf("grpcUpstream: %w", err)
+		}
+	}
+	if options.UpstreamTLS, err = c.UpstreamTLS.clientConfig(); err != nil {
+		return recorder.Options{}, fmt.Errorf("upstreamTLS: %w", err)
+	}
+	return options, nil
+}
+
+// serverConfig is nil where no certificate is set.
+func (p keyPair) serverConfig() (*tls.Config, error) {
+	if p.Certificate == "" {
+		return nil, nil //nolint:nilnil // no TLS is no error
+	}
+	certificate, err := tls.LoadX509KeyPair(p.Certificate, p.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
+}
+
+func (u upstreamTLS) clientConfig() (*tls.Config, error) {
+	// Only on request, for servers with certificates of their own making.
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: u.SkipVerify} //nolint:gosec // see above
+	if u.CA != "" {
+		text, err := os.ReadFile(u.CA)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s holds no certificate in PEM", u.CA)
+		}
+	}
+	if u.Certificate != "" {
+		certificate, err := tls.LoadX509KeyPair(u.Certificate, u.Key)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{certificate}
+	}
+	return config, nil
+}

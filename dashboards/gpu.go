@@ -1,0 +1,32 @@
+package dashboards
+
+import "github.com/coldhit/modelserving-datasource/pkg/signal"
+
+// GPU is the dashboard of the GPUs and of what each model takes of them.
+func GPU() Dashboard {
+	return made(GPUUID, "GPU", "GPUs: how busy and how full they are, and each model's share.", ofMany(), []row{
+		{title: "At a glance", panels: []panel{
+			headline{ask: ask{signal: "gpu_utilization", statistics: mean}, of: ", mean", width: quarter}.panel(),
+			headline{ask: ask{signal: "gpu_memory_usage"}, thresholds: nearlyFull(), width: quarter}.panel(),
+			headline{ask: ask{signal: "gpu_memory"}, of: ", total", width: quarter}.panel(),
+			headline{ask: ask{signal: "gpu_power"}, of: ", total", width: quarter}.panel(),
+		}},
+		{title: "GPUs", panels: gpus()},
+		{title: "Share of each model", panels: []panel{
+			chart{ask: ask{signal: signal.ModelGPUUtilization, statistics: mean, groupBy: []signal.Label{signal.Model}}, of: ", stacked", stacked: true,
+				note: "Stacked, the parts of all models are the mean utilization of the GPUs; of some models only, what those take of it."}.panel(),
+			chart{ask: ask{signal: "model_memory", statistics: last, groupBy: byModel}, of: " by model, stacked", stacked: true}.panel(),
+		}},
+		{title: "What the GPUs work on", panels: []panel{
+			p95ByModel("inference_time", ""),
+			p95ByModel("queue_time", ""),
+			chart{ask: ask{signal: "concurrent_requests", statistics: mean, groupBy: byModel}, of: " by model"}.panel(),
+			chart{ask: ask{signal: "kv_cache_usage", statistics: maximum, groupBy: byModel}, of: " by model, highest", share: true}.panel(),
+		}},
+	})
+}
+
+// nearlyFull colours a share of memory.
+func nearlyFull() []thresholdStep {
+	return []thresholdStep{{Color: "text"}, {Color: caution, Value: number(0.9)}, {Color: bad, Value: number(0.95)}}
+}

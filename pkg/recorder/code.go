@@ -1,0 +1,152 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// statusClientGone is the code of an HTTP request whose client did not wait for the end of the response. It is not sent.
+const statusClientGone = 499
+
+// failure is why a request did not end as the server meant it to.
+type failure int
+
+const (
+	noFailure       failure = iota
+	clientGone              // the client hung up
+	clientBroken            // the client's body is not what its header announced
+	serverGone              // the server cannot be reached, or broke its response off
+	serverSilent            // the server did not answer in time
+	recorderStopped         // the recorder ended before the request did
+	recorderFailed          // the recorder itself panicked
+)
+
+// status is the HTTP status that stands for a failure.
+func (f failure) status() int {
+	switch f {
+	case clientGone:
+		return statusClientGone
+	case clientBroken:
+		return http.StatusBadRequest
+	case serverSilent:
+		return http.StatusGatewayTimeout
+	case recorderStopped:
+		return http.StatusServiceUnavailable
+	case recorderFailed:
+		return http.StatusInternalServerError
+	default:
+		return http.StatusBadGateway
+	}
+}
+
+// grpcCode is the code that a gRPC client sees, or would see if it was still there.
+func (f failure) grpcCode() codes.Code {
+	switch f {
+	case clientGone:
+		return codes.Canceled
+	case clientBroken, recorderFailed:
+		return codes.Internal
+	case serverSilent:
+		return codes.DeadlineExceeded
+	default:
+		return codes.Unavailable
+	}
+}
+
+func (f failure) sentence() string {
+	switch f {
+	case clientBroken:
+		return "The request's body is broken: it does not have the form or the length that its header says."
+	case serverSilent:
+		return "The model server did not answer in time."
+	case recorderStopped:
+		return "The recorder in front of the model server is being stopped."
+	case serverGone:
+		return "The model server cannot be reached, or it closed the connection without an answer."
+	default:
+		return "The recorder in front of the model server failed."
+	}
+}
+
+// ErrStopped is the cause with which the recorder ends the requests that outlast its grace.
+var ErrStopped = errors.New("the recorder is being stopped")
+
+// failureOf tells why a request could not be passed on. bodyError is what reading the client's body ended with.
+func failureOf(ctx context.Context, err, bodyError error) failure {
+	var timeout net.Error
+	switch {
+	case errors.Is(context.Cause(ctx), ErrStopped):
+		return recorderStopped
+	case ctx.Err() != nil:
+		return clientGone
+	case errors.Is(bodyError, io.ErrUnexpectedEOF), isConnectionError(bodyError):
+		return clientGone
+	case bodyError != nil:
+		return clientBroken
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return serverSilent
+	default:
+		return serverGone
+	}
+}
+
+func isConnectionError(err error) bool {
+	var operation *net.OpError
+	return errors.As(err, &operation)
+}
+
+const (
+	grpcStatusHeader  = "Grpc-Status"
+	grpcMessageHeader = "Grpc-Message"
+	grpcTimeoutHeader = "Grpc-Timeout"
+	grpcContentType   = "application/grpc"
+)
+
+func isGRPC(r *http.Request) bool {
+	if r.ProtoMajor != 2 {
+		return false
+	}
+	after, ok := strings.CutPrefix(r.Header.Get("Content-Type"), grpcContentType)
+	return ok && (after == "" || after[0] == '+' || after[0] == ';')
+}
+
+// grpcCodeOf reads the status that a server sent, from its trailers or, when it answered without a message, its header.
+// It is named as the gRPC library names it; a number without a name stays a number.
+func grpcCodeOf(response *http.Response) string {
+	if response.StatusCode != http.StatusOK {
+		return strconv.Itoa(response.StatusCode)
+	}
+	text := response.Trailer.Get(grpcStatusHeader)
+	if text == "" {
+		text = response.Header.Get(grpcStatusHeader)
+	}
+	number, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return codes.Unknown.String()
+	}
+	return codes.Code(number).String()
+}
+
+// grpcTimeout is how long a gRPC client waits; zero when it does not say.
+func grpcTimeout(header http.Header) time.Duration {
+	text := header.Get(grpcTimeoutHeader)
+	if len(text) < 2 || len(text) > 9 {
+		return 0
+	}
+	units := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+	}
+	number, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+	if err != nil || number < 0 {
+		return 0
+	}
+	return time.Duration(number) * units[text[len(text)-1]]
+}

@@ -1,0 +1,269 @@
+package recorder_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+const (
+	inferMethod  = "/inference.GRPCInferenceService/ModelInfer"
+	streamMethod = "/inference.GRPCInferenceService/ModelStreamInfer"
+)
+
+// rawCodec passes messages as bytes, so that no generated code is needed.
+type rawCodec struct{}
+
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil //nolint:forcetypeassert // a test's own messages
+}
+
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*[]byte) = data.Materialize() //nolint:forcetypeassert // a test's own messages
+	return nil
+}
+
+// inferRequest is an inference request of the Open Inference Protocol with a body that is not looked at.
+func inferRequest(model, version string, size int) *[]byte {
+	var b []byte
+	b = protowire.AppendTag(b, 1, protowire.BytesType)
+	b = protowire.AppendString(b, model)
+	if version != "" {
+		b = protowire.AppendTag(b, 2, protowire.BytesType)
+		b = protowire.AppendString(b, version)
+	}
+	b = protowire.AppendTag(b, 7, protowire.BytesType)
+	b = protowire.AppendString(b, strings.Repeat("x", size))
+	return &b
+}
+
+// inFrontOfGRPC starts a gRPC server of the real library, a recorder in front of it and a client of it.
+func inFrontOfGRPC(t *testing.T, handler func(method string, stream grpc.ServerStream) error) (*stand, *grpc.ClientConn, *grpc.Server) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback listener of a test
+	require.NoError(t, err)
+	server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(stream)
+		return handler(method, stream)
+	}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener)
+	}()
+	t.Cleanup(func() {
+		server.Stop()
+		<-done
+	})
+	s := inFrontOf(t, "http://"+listener.Addr().String(), nil)
+	return s, dialGRPC(t, s), server
+}
+
+func dialGRPC(t *testing.T, s *stand) *grpc.ClientConn {
+	t.Helper()
+	client, err := grpc.NewClient(strings.TrimPrefix(s.url, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func echoOnce(_ string, stream grpc.ServerStream) error {
+	var message []byte
+	if err := stream.RecvMsg(&message); err != nil {
+		return err
+	}
+	stream.SetTrailer(metadata.Pairs("x-trailer", "seen"))
+	return stream.SendMsg(&message)
+}
+
+func TestGRPC(t *testing.T) {
+	s, client, _ := inFrontOfGRPC(t, echoOnce)
+	var answer []byte
+	var trailer metadata.MD
+	question := inferRequest("resnet", "3", 100_000)
+	require.NoError(t, client.Invoke(t.Context(), inferMethod, question, &answer, grpc.Trailer(&trailer)))
+	require.Equal(t, *question, answer)
+	require.Equal(t, []string{"seen"}, trailer.Get("x-trailer"))
+	s.eventually(1, prometheus.Labels{"model": "resnet", "version": "3", "protocol": "grpc", "code": "OK"})
+	require.InDelta(t, len(answer)+5, s.sum("modelserving_request_size_bytes", nil), 0)
+	require.InDelta(t, len(answer)+5, s.sum("modelserving_response_size_bytes", nil), 0)
+
+	require.NoError(t, client.Invoke(t.Context(), "/inference.GRPCInferenceService/ServerReady", question, &answer))
+	require.Eventually(t, func() bool {
+		return s.count("modelserving_recorder_requests_passed_total", prometheus.Labels{"protocol": "grpc", "code": "OK"}) == 1
+	}, patience, moment)
+}
+
+func TestGRPCWithoutAModel(t *testing.T) {
+	s, client, _ := inFrontOfGRPC(t, echoOnce)
+	var answer []byte
+	require.NoError(t, client.Invoke(t.Context(), inferMethod, inferRequest("compressed", "", 1000), &answer, grpc.UseCompressor(gzip.Name)))
+	broken := []byte{0xff, 0xff, 0xff}
+	require.NoError(t, client.Invoke(t.Context(), inferMethod, &broken, &answer))
+	require.NoError(t, client.Invoke(t.Context(), inferMethod, &[]byte{}, &answer))
+	require.NoError(t, client.Invoke(t.Context(), inferMethod, inferRequest(strings.Repeat("x", 9000), "", 1), &answer))
+	s.eventually(4, prometheus.Labels{"model": "unknown", "code": "OK"})
+}
+
+func TestGRPCStatusPasses(t *testing.T) {
+	for name, test := range map[string]struct {
+		code codes.Code
+		want string
+	}{
+		"with a name":    {codes.NotFound, "NotFound"},
+		"without a name": {codes.Code(77), "Code(77)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, client, _ := inFrontOfGRPC(t, func(string, grpc.ServerStream) error { return status.Error(test.code, "no such model: ä") })
+			var answer []byte
+			err := client.Invoke(t.Context(), inferMethod, inferRequest("m", "", 1), &answer)
+			require.Equal(t, test.code, status.Code(err))
+			require.Equal(t, "no such model: ä", status.Convert(err).Message())
+			require.Eventually(t, func() bool { return s.count(requests, prometheus.Labels{"protocol": "grpc", "code": test.want}) == 1 }, patience, moment)
+		})
+	}
+}
+
+func TestGRPCStreamsInBothDirections(t *testing.T) {
+	s, client, _ := inFrontOfGRPC(t, func(_ string, stream grpc.ServerStream) error {
+		if err := stream.SendHeader(metadata.Pairs("x-early", "yes")); err != nil {
+			return err
+		}
+		for {
+			var message []byte
+			err := stream.RecvMsg(&message)
+			if errors.Is(err, io.EOF) {
+				return status.Error(codes.ResourceExhausted, "enough")
+			}
+			if err != nil {
+				return err
+			}
+			if err := stream.SendMsg(&message); err != nil {
+				return err
+			}
+		}
+	})
+	stream, err := client.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod)
+	require.NoError(t, err)
+	header, err := stream.Header()
+	require.NoError(t, err, "the header comes before anything was sent")
+	require.Equal(t, []string{"yes"}, header.Get("x-early"))
+	for range 10 {
+		require.NoError(t, stream.SendMsg(inferRequest("m", "", 10)))
+		var answer []byte
+		require.NoError(t, stream.RecvMsg(&answer))
+	}
+	require.InDelta(t, 1, s.count(concurrent, prometheus.Labels{"model": "m"}), 0)
+	require.NoError(t, stream.CloseSend())
+	var answer []byte
+	require.Equal(t, codes.ResourceExhausted, status.Code(stream.RecvMsg(&answer)))
+	s.eventually(1, prometheus.Labels{"model": "m", "code": "ResourceExhausted"})
+}
+
+func TestGRPCServerEndsAStreamThatItsClientKeepsOpen(t *testing.T) {
+	s, client, _ := inFrontOfGRPC(t, func(_ string, stream grpc.ServerStream) error {
+		var message []byte
+		if err := stream.RecvMsg(&message); err != nil {
+			return err
+		}
+		if err := stream.SendMsg(&message); err != nil {
+			return err
+		}
+		return status.Error(codes.OutOfRange, "one is enough")
+	})
+	stream, err := client.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod)
+	require.NoError(t, err)
+	require.NoError(t, stream.SendMsg(inferRequest("m", "", 10)))
+	var answer []byte
+	require.NoError(t, stream.RecvMsg(&answer))
+	require.Equal(t, codes.OutOfRange, status.Code(stream.RecvMsg(&answer)))
+	s.eventually(1, prometheus.Labels{"model": "m", "code": "OutOfRange"})
+}
+
+func TestGRPCUpstreamGone(t *testing.T) {
+	s := inFrontOf(t, "http://127.0.0.1:1", nil)
+	var answer []byte
+	err := dialGRPC(t, s).Invoke(t.Context(), inferMethod, inferRequest("m", "", 1), &answer)
+	require.Equal(t, codes.Unavailable, status.Code(err))
+	require.Contains(t, err.Error(), "The model server cannot be reached")
+	s.eventually(1, prometheus.Labels{"model": "m", "protocol": "grpc", "code": "Unavailable"})
+}
+
+func TestGRPCServerDiesMidStream(t *testing.T) {
+	var server *grpc.Server
+	s, client, started := inFrontOfGRPC(t, func(_ string, stream grpc.ServerStream) error {
+		var message []byte
+		if err := stream.RecvMsg(&message); err != nil {
+			return err
+		}
+		if err := stream.SendMsg(&message); err != nil {
+			return err
+		}
+		<-stream.Context().Done()
+		return nil
+	})
+	server = started
+	stream, err := client.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod)
+	require.NoError(t, err)
+	require.NoError(t, stream.SendMsg(inferRequest("m", "", 10)))
+	var answer []byte
+	require.NoError(t, stream.RecvMsg(&answer))
+	server.Stop()
+	require.Error(t, stream.RecvMsg(&answer))
+	s.eventually(1, prometheus.Labels{"model": "m", "code": "Unavailable"})
+}
+
+func TestGRPCClientGivesUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit func(context.Context) (context.Context, context.CancelFunc)
+		code  string
+	}{
+		"cancelled": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(100*time.Millisecond, cancel)
+			return ctx, cancel
+		}, "Canceled"},
+		"its deadline passed": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 100*time.Millisecond)
+		}, "DeadlineExceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// A server that does not look whether its client is still there.
+			released, handled := make(chan struct{}), make(chan struct{})
+			s, client, _ := inFrontOfGRPC(t, func(_ string, stream grpc.ServerStream) error {
+				defer close(handled)
+				var message []byte
+				err := stream.RecvMsg(&message)
+				<-released
+				return err
+			})
+			t.Cleanup(func() {
+				close(released)
+				<-handled
+			})
+			ctx, cancel := test.limit(t.Context())
+			defer cancel()
+			var answer []byte
+			require.Error(t, client.Invoke(ctx, inferMethod, inferRequest("m", "", 1), &answer))
+			s.eventually(1, prometheus.Labels{"model": "m", "code": test.code})
+		})
+	}
+}

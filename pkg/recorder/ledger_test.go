@@ -1,0 +1,127 @@
+package recorder
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func newRequest(path string) (*http.Request, error) {
+	return http.NewRequest(http.MethodPost, "http://h"+path, http.NoBody) //nolint:noctx // never sent
+}
+
+var oneMinute = windowOptions{slice: time.Minute, slices: 2}
+
+// use records a request of a model at a time.
+func use(l *ledger, model string, at time.Time) {
+	series := l.acquire(modelKey{model: model}, at)
+	o := &observation{countKey: countKey{Hot, "header", protocolHTTP, "200"}}
+	o.set(responseTime, 0.1)
+	series.record(o)
+	l.release(series, at)
+}
+
+func total(l *ledger) (sum uint64, models []string) {
+	entries, _, _ := l.list()
+	for _, entry := range entries {
+		n, _ := entry.countsByCode()
+		sum += n
+		models = append(models, entry.key.model)
+	}
+	return sum, models
+}
+
+func TestLeastRecentlyUsedModelsFoldIntoOther(t *testing.T) {
+	l := newLedger(3, 0, oneMinute)
+	now := time.Now()
+	for i, model := range []string{"a", "b", "c", "a", "d", "e"} {
+		use(l, model, now.Add(time.Duration(i)*time.Second))
+	}
+	sum, models := total(l)
+	require.Equal(t, uint64(6), sum, "no request is lost")
+	require.Equal(t, []string{"e", "d", "a", "other"}, models)
+	_, own, folded := l.list()
+	require.Equal(t, 3, own)
+	require.Equal(t, uint64(2), folded)
+}
+
+func TestModelsInUseKeepTheirSeries(t *testing.T) {
+	l := newLedger(2, time.Minute, oneMinute)
+	now := time.Now()
+	use(l, "a", now)
+	held := l.acquire(modelKey{model: "b"}, now)
+	use(l, "c", now.Add(time.Second))
+	_, models := total(l)
+	require.Equal(t, []string{"b", "a", "other"}, models, "none was idle for a minute, so that c is counted in other")
+
+	later := now.Add(time.Hour)
+	use(l, "d", later)
+	use(l, "e", later)
+	_, models = total(l)
+	require.Equal(t, []string{"d", "b", "other"}, models, "a request of b is still in progress, and d was just used")
+	l.release(held, later)
+}
+
+func TestFoldingAddsNothingThatWasScraped(t *testing.T) {
+	l := newLedger(1, 0, oneMinute)
+	now := time.Now()
+	use(l, "a", now)
+	use(l, "a", now)
+	entries, _, _ := l.list()
+	require.NotEmpty(t, entries[0].collect())
+	use(l, "a", now)
+	use(l, "b", now)
+	count, _ := l.other.countsByCode()
+	require.Equal(t, uint64(1), count, "of a's three requests a scrape has seen two")
+	require.Empty(t, entries[0].collect(), "a scrape under way does not count a's requests twice")
+}
+
+func TestCodesAreBounded(t *testing.T) {
+	series := newModelSeries(modelKey{model: "m"}, oneMinute)
+	for i := range 10 * maxCodes {
+		series.record(&observation{countKey: countKey{Hot, "header", protocolWebSocket, fmt.Sprint(3000 + i)}})
+	}
+	requests, codes := series.countsByCode()
+	require.Equal(t, uint64(10*maxCodes), requests)
+	require.Len(t, codes, maxCodes+1)
+	require.Equal(t, uint64(9*maxCodes), codes[otherCode])
+}
+
+func TestLiveQuantilesAreExact(t *testing.T) {
+	window := &liveWindow{options: oneMinute}
+	var all []float64
+	for i := range 10_000 {
+		elapsed := time.Duration(math.Exp(float64(i)/1000)) * time.Millisecond
+		all = append(all, elapsed.Seconds())
+		window.record(elapsed)
+		if i == 5000 {
+			window.advance()
+		}
+	}
+	slices.Sort(all)
+	got := quantilesOf(window.merged())
+	require.Equal(t, int64(10_000), got.Requests)
+	for _, test := range []struct{ got, rank float64 }{{got.P50, 0.5}, {got.P90, 0.9}, {got.P95, 0.95}, {got.P99, 0.99}, {got.P999, 0.999}} {
+		exact := all[int(math.Ceil(test.rank*float64(len(all))))-1]
+		require.InEpsilon(t, exact, test.got, quantileError, "p%v", test.rank)
+	}
+}
+
+func TestLiveWindowForgets(t *testing.T) {
+	window := &liveWindow{options: oneMinute}
+	window.record(time.Second)
+	window.record(10 * time.Hour)
+	for range oneMinute.slices {
+		window.advance()
+		require.Equal(t, int64(2), window.merged().TotalCount())
+	}
+	window.advance()
+	require.Zero(t, window.merged().TotalCount())
+	require.Nil(t, window.current)
+	require.Empty(t, window.past)
+}

@@ -1,0 +1,118 @@
+package recorder
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// modelsPage is what /models answers.
+type modelsPage struct {
+	Models []modelEntry `json:"models"`
+	// Window says how far back the quantiles reach, in seconds.
+	WindowSeconds float64 `json:"windowSeconds"`
+	// QuantileError is the largest relative error of a quantile.
+	QuantileError float64 `json:"quantileError"`
+
+	ModelsLimit     int    `json:"modelsLimit"`
+	ModelsFolded    uint64 `json:"modelsFolded"`
+	LabelsShortened uint64 `json:"labelsShortened"`
+	LabelsRepaired  uint64 `json:"labelsRepaired"`
+	// RequestsPassed counts requests that no route fits.
+	RequestsPassed uint64 `json:"requestsPassed"`
+}
+
+type modelEntry struct {
+	Model   string `json:"model"`
+	Version string `json:"version"`
+	// Requests and Codes count since the series began.
+	Requests           uint64            `json:"requests"`
+	Codes              map[string]uint64 `json:"codes"`
+	ConcurrentRequests int64             `json:"concurrentRequests"`
+	LastUse            time.Time         `json:"lastUse"`
+	// ResponseTime is by path, of the window.
+	ResponseTime map[Path]quantiles `json:"responseTimeSeconds"`
+}
+
+// quantiles are of the requests of the window; times are in seconds.
+type quantiles struct {
+	Requests int64   `json:"requests"`
+	Mean     float64 `json:"mean"`
+	P50      float64 `json:"p50"`
+	P90      float64 `json:"p90"`
+	P95      float64 `json:"p95"`
+	P99      float64 `json:"p99"`
+	P999     float64 `json:"p99_9"`
+	Max      float64 `json:"max"`
+}
+
+// quantileError follows from liveDigits.
+const quantileError = 0.01
+
+// ModelsHandler answers, as JSON, each model's requests, codes and last use, and its live quantiles, hot and cold.
+func (r *Recorder) ModelsHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(r.modelsPage()); err != nil {
+			r.options.Logger.Debug("The models could not be sent", "error", err.Error())
+		}
+	})
+}
+
+func (r *Recorder) modelsPage() modelsPage {
+	entries, _, folded := r.ledger.list()
+	page := modelsPage{
+		Models:          make([]modelEntry, 0, len(entries)),
+		WindowSeconds:   r.options.Window.Seconds(),
+		QuantileError:   quantileError,
+		ModelsLimit:     r.options.MaxModels,
+		ModelsFolded:    folded,
+		LabelsShortened: counterValue(r.labels.shortened),
+		LabelsRepaired:  counterValue(r.labels.repaired),
+		RequestsPassed:  r.passed.total(),
+	}
+	for _, entry := range entries {
+		requests, codes := entry.countsByCode()
+		shown := modelEntry{
+			Model: entry.key.model, Version: entry.key.version,
+			Requests: requests, Codes: codes, ConcurrentRequests: entry.inProgress.Load(), LastUse: entry.lastUse,
+			ResponseTime: map[Path]quantiles{},
+		}
+		for path, window := range entry.liveWindows() {
+			if merged := window.merged(); merged.TotalCount() > 0 {
+				shown.ResponseTime[path] = quantilesOf(merged)
+			}
+		}
+		page.Models = append(page.Models, shown)
+	}
+	return page
+}
+
+func quantilesOf(h *hdrhistogram.Histogram) quantiles {
+	seconds := func(value int64) float64 { return (time.Duration(value) * liveUnit).Seconds() }
+	return quantiles{
+		Requests: h.TotalCount(),
+		Mean:     h.Mean() * liveUnit.Seconds(),
+		P50:      seconds(h.ValueAtPercentile(50)),
+		P90:      seconds(h.ValueAtPercentile(90)),
+		P95:      seconds(h.ValueAtPercentile(95)),
+		P99:      seconds(h.ValueAtPercentile(99)),
+		P999:     seconds(h.ValueAtPercentile(99.9)),
+		Max:      seconds(h.Max()),
+	}
+}
+
+func counterValue(c prometheus.Counter) uint64 {
+	var metric dto.Metric
+	if err := c.Write(&metric); err != nil {
+		return 0
+	}
+	return uint64(metric.GetCounter().GetValue())
+}

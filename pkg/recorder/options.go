@@ -1,0 +1,123 @@
+package recorder
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Options configure a Recorder. Zero values of numbers and durations take the default that their comment names.
+type Options struct {
+	// Upstream is the model server. GRPCUpstream takes gRPC where the server has another port for it; nil for Upstream.
+	Upstream, GRPCUpstream *url.URL
+	// UpstreamTLS is for https upstreams; nil for the system's roots.
+	UpstreamTLS *tls.Config
+	// UpstreamHost sends the upstream's own name as Host, not the one that the client asked for.
+	UpstreamHost bool
+	// ResponseTimeout bounds the wait for a response's header; zero for no bound.
+	ResponseTimeout time.Duration
+	// WaitForServer is how long a request is held while the server cannot be connected to; zero answers 502 at once.
+	WaitForServer time.Duration
+
+	Routes []Route
+	// BodyBytes is how much of a JSON body is looked at for the model's name: 1 MiB.
+	BodyBytes int
+	// Sources tell hot from cold, the preferred one first.
+	Sources   []Source
+	QueueTime QueueTimeHeader
+
+	// MaxModels bounds the pairs of model and version with series of their own: 1,000.
+	MaxModels int
+	// ModelIdle is how long a model must have been idle before it is folded into other for another model: 5 minutes. Negative
+	// for no time at all.
+	ModelIdle time.Duration
+	// MaxLabelBytes bounds a label's value: 128.
+	MaxLabelBytes int
+	// Window is how far back the live quantiles reach, in whole minutes: 5.
+	Window time.Duration
+	Logger *slog.Logger
+}
+
+const (
+	defaultBodyBytes     = 1 << 20
+	defaultMaxModels     = 1000
+	defaultModelIdle     = 5 * time.Minute
+	defaultMaxLabelBytes = 128
+	defaultWindow        = 5 * time.Minute
+	windowSlice          = time.Minute
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.GRPCUpstream == nil {
+		o.GRPCUpstream = o.Upstream
+	}
+	if o.Upstream == nil {
+		return o, errors.New("no upstream: name the model server's URL")
+	}
+	for _, u := range []*url.URL{o.Upstream, o.GRPCUpstream} {
+		if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return o, fmt.Errorf("the upstream %s must be an http:// or https:// URL with a host", u.Redacted())
+		}
+	}
+	if o.Logger == nil {
+		return o, errors.New("no logger")
+	}
+	o.BodyBytes = withDefault(o.BodyBytes, defaultBodyBytes)
+	o.MaxModels = withDefault(o.MaxModels, defaultMaxModels)
+	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
+	o.ModelIdle = max(withDefault(o.ModelIdle, defaultModelIdle), 0)
+	o.Window = withDefault(o.Window, defaultWindow)
+	if o.BodyBytes < 0 || o.MaxModels < 0 || o.MaxLabelBytes < 0 || o.Window < windowSlice {
+		return o, fmt.Errorf("body bytes, models and label bytes must be more than 0, and the window at least %s", windowSlice)
+	}
+	if err := o.QueueTime.validate(); err != nil {
+		return o, err
+	}
+	return o, validateRoutes(o.Routes)
+}
+
+func withDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// QueueTimeHeader is a response header in which the server tells how long a request waited inside it.
+type QueueTimeHeader struct {
+	// Name is empty where the server tells nothing.
+	Name string
+	// Unit is what the header counts: a second, a millisecond, a microsecond or a nanosecond.
+	Unit time.Duration
+}
+
+func (h QueueTimeHeader) validate() error {
+	switch h.Unit {
+	case time.Second, time.Millisecond, time.Microsecond, time.Nanosecond:
+		return nil
+	}
+	if h.Name == "" {
+		return nil
+	}
+	return fmt.Errorf("the queue time header %s needs a unit: a second, a millisecond, a microsecond or a nanosecond", h.Name)
+}
+
+// read answers false where the header is missing or is no time.
+func (h QueueTimeHeader) read(header http.Header) (time.Duration, bool) {
+	if h.Name == "" {
+		return 0, false
+	}
+	value, err := strconv.ParseFloat(header.Get(h.Name), 64)
+	nanoseconds := value * float64(h.Unit)
+	if err != nil || math.IsNaN(value) || value < 0 || nanoseconds > math.MaxInt64/2 {
+		return 0, false
+	}
+	return time.Duration(nanoseconds), true
+}

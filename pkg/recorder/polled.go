@@ -1,0 +1,231 @@
+package recorder
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ModelState is what a server says of one model. Without a model it is about the whole server, without a version about any.
+type ModelState struct {
+	Model, Version string
+	Ready          bool
+}
+
+// Look asks a server which models are ready. A model that is not among the answer is not ready.
+type Look func(ctx context.Context) ([]ModelState, error)
+
+// PolledOptions configure a polled source.
+type PolledOptions struct {
+	// Name is the value of the label verdict_source.
+	Name string
+	Look Look
+	// Every is how often the server is asked while a request waits for its first byte. Loads that take no longer may go
+	// unnoticed. At other times it is asked ten times less often, and not more than once a second.
+	Every time.Duration
+	// Timeout bounds one answer.
+	Timeout time.Duration
+	Logger  *slog.Logger
+}
+
+// maxUnsettled bounds the requests that have ended and wait for the next answer; more are judged unknown at once.
+const maxUnsettled = 100_000
+
+// Polled tells hot from cold by asking the server again and again what is in memory: a request is cold if a load of its
+// model overlaps the time in which it waited. What falls between two answers is unknown, not guessed.
+type Polled struct {
+	options PolledOptions
+	wake    chan struct{}
+	polls   *prometheus.CounterVec
+
+	mu        sync.Mutex
+	waiting   int // requests without a first byte
+	residency *residency
+	unsettled []unsettled
+	stopped   bool
+}
+
+type unsettled struct {
+	served  Served
+	verdict func(Path)
+}
+
+// NewPolled makes a source; it knows nothing until it runs.
+func NewPolled(options PolledOptions) *Polled {
+	return &Polled{
+		options:   options,
+		wake:      make(chan struct{}, 1),
+		residency: newResidency(),
+		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name:        "modelserving_recorder_polls_total",
+			Help:        "Questions to the server about what is in memory.",
+			ConstLabels: prometheus.Labels{"verdict_source": options.Name},
+		}, []string{"outcome"}),
+	}
+}
+
+// Name implements Source.
+func (p *Polled) Name() string { return p.options.Name }
+
+// Describe implements prometheus.Collector.
+func (p *Polled) Describe(descriptions chan<- *prometheus.Desc) { p.polls.Describe(descriptions) }
+
+// Collect implements prometheus.Collector.
+func (p *Polled) Collect(metrics chan<- prometheus.Metric) { p.polls.Collect(metrics) }
+
+// Arrived implements Source.
+func (p *Polled) Arrived() {
+	p.mu.Lock()
+	p.waiting++
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Answered implements Source.
+func (p *Polled) Answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting--
+}
+
+// Judge implements Source.
+func (p *Polled) Judge(served Served, verdict func(Path)) {
+	p.mu.Lock()
+	keep := !p.stopped && len(p.unsettled) < maxUnsettled
+	if keep {
+		p.unsettled = append(p.unsettled, unsettled{served, verdict})
+	}
+	p.mu.Unlock()
+	if !keep {
+		verdict(Unknown)
+	}
+}
+
+// Run implements Source.
+func (p *Polled) Run(ctx context.Context) {
+	defer p.stop()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	answers := make(chan answer, maxAtOnce)
+	underWay := 0
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	wake := p.wake
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+			wake = nil
+			timer.Reset(0)
+		case a := <-answers:
+			underWay--
+			if ctx.Err() == nil {
+				p.take(a)
+			}
+		case <-timer.C:
+			if underWay < maxAtOnce {
+				underWay++
+				asking.Go(func() { answers <- p.ask(ctx) })
+			}
+			if p.busy() {
+				wake = nil
+				timer.Reset(p.options.Every)
+			} else {
+				wake = p.wake
+				timer.Reset(p.lull())
+			}
+		}
+	}
+}
+
+// maxAtOnce bounds the questions under way. There can be several, because a server may let one wait: each of Triton's
+// threads serves some connections, and none of these as long as it loads a model.
+const maxAtOnce = 4
+
+// lull is the time between questions while no request waits. A server that has not answered for as long is not believed
+// to be as it was.
+func (p *Polled) lull() time.Duration { return max(10*p.options.Every, time.Second) }
+
+// busy says whether somebody waits for the next answer.
+func (p *Polled) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting > 0 || len(p.unsettled) > 0
+}
+
+// answer is what the server said to a question.
+type answer struct {
+	began  time.Time
+	states []ModelState
+	err    error
+}
+
+func (p *Polled) ask(ctx context.Context) answer {
+	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
+	defer cancel()
+	a := answer{began: time.Now()}
+	a.states, a.err = p.options.Look(ctx)
+	return a
+}
+
+// take learns from an answer and settles what it can.
+func (p *Polled) take(a answer) {
+	p.mu.Lock()
+	switch {
+	case a.err != nil:
+		p.polls.WithLabelValues("failed").Inc()
+		p.options.Logger.Debug("The server did not say what is in memory", "source", p.options.Name, "error", a.err.Error())
+		if a.began.Sub(p.residency.lastBegan) < p.lull() {
+			p.mu.Unlock()
+			return
+		}
+		p.residency = newResidency()
+	case a.began.Before(p.residency.lastBegan):
+		p.polls.WithLabelValues("late").Inc()
+		p.mu.Unlock()
+		return
+	default:
+		p.polls.WithLabelValues("answered").Inc()
+		p.residency.update(a.states, a.began)
+	}
+	settled, rest := split(p.unsettled, a.began)
+	p.unsettled = rest
+	paths := make([]Path, len(settled))
+	for i, request := range settled {
+		paths[i] = p.residency.judge(request.served)
+	}
+	p.mu.Unlock()
+	for i, request := range settled {
+		request.verdict(paths[i])
+	}
+}
+
+// split parts the requests that were answered before a poll began from the later ones.
+func split(all []unsettled, began time.Time) (before, rest []unsettled) {
+	for _, request := range all {
+		if request.served.Answered.After(began) {
+			rest = append(rest, request)
+		} else {
+			before = append(before, request)
+		}
+	}
+	return before, rest
+}
+
+// stop settles what is left.
+func (p *Polled) stop() {
+	p.mu.Lock()
+	rest := p.unsettled
+	p.unsettled, p.stopped = nil, true
+	p.mu.Unlock()
+	for _, request := range rest {
+		request.verdict(Unknown)
+	}
+}

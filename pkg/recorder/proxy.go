@@ -1,0 +1,177 @@
+package recorder
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	dialTimeout = 10 * time.Second
+	// idleTimeout is shorter than what common servers allow (uvicorn 5 s): a server that closes a connection at the moment in
+	// which a request is sent would make an error that there would not be without a recorder.
+	idleTimeout = 4 * time.Second
+	// idleConnections to the server are kept, so that many requests at once need not connect anew each time.
+	idleConnections = 1024
+	// pingAfter is how long an HTTP/2 connection to the server may be silent before it is tried.
+	pingAfter   = 30 * time.Second
+	pingTimeout = 15 * time.Second
+	// streamsPerConnection bounds a client's requests on one HTTP/2 connection: gRPC clients put all of theirs on one.
+	streamsPerConnection = 20_000
+	// maxHeaderBytes lets headers pass that the server may judge by itself; net/http refuses longer ones with 431.
+	maxHeaderBytes    = 4 << 20
+	readHeaderTimeout = 30 * time.Second
+	// copyBytes is the buffer that each response under way holds.
+	copyBytes = 16 << 10
+)
+
+// NewServer makes an HTTP server with handler for HTTP/1.1 and HTTP/2, with TLS or (as gRPC does) without. Requests end
+// when the context does, with the cause ErrStopped counted as such.
+func NewServer(ctx context.Context, handler http.Handler, config *tls.Config, logger *slog.Logger) *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           handler,
+		TLSConfig:         config,
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		MaxHeaderBytes:    maxHeaderBytes,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+}
+
+func (r *Recorder) newTransport(protocols *http.Protocols) *http.Transport {
+	transport := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSClientConfig:       r.options.UpstreamTLS.Clone(), // HTTP/2 writes its name into it
+		TLSHandshakeTimeout:   dialTimeout,
+		MaxIdleConns:          idleConnections,
+		MaxIdleConnsPerHost:   idleConnections,
+		IdleConnTimeout:       idleTimeout,
+		ResponseHeaderTimeout: r.options.ResponseTimeout,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true, // what the server sends stays as it is
+		Protocols:             protocols,
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+	}
+	r.transports = append(r.transports, transport)
+	return transport
+}
+
+// newProxy passes HTTP on as HTTP/1.1 and gRPC as HTTP/2. net/http carries gRPC's trailers and streams as they are, so
+// that calls need not be decoded and encoded again, as a gRPC server and client in between would do.
+func (r *Recorder) newProxy() *httputil.ReverseProxy {
+	http1, http2 := &http.Protocols{}, &http.Protocols{}
+	http1.SetHTTP1(true)
+	http2.SetHTTP2(r.options.GRPCUpstream.Scheme == "https")
+	http2.SetUnencryptedHTTP2(r.options.GRPCUpstream.Scheme == "http")
+	var transport http.RoundTripper = byProtocol{http: r.newTransport(http1), grpc: r.newTransport(http2)}
+	if r.options.WaitForServer > 0 {
+		transport = holding{next: transport, longest: r.options.WaitForServer, logger: r.options.Logger}
+	}
+	return &httputil.ReverseProxy{
+		Transport:      transport,
+		Rewrite:        r.rewrite,
+		ModifyResponse: r.sawResponse,
+		ErrorHandler:   r.answerFailure,
+		BufferPool:     buffers{},
+		// Its messages come with every request that is broken off, and those are counted.
+		ErrorLog: slog.NewLogLogger(r.options.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+type byProtocol struct{ http, grpc http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t byProtocol) RoundTrip(request *http.Request) (*http.Response, error) {
+	x := exchangeOf(request.Context())
+	if x.protocol != protocolGRPC {
+		return t.http.RoundTrip(request)
+	}
+	if request.Body != nil {
+		request = request.WithContext(request.Context())
+		request.Body = &interruptible{ReadCloser: request.Body, client: x.clientBody}
+	}
+	return t.grpc.RoundTrip(request)
+}
+
+// rewrite leaves all as the client sent it but for the address, and adds X-Forwarded-For, -Host and -Proto.
+func (r *Recorder) rewrite(request *httputil.ProxyRequest) {
+	upstream := r.options.Upstream
+	if exchangeOf(request.In.Context()).protocol == protocolGRPC {
+		upstream = r.options.GRPCUpstream
+	}
+	request.SetURL(upstream)
+	request.Out.URL.RawQuery = request.In.URL.RawQuery
+	if !r.options.UpstreamHost {
+		request.Out.Host = request.In.Host
+	}
+	if forwarded, ok := request.In.Header["Forwarded"]; ok {
+		request.Out.Header["Forwarded"] = forwarded
+	}
+	request.Out.Header["X-Forwarded-For"] = request.In.Header["X-Forwarded-For"]
+	request.SetXForwarded()
+}
+
+// sawResponse is called with the response's header, before anything of it goes to the client.
+func (r *Recorder) sawResponse(response *http.Response) error {
+	x := exchangeOf(response.Request.Context())
+	x.response = response
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		if conn, ok := response.Body.(io.ReadWriteCloser); ok {
+			x.session = newUpgraded(conn, x.protocol == protocolWebSocket)
+			response.Body = x.session
+		}
+		x.sawHeader(response.StatusCode)
+		x.sawFirstByte()
+		return nil
+	}
+	for _, name := range []string{"Content-Type", "Date"} {
+		if _, ok := response.Header[name]; !ok {
+			x.clientHeader[name] = nil // so that net/http adds none
+		}
+	}
+	x.announced = max(response.ContentLength, 0)
+	response.Body = responseBody{response.Body, x}
+	return nil
+}
+
+// answerFailure answers a request that could not be passed on, in words of its own: the error names inner addresses.
+func (r *Recorder) answerFailure(w http.ResponseWriter, request *http.Request, err error) {
+	x := exchangeOf(request.Context())
+	x.session = nil
+	x.failure = failureOf(request.Context(), err, x.clientsFault())
+	r.options.Logger.Debug("A request could not be passed on", "code", x.failure.status(), "error", err.Error())
+	if x.failure == clientGone {
+		return
+	}
+	header := w.Header()
+	if x.protocol == protocolGRPC {
+		header.Set("Content-Type", grpcContentType)
+		header.Set(grpcStatusHeader, strconv.Itoa(int(x.grpcCode(time.Now()))))
+		header.Set(grpcMessageHeader, x.failure.sentence())
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	http.Error(w, x.failure.sentence(), x.failure.status())
+}
+
+// buffers lends what responses are copied with.
+type buffers struct{}
+
+var bufferPool = sync.Pool{New: func() any { return new([copyBytes]byte) }}
+
+func (buffers) Get() []byte { return bufferPool.Get().(*[copyBytes]byte)[:] } //nolint:forcetypeassert // New makes them
+
+func (buffers) Put(b []byte) { bufferPool.Put((*[copyBytes]byte)(b)) }

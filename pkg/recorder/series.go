@@ -1,0 +1,250 @@
+package recorder
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Path is the way that a request took.
+type Path string
+
+// A request of the hot path met its model in memory; one of the cold path waited for a load; of others nobody could tell.
+const (
+	Hot     Path = "hot"
+	Cold    Path = "cold"
+	Unknown Path = "unknown"
+)
+
+// noVerdict is the label of requests whose path nobody could tell.
+const noVerdict = "none"
+
+// Values of labels that are not of a client's choice.
+const (
+	otherModel   = "other"   // models beyond the cap, together
+	unknownModel = "unknown" // requests that named no model
+	otherCode    = "other"   // codes beyond maxCodes
+)
+
+// maxCodes bounds the codes of one model: a server may answer any number for gRPC and WebSocket.
+const maxCodes = 64
+
+// protocol is what a request spoke.
+type protocol string
+
+const (
+	protocolHTTP      protocol = "http"
+	protocolGRPC      protocol = "grpc"
+	protocolWebSocket protocol = "websocket"
+)
+
+var (
+	timeBuckets = []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500}
+	sizeBuckets = prometheus.ExponentialBuckets(64, 4, 13) // 64 B to 1 GiB
+)
+
+// Native histograms: buckets 10 % wide, at most so many, after which the resolution is halved, but not sooner than an
+// hour after the last reset are they emptied.
+const (
+	nativeFactor     = 1.1
+	nativeMaxBuckets = 160
+	nativeMinReset   = time.Hour
+)
+
+// distribution names a histogram that every model has, with the labels model, version and path.
+type distribution int
+
+const (
+	responseTime distribution = iota
+	timeToFirstByte
+	queueTime
+	sessionTime
+	requestSize
+	responseSize
+	distributionCount
+)
+
+var histogramOptions = [distributionCount]prometheus.HistogramOpts{
+	responseTime: {Name: "modelserving_response_time_seconds", Buckets: timeBuckets,
+		Help: "Time from a request's arrival to the end of its response, WebSocket sessions left out."},
+	timeToFirstByte: {Name: "modelserving_time_to_first_byte_seconds", Buckets: timeBuckets,
+		Help: "Time from a request's arrival to the first byte of the response's body, or to its header where there is no body."},
+	queueTime: {Name: "modelserving_queue_time_seconds", Buckets: timeBuckets,
+		Help: "Waiting inside the server, as it tells in a response header."},
+	sessionTime: {Name: "modelserving_session_time_seconds", Buckets: timeBuckets,
+		Help: "Length of WebSocket sessions."},
+	requestSize:  {Name: "modelserving_request_size_bytes", Help: "Bytes of request bodies.", Buckets: sizeBuckets},
+	responseSize: {Name: "modelserving_response_size_bytes", Help: "Bytes of response bodies.", Buckets: sizeBuckets},
+}
+
+// modelKey is the identity of a series: label values, as made by labelMaker.
+type modelKey struct{ model, version string }
+
+// countKey are the labels of a count besides those of its model.
+type countKey struct {
+	path     Path
+	source   string
+	protocol protocol
+	code     string
+}
+
+// count is a counter that knows what a scrape has already seen of it.
+type count struct{ value, exposed uint64 }
+
+// modelSeries are the series of one model and version.
+type modelSeries struct {
+	key        modelKey
+	inProgress atomic.Int64
+	window     windowOptions
+
+	// Owned by the ledger, under its lock.
+	references int
+	lastUse    time.Time
+
+	mu     sync.Mutex
+	counts map[countKey]*count
+	codes  map[string]bool
+	paths  map[Path]*pathSeries
+	folded bool // into other: nothing of it is to be collected any more
+}
+
+// pathSeries are a model's distributions on one path; those without a sample do not exist.
+type pathSeries struct {
+	histograms [distributionCount]prometheus.Histogram
+	live       *liveWindow
+}
+
+func newModelSeries(key modelKey, window windowOptions) *modelSeries {
+	return &modelSeries{
+		key: key, window: window,
+		counts: map[countKey]*count{}, codes: map[string]bool{}, paths: map[Path]*pathSeries{},
+	}
+}
+
+// observation is what is recorded of one request.
+type observation struct {
+	countKey
+	samples [distributionCount]float64
+	has     [distributionCount]bool
+}
+
+func (o *observation) set(d distribution, value float64) { o.samples[d], o.has[d] = value, true }
+
+func (s *modelSeries) record(o *observation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count(o.countKey).value++
+	path := s.paths[o.path]
+	if path == nil {
+		path = &pathSeries{live: &liveWindow{options: s.window}}
+		s.paths[o.path] = path
+	}
+	for d := range distributionCount {
+		if !o.has[d] {
+			continue
+		}
+		if path.histograms[d] == nil {
+			path.histograms[d] = newHistogram(d, s.key, o.path)
+		}
+		path.histograms[d].Observe(o.samples[d])
+	}
+	if o.has[responseTime] {
+		path.live.record(time.Duration(o.samples[responseTime] * float64(time.Second)))
+	}
+}
+
+// count answers the counter of these labels; a code beyond the bound becomes otherCode. The caller holds the lock.
+func (s *modelSeries) count(key countKey) *count {
+	if !s.codes[key.code] {
+		if len(s.codes) >= maxCodes {
+			key.code = otherCode
+		}
+		s.codes[key.code] = true
+	}
+	c := s.counts[key]
+	if c == nil {
+		c = &count{}
+		s.counts[key] = c
+	}
+	return c
+}
+
+// foldInto adds what no scrape has seen yet. What one has seen is in the history of whoever scraped: added once more, it
+// would appear there as so many new requests.
+func (s *modelSeries) foldInto(other *modelSeries) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	for key, c := range s.counts {
+		if c.value > c.exposed {
+			other.count(key).value += c.value - c.exposed
+		}
+	}
+	s.folded = true
+}
+
+func newHistogram(d distribution, key modelKey, path Path) prometheus.Histogram {
+	options := histogramOptions[d]
+	options.ConstLabels = prometheus.Labels{"model": key.model, "version": key.version, "path": string(path)}
+	options.NativeHistogramBucketFactor = nativeFactor
+	options.NativeHistogramMaxBucketNumber = nativeMaxBuckets
+	options.NativeHistogramMinResetDuration = nativeMinReset
+	return prometheus.NewHistogram(options)
+}
+
+var (
+	requestsDescription = prometheus.NewDesc("modelserving_requests_total", "Requests that ended, by the path that they took, who told it, and the code as it was sent.",
+		[]string{"model", "version", "path", "verdict_source", "protocol", "code"}, nil)
+	concurrentDescription = prometheus.NewDesc("modelserving_concurrent_requests", "Requests that have arrived and not ended.",
+		[]string{"model", "version"}, nil)
+)
+
+// collect answers the series' metrics as they are now, and notes the counts as seen.
+func (s *modelSeries) collect() []prometheus.Metric {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.folded {
+		return nil
+	}
+	metrics := []prometheus.Metric{prometheus.MustNewConstMetric(concurrentDescription, prometheus.GaugeValue,
+		float64(s.inProgress.Load()), s.key.model, s.key.version)}
+	for key, c := range s.counts {
+		c.exposed = c.value
+		metrics = append(metrics, prometheus.MustNewConstMetric(requestsDescription, prometheus.CounterValue, float64(c.value),
+			s.key.model, s.key.version, string(key.path), key.source, string(key.protocol), key.code))
+	}
+	for _, path := range s.paths {
+		for _, histogram := range path.histograms {
+			if histogram != nil {
+				metrics = append(metrics, histogram)
+			}
+		}
+	}
+	return metrics
+}
+
+// liveWindows answers the windows of the paths that had requests.
+func (s *modelSeries) liveWindows() map[Path]*liveWindow {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	windows := make(map[Path]*liveWindow, len(s.paths))
+	for path, series := range s.paths {
+		windows[path] = series.live
+	}
+	return windows
+}
+
+// countsByCode answers the requests since the series began, by code.
+func (s *modelSeries) countsByCode() (total uint64, byCode map[string]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byCode = map[string]uint64{}
+	for key, c := range s.counts {
+		byCode[key.code] += c.value
+		total += c.value
+	}
+	return total, byCode
+}

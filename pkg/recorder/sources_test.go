@@ -1,0 +1,189 @@
+package recorder_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/recorder"
+)
+
+const pollEvery = 5 * time.Millisecond
+
+// lazyServer loads a model when it is first asked for it, as long as that takes.
+type lazyServer struct {
+	loaded  chan struct{}
+	begun   atomic.Bool
+	silent  atomic.Bool
+	looking atomic.Int64
+}
+
+func (s *lazyServer) look(context.Context) ([]recorder.ModelState, error) {
+	s.looking.Add(1)
+	if s.silent.Load() {
+		return nil, errors.New("no answer")
+	}
+	select {
+	case <-s.loaded:
+		return []recorder.ModelState{{Model: "m", Version: "1", Ready: true}}, nil
+	default:
+		return []recorder.ModelState{{Model: "m"}}, nil
+	}
+}
+
+func (s *lazyServer) ServeHTTP(http.ResponseWriter, *http.Request) {
+	if s.begun.CompareAndSwap(false, true) {
+		time.AfterFunc(20*pollEvery, func() { close(s.loaded) })
+	}
+	<-s.loaded
+}
+
+func polled(look recorder.Look) func(*recorder.Options) {
+	return func(o *recorder.Options) {
+		o.Sources = []recorder.Source{recorder.NewPolled(recorder.PolledOptions{
+			Name: "management", Look: look, Every: pollEvery, Timeout: time.Second, Logger: quiet(),
+		})}
+	}
+}
+
+func TestLoadsThatOverlapARequestMakeItCold(t *testing.T) {
+	server := &lazyServer{loaded: make(chan struct{})}
+	s := inFrontOfHandler(t, server.ServeHTTP, polled(server.look))
+	require.Eventually(t, func() bool { return server.looking.Load() > 0 }, patience, moment)
+	waiting := make(chan struct{})
+	for range 5 {
+		go func() {
+			s.do("POST", "/v2/models/m/infer", "{}", nil)
+			waiting <- struct{}{}
+		}()
+	}
+	for range 5 {
+		<-waiting
+	}
+	s.eventually(5, prometheus.Labels{"path": "cold", "verdict_source": "management"})
+	for range 20 {
+		s.do("POST", "/v2/models/m/infer", "{}", nil)
+	}
+	s.eventually(25, nil)
+	require.InDelta(t, 20, s.count(requests, prometheus.Labels{"path": "hot", "verdict_source": "management"}), 0)
+	require.InDelta(t, 20, s.count("modelserving_response_time_seconds", prometheus.Labels{"path": "hot"}), 0)
+	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "answered"}))
+}
+
+func TestPathIsUnknownWhenTheServerDoesNotTell(t *testing.T) {
+	server := &lazyServer{loaded: make(chan struct{})}
+	server.begun.Store(true)
+	close(server.loaded)
+	server.silent.Store(true)
+	s := inFrontOfHandler(t, server.ServeHTTP, polled(server.look))
+	s.do("POST", "/v2/models/m/infer", "{}", nil)
+	s.eventually(1, prometheus.Labels{"path": "unknown", "verdict_source": "none"})
+	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "failed"}))
+}
+
+func TestHeaderGoesBeforeTheManagementAPI(t *testing.T) {
+	server := &lazyServer{loaded: make(chan struct{})}
+	server.begun.Store(true)
+	close(server.loaded)
+	s := inFrontOfHandler(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Path", r.Header.Get("X-Say"))
+	}, func(o *recorder.Options) {
+		polled(server.look)(o)
+		o.Sources = append([]recorder.Source{recorder.ResponseHeader{Header: "X-Path", Cold: []string{"cold"}, Hot: []string{"hot"}}}, o.Sources...)
+	})
+	require.Eventually(t, func() bool { return server.looking.Load() > 0 }, patience, moment)
+	for _, say := range []string{"COLD", "hot", ""} {
+		s.do("POST", "/v2/models/m/infer", "{}", http.Header{"X-Say": {say}})
+	}
+	s.eventually(3, nil)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "cold", "verdict_source": "header"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "hot", "verdict_source": "header"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "hot", "verdict_source": "management"}), 0)
+}
+
+// logged passes on what is logged.
+type logged chan string
+
+func (l logged) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+func TestRequestsWaitForAServerThatScalesFromZero(t *testing.T) {
+	reserved, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback listener of a test
+	require.NoError(t, err)
+	address := reserved.Addr().String()
+	require.NoError(t, reserved.Close())
+	held := make(logged, 10)
+	s := inFrontOf(t, "http://"+address, func(o *recorder.Options) {
+		o.WaitForServer = patience
+		o.Logger = slog.New(slog.NewTextHandler(held, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	answered := make(chan string)
+	go func() {
+		_, body := s.do("POST", "/predictions/m", "body", nil)
+		answered <- body
+	}()
+	require.Contains(t, <-held, "a request is held")
+	require.InDelta(t, 1, s.count(concurrent, nil), 0)
+	listener, err := net.Listen("tcp", address) //nolint:noctx // a loopback listener of a test
+	require.NoError(t, err)
+	server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.Write(w)
+	})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-done
+	})
+	require.Contains(t, <-answered, "body")
+	s.eventually(1, prometheus.Labels{"path": "cold", "verdict_source": recorder.FromZero, "code": "200"})
+	s.do("POST", "/predictions/m", "body", nil)
+	s.eventually(2, nil)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "unknown"}), 0)
+}
+
+func TestHeldRequestsAreGivenUp(t *testing.T) {
+	s := inFrontOf(t, "http://127.0.0.1:1", func(o *recorder.Options) { o.WaitForServer = 50 * time.Millisecond })
+	response, _ := s.do("POST", "/predictions/m", "body", nil)
+	require.Equal(t, http.StatusBadGateway, response.StatusCode)
+	s.eventually(1, prometheus.Labels{"code": "502"})
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*recorder.Options)
+		want   string
+	}{
+		"no upstream":           {func(o *recorder.Options) { o.Upstream = nil }, "no upstream"},
+		"no routes":             {func(o *recorder.Options) { o.Routes = nil }, "no route"},
+		"a route without model": {func(o *recorder.Options) { o.Routes = []recorder.Route{{Name: "x", Pattern: o.Routes[5].Pattern}} }, "exactly one way"},
+		"a window too short":    {func(o *recorder.Options) { o.Window = time.Second }, "window"},
+		"a unit missing":        {func(o *recorder.Options) { o.QueueTime.Name = "X-Queue" }, "unit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			routes, err := recorder.BuiltinRoutes(recorder.DefaultRoutes)
+			require.NoError(t, err)
+			request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1", http.NoBody) //nolint:noctx // for its URL
+			require.NoError(t, err)
+			options := recorder.Options{Upstream: request.URL, Routes: routes, Logger: quiet()}
+			test.change(&options)
+			_, err = recorder.New(options)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+	_, err := recorder.BuiltinRoutes([]string{"tensorrt"})
+	require.ErrorContains(t, err, "open_inference")
+}
