@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/grafana/grafana-plugin-sdk-go/build"
+	"github.com/magefile/mage/sh"
 
 	"github.com/coldhit/modelserving-datasource/demo/progress"
 	"github.com/coldhit/modelserving-datasource/demo/stack"
@@ -65,4 +68,29 @@ func TestTorchserve(ctx context.Context) error {
 		return err
 	}
 	return suite.RunTorchServe(ctx, root, progress.NewPrinter(os.Stdout))
+}
+
+// recorderPlatforms are those that the recorder is released for.
+var recorderPlatforms = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "arm64"}, {"windows", "amd64"}}
+
+// Recorder builds the recorder, statically, for the platforms that it is released for, into artifacts.
+func Recorder() error {
+	for _, p := range recorderPlatforms {
+		name := fmt.Sprintf("modelserving-recorder_%s_%s", p[0], p[1])
+		if p[0] == "windows" {
+			name += ".exe"
+		}
+		environment := map[string]string{"CGO_ENABLED": "0", "GOOS": p[0], "GOARCH": p[1]}
+		if err := sh.RunWithV(environment, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join("artifacts", name), "./cmd/recorder"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bench runs the benchmarks, which print their numbers beside those of peers measured in the same run. A quiet machine is
+// needed for them to mean something.
+func Bench() error {
+	return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x", "-p", "1",
+		"./pkg/distribution", "./pkg/objective", "./pkg/recorder", "./pkg/remote/...", "./pkg/incremental", "./tests/blackbox")
 }
