@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
@@ -36,7 +37,7 @@ type Datasource struct {
 	known string
 	// mistakes are what is wrong with the user's own profiles.
 	mistakes []string
-	store    *engine.Handle
+	store    store
 	logger   log.Logger
 }
 
@@ -55,16 +56,28 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 			return nil, backend.DownstreamError(err)
 		}
 		key := engine.Key{OrgID: backend.PluginConfigFromContext(ctx).OrgID, UID: stored.UID}
-		store, err := registry.Acquire(ctx, key, s.Embedded, stored.Updated)
-		if err != nil {
-			return nil, fmt.Errorf("the embedded engine did not start: %w", err)
-		}
-		d := &Datasource{orgID: key.OrgID, settings: s, store: store, logger: log.DefaultLogger}
+		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger}
 		d.use(profiles)
-		store.UseProfiles(EngineProfiles(d.profiles))
+		if s.Kind == settings.KindPrometheus {
+			d.store, err = newRemoteStore(ctx, stored, s.Prometheus)
+		} else {
+			d.store, err = d.embedded(ctx, registry, key, stored.Updated)
+		}
+		if err != nil {
+			return nil, err
+		}
 		d.CallResourceHandler = httpadapter.New(d.admitted(d.routes()))
 		return d, nil
 	}
+}
+
+func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, key engine.Key, updated time.Time) (store, error) {
+	handle, err := registry.Acquire(ctx, key, d.settings.Embedded, updated)
+	if err != nil {
+		return nil, fmt.Errorf("the embedded engine did not start: %w", err)
+	}
+	handle.UseProfiles(EngineProfiles(d.profiles))
+	return handle, nil
 }
 
 // use takes the profiles that come with the plugin, and the user's own.

@@ -43,6 +43,9 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
+	if r, ok := d.store.(*remoteStore); ok {
+		return d.checkRemote(ctx, r)
+	}
 	findings := d.examineConfigured(ctx)
 	discovered, err := d.discovered(ctx)
 	if err != nil {

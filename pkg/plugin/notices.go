@@ -9,6 +9,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
 func (r *signalRun) warn(text string) {
@@ -40,6 +41,9 @@ func (r *signalRun) explain(answered bool, targets []engine.TargetStatus) {
 
 // collecting says that there has not been enough time for an answer, or nothing to ask.
 func (d *Datasource) collecting(targets []engine.TargetStatus) string {
+	if d.settings.Kind == settings.KindPrometheus {
+		return "" // somebody else collects
+	}
 	if len(targets) == 0 {
 		return "No targets are configured: add a model server's metrics URL in the data source's settings."
 	}

@@ -74,18 +74,20 @@ type storedTarget struct {
 
 // Decode reads a data source's settings. Its errors are sentences that name the setting; none quotes a secret.
 func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
+	kind, err := decodeKind(jsonData)
+	if err != nil {
+		return Settings{}, err
+	}
+	if kind == KindPrometheus {
+		return decodeRemote(jsonData, secrets)
+	}
 	var s stored
 	if len(jsonData) > 0 {
 		if err := json.Unmarshal(jsonData, &s); err != nil {
-			return Settings{}, fmt.Errorf("the data source's settings are not readable: %w", err)
+			return Settings{}, unreadable(err)
 		}
 	}
-	if s.Kind == "" {
-		s.Kind = KindEmbedded
-	}
-	if s.Kind != KindEmbedded {
-		return Settings{}, fmt.Errorf("the data source's kind is %q; this version of the plugin knows %q", s.Kind, KindEmbedded)
-	}
+	s.Kind = kind
 	e, err := s.embedded(secrets)
 	if err != nil {
 		return Settings{}, err
@@ -98,6 +100,28 @@ func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 		return Settings{}, err
 	}
 	return Settings{Kind: s.Kind, Embedded: e, Profiles: s.Profiles, Objectives: objectives}, nil
+}
+
+func decodeKind(jsonData []byte) (Kind, error) {
+	var s struct {
+		Kind Kind `json:"kind"`
+	}
+	if len(jsonData) > 0 {
+		if err := json.Unmarshal(jsonData, &s); err != nil {
+			return "", unreadable(err)
+		}
+	}
+	switch s.Kind {
+	case "":
+		return KindEmbedded, nil
+	case KindEmbedded, KindPrometheus:
+		return s.Kind, nil
+	}
+	return "", fmt.Errorf("the data source's kind is %q; this version of the plugin knows %q and %q", s.Kind, KindEmbedded, KindPrometheus)
+}
+
+func unreadable(err error) error {
+	return fmt.Errorf("the data source's settings are not readable: %w", err)
 }
 
 // checkProfiles bounds what has to be read; what is in the texts is said where they are.

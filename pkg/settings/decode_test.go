@@ -89,7 +89,7 @@ func TestPastedKeysAreTrimmed(t *testing.T) {
 var refused = map[string]struct{ settings, sentence string }{
 	"not JSON":               {`{"kind"`, "the data source's settings are not readable: unexpected end of JSON input"},
 	"another type":           {`{"targets": "http://host"}`, "the data source's settings are not readable: "},
-	"another kind":           {`{"kind": "prometheus"}`, `the data source's kind is "prometheus"; this version of the plugin knows "embedded"`},
+	"another kind":           {`{"kind": "graphite"}`, `the data source's kind is "graphite"; this version of the plugin knows "embedded" and "prometheus"`},
 	"interval":               {`{"interval": "often"}`, `the interval "often" is not a duration; write it like 15s, 5m or 15d`},
 	"negative interval":      {`{"interval": "-15s"}`, `the interval "-15s" is not a duration; write it like 15s, 5m or 15d`},
 	"no interval":            {`{"interval": "0"}`, `the interval "0" must be between 1s and 1h`},

@@ -15,8 +15,10 @@ const KindEmbedded Kind = "embedded"
 
 // Settings is a data source's configuration, decoded, validated and with its defaults filled in.
 type Settings struct {
-	Kind     Kind
-	Embedded Embedded
+	Kind Kind
+	// Embedded and Prometheus: the one that Kind names is filled in.
+	Embedded   Embedded
+	Prometheus Prometheus
 	// Profiles are the user's own.
 	Profiles []Profile
 	// Objectives is what each model is held to.

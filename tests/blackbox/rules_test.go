@@ -7,11 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,77 +17,11 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
-
-// fakeServer serves metrics pages made by hand, one after the other. Numbers behind a + grow by that much at every scrape;
-// {now-48h} is a time. A page that is empty is answered with an error.
-type fakeServer struct {
-	*httptest.Server
-	mu     sync.Mutex
-	page   string
-	counts map[string]float64
-}
-
-func newFakeServer(t *testing.T, page string) *fakeServer {
-	t.Helper()
-	f := &fakeServer{page: page, counts: map[string]float64{}}
-	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		text, ok := f.scrape()
-		if !ok {
-			http.Error(w, "down on purpose", http.StatusServiceUnavailable)
-			return
-		}
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		_, _ = io.WriteString(w, text)
-	}))
-	t.Cleanup(f.Close)
-	return f
-}
-
-func (f *fakeServer) scrape() (string, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var b strings.Builder
-	for line := range strings.Lines(f.page) {
-		at := strings.LastIndex(strings.TrimRight(line, "\n"), " ") + 1
-		name, value := line[:at], strings.TrimSpace(line[at:])
-		if number, grows := strings.CutPrefix(value, "+"); grows {
-			var more float64
-			_, _ = fmt.Sscan(number, &more)
-			f.counts[name] += more
-			value = fmt.Sprint(f.counts[name])
-		}
-		if ago, isTime := strings.CutPrefix(value, "now-"); isTime {
-			d, _ := time.ParseDuration(ago)
-			value = fmt.Sprint(time.Now().Add(-d).Unix())
-		}
-		fmt.Fprintf(&b, "%s%s\n", name, value)
-	}
-	return b.String(), f.page != ""
-}
-
-// show turns to another page; counters go on where they are.
-func (f *fakeServer) show(page string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.page = page
-}
-
-// restart lets the counters begin at zero.
-func (f *fakeServer) restart() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.counts = map[string]float64{}
-}
-
-func (f *fakeServer) target(id, deployment string) map[string]any {
-	t := driver.Target(id, f.URL+"/metrics")
-	t["deployment"] = deployment
-	return t
-}
 
 // vllm is a page on which a model gets so many requests between two scrapes.
 func vllm(name string, fast, slow, failed int) string {
@@ -104,10 +36,10 @@ vllm:e2e_request_latency_seconds_count{model_name=%[1]q} +%[2]d
 }
 
 var (
-	well    = vllm("llama", 20, 0, 0)
-	slow    = vllm("llama", 2, 18, 0)
-	failing = vllm("llama", 10, 0, 10)
-	idle    = vllm("llama", 0, 0, 0)
+	wellPage    = vllm("llama", 20, 0, 0)
+	slowPage    = vllm("llama", 2, 18, 0)
+	failingPage = vllm("llama", 10, 0, 10)
+	idlePage    = vllm("llama", 0, 0, 0)
 )
 
 // mesh is a page of a model cache in which so many of 100 requests miss, and so many loads and evictions follow.
@@ -160,12 +92,12 @@ var faults = map[string]struct {
 	before, fault, after string
 	want                 []string
 }{
-	"a slow model": {well, slow, well,
+	"a slow model": {wellPage, slowPage, wellPage,
 		append(burnsOf("llama", "response_time"), "response-time-over-objective: llama", "response-time-too-long: llama")},
-	"a failing model": {well, failing, well, append(burnsOf("llama", "error_rate"), "error-rate-over-objective: llama")},
+	"a failing model": {wellPage, failingPage, wellPage, append(burnsOf("llama", "error_rate"), "error-rate-over-objective: llama")},
 	"a cache too small": {mesh(2, 1, 0), mesh(30, 20, 10), mesh(2, 1, 0), []string{
 		"cache-hit-below-objective: iris", "cache-hit-ratio-low: iris", "cold-load-rate-high: iris", budgetOf + "1x: iris cache_hit_ratio", "evictions-sustained: demo"}},
-	"servers that are gone":      {well, "", well, []string{"servers-do-not-answer: demo"}},
+	"servers that are gone":      {wellPage, "", wellPage, []string{"servers-do-not-answer: demo"}},
 	"a model that is gone":       {servedAgain, recordAll, servedAgain, []string{"model-missing: gone"}},
 	"a stale model":              {trained + "1h\n", trained + "72h\n", trained + "1h\n", []string{"predictions-stale: churn"}},
 	"a queue that grows":         {queue + "0\n", queue + "+20\n", queue + "0\n", []string{"async-queue-growing: chat"}},
@@ -207,36 +139,31 @@ func TestFaultsFireExactlyTheirRules(t *testing.T) {
 // requireFiring waits until exactly these rules fire.
 func requireFiring(t *testing.T, p *driver.Plugin, s driver.Source, e exported, want []string) {
 	t.Helper()
-	var got []string
-	for end := time.Now().Add(waitForRules); time.Now().Before(end); {
-		if got = e.firing(t, p, s); slices.Equal(got, want) {
-			return
-		}
-		<-time.After(askRules)
-	}
-	require.Equal(t, want, got)
+	require.EventuallyWithT(t, func(c *assert.CollectT) { require.Equal(c, want, e.firing(t, p, s)) }, waitForRules, askRules)
 }
 
 // quiet requires that nothing fires for a while.
 func quiet(t *testing.T, p *driver.Plugin, s driver.Source, e exported, d time.Duration) {
 	t.Helper()
-	require.Never(t, func() bool { return len(e.firing(t, p, s)) > 0 }, d, askRules, "something fires")
+	for end := time.Now().Add(d); time.Now().Before(end); <-time.After(askRules) {
+		require.Empty(t, e.firing(t, p, s))
+	}
 }
 
 func TestWhatNeverFiresARule(t *testing.T) {
 	t.Parallel()
 	for name, play := range map[string]func(*fakeServer){
-		"no traffic":         func(f *fakeServer) { f.show(idle) },
+		"no traffic":         func(f *fakeServer) { f.show(idlePage) },
 		"just unloaded":      func(f *fakeServer) { f.show(vllm("another", 20, 0, 0)) },
 		"a restarted server": func(f *fakeServer) { f.restart() },
 		"a gap in scraping": func(f *fakeServer) {
 			f.show("")
-			time.AfterFunc(5*time.Second, func() { f.show(well) })
+			time.AfterFunc(5*time.Second, func() { f.show(wellPage) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := newFakeServer(t, well)
+			server := newFakeServer(t, wellPage)
 			p := driver.Start(t, binary, t.TempDir())
 			s := ownSource("never", server)
 			e := export(t, p, s, quickly)
@@ -250,7 +177,7 @@ func TestWhatNeverFiresARule(t *testing.T) {
 // What one deployment reports of its replicas and another of its response times belongs to neither.
 func TestNumbersOfTwoDeploymentsAreNotPutTogether(t *testing.T) {
 	t.Parallel()
-	scaled, served := newFakeServer(t, replicas(4, 0, 4, 4)), newFakeServer(t, slow)
+	scaled, served := newFakeServer(t, replicas(4, 0, 4, 4)), newFakeServer(t, slowPage)
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Embedded("two", scaled.target("one", "scaled"), served.target("two", "served"))
 	e := export(t, p, s, quickly)
@@ -272,7 +199,7 @@ func TestNumbersOfTwoDeploymentsAreNotPutTogether(t *testing.T) {
 
 func TestScalingToAndFroFires(t *testing.T) {
 	t.Parallel()
-	scaled, served := newFakeServer(t, replicas(2, 0, 2, 4)), newFakeServer(t, slow)
+	scaled, served := newFakeServer(t, replicas(2, 0, 2, 4)), newFakeServer(t, slowPage)
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Embedded("oscillates", scaled.target("one", "demo"), served.target("two", "demo"))
 	e := export(t, p, s, "window=4s&period=1h&interval=10s&for=0s")
@@ -374,7 +301,7 @@ func TestEveryQueryOfEveryRuleAnswers(t *testing.T) {
 
 func TestRulesAreExported(t *testing.T) {
 	t.Parallel()
-	server := newFakeServer(t, well)
+	server := newFakeServer(t, wellPage)
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Embedded("export", server.target("one", "demo"))
 	s.JSON["objectives"] = map[string]any{"default": map[string]any{"staleness": "none"}, "overrides": []map[string]any{{"model": " llama-* ", "errorRate": "5%"}}}

@@ -8,6 +8,7 @@ import { LimitFields } from './LimitFields';
 import { ObjectiveSection } from './ObjectiveSection';
 import { ProfileList } from './ProfileList';
 import { RetentionFields } from './RetentionFields';
+import { RuleExport } from './RuleExport';
 import { ScrapeFields } from './ScrapeFields';
 import { TargetList } from './TargetList';
 import { useProfiles } from './useProfiles';
@@ -39,6 +40,9 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
       </FieldSet>
       <FieldSet label="Objectives" disabled={disabled}>
         <ObjectiveSection {...section} />
+      </FieldSet>
+      <FieldSet label="Alert rules">
+        <RuleExport uid={options.uid} />
       </FieldSet>
       <FieldSet label="Scraping" disabled={disabled}>
         <ScrapeFields {...section} />
