@@ -1,0 +1,56 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// recentTime is how far back a check looks for model servers.
+const recentTime = time.Hour
+
+// checkRemote asks a Prometheus-compatible server what it is and which model servers' metrics it has.
+func (d *Datasource) checkRemote(ctx context.Context, r *remoteStore) (*backend.CheckHealthResult, error) {
+	server, err := r.client.Server(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	exists, err := d.metrics(ctx, now.Add(-recentTime), now)
+	if err != nil {
+		return nil, err
+	}
+	present := d.profiles.Detect(exists)
+	models, err := d.values(ctx, signal.Model, nil, now.Add(-recentTime), now)
+	if err != nil {
+		return nil, err
+	}
+	lines := []string{"✓ " + server.String()}
+	for _, p := range present {
+		lines = append(lines, fmt.Sprintf("   %s, recognized by %s", p.Name, p.ShownBy(exists)))
+		for _, m := range p.SwitchedOff(exists) {
+			lines = append(lines, "   "+m)
+		}
+	}
+	status, message := backend.HealthStatusOk, fmt.Sprintf("%s has %s of %s.", server, count(len(models), "model", "models"), serverNames(present))
+	if len(present) == 0 {
+		status = backend.HealthStatusError
+		message = fmt.Sprintf("%s answers, but had no metrics of a model server within the last hour that one of the %d profiles knows: check that it scrapes your model servers, or describe them in a profile of your own.",
+			server, len(d.profiles))
+	}
+	if len(d.mistakes) > 0 {
+		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.mistakes), message), " ")
+	}
+	details, err := json.Marshal(map[string]any{"verboseMessage": strings.Join(lines, "\n"), "server": server.String(), "models": len(models)})
+	if err != nil {
+		return nil, err
+	}
+	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: details}, nil
+}

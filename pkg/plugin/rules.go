@@ -1,0 +1,172 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/rules"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+// The formats in which alert rules are exported.
+const (
+	formatGrafana    = "grafana"
+	formatPrometheus = "prometheus"
+)
+
+// serversWithin is how far back an export looks for the servers that its rules are written for.
+const serversWithin = 6 * time.Hour
+
+// errNoServers says that there is nothing to write rules for.
+var errNoServers = errors.New("nothing was scraped in the last 6 hours that tells which servers the rules are for; " +
+	"add targets and wait for two scrapes, or name the servers' profiles, such as profiles=triton,vllm")
+
+// exportRules writes the alert rules for this data source as a file, for editors and administrators.
+func (d *Datasource) exportRules(w http.ResponseWriter, r *http.Request) {
+	config := backend.PluginConfigFromContext(r.Context())
+	if config.User == nil || (config.User.Role != "Admin" && config.User.Role != "Editor") {
+		d.refuse(w, r, http.StatusForbidden, "alert rules are exported by editors and administrators")
+		return
+	}
+	ask := r.URL.Query()
+	stored := config.DataSourceInstanceSettings
+	if stored == nil {
+		d.refuse(w, r, http.StatusBadRequest, "alert rules are exported for a data source, and this request names none")
+		return
+	}
+	options := rules.Defaults(stored.UID, d.orgID)
+	if unknown := rules.Unknown(ask, "format", "profiles"); len(unknown) > 0 {
+		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no parameter %s; choose of: format, profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.Parameters(), ", ")))
+		return
+	}
+	if err := options.Read(ask); err != nil {
+		d.refuse(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	var text []byte
+	var err error
+	format := ask.Get("format")
+	switch format {
+	case formatGrafana:
+		text, err = rules.Grafana(options)
+	case formatPrometheus:
+		text, err = d.prometheusRules(r.Context(), options, ask.Get("profiles"), stored.JSONData)
+	default:
+		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("the format is %q; choose one of: %s, %s", format, formatGrafana, formatPrometheus))
+		return
+	}
+	if err != nil {
+		status := http.StatusInternalServerError
+		if errors.Is(err, errNoServers) || errors.As(err, new(badQuery)) {
+			status = http.StatusBadRequest
+		}
+		d.refuse(w, r, status, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="modelserving-%s-%s.yaml"`, stored.UID, format))
+	if _, err := w.Write(text); err != nil {
+		d.logger.FromContext(r.Context()).Debug("A response could not be written", "error", err)
+	}
+}
+
+// prometheusRules writes the rules for the servers of the named profiles, or else for those that were scraped lately.
+func (d *Datasource) prometheusRules(ctx context.Context, options rules.Options, named string, stored json.RawMessage) ([]byte, error) {
+	held, err := heldBy(stored)
+	if err != nil {
+		return nil, err
+	}
+	if named != "" {
+		servers, err := d.serversNamed(strings.Split(named, ","))
+		if err != nil {
+			return nil, err
+		}
+		return rules.Prometheus(options, servers, held)
+	}
+	now := time.Now()
+	run := &signalRun{Datasource: d, request: request{asked: backend.TimeRange{From: now.Add(-serversWithin), To: now}}}
+	run.Instant = true
+	if err := run.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if len(run.present.Targets()) == 0 {
+		return nil, errNoServers
+	}
+	return rules.Prometheus(options, rules.Servers{Profiles: run.present, Exists: run.environ.Exists, Together: run.environ.Together}, held)
+}
+
+// serversNamed are those of profiles, as if they reported everything that they can, histograms as classic ones.
+func (d *Datasource) serversNamed(ids []string) (rules.Servers, error) {
+	var set profile.Set
+	for _, id := range ids {
+		found := d.profiles.Find(strings.TrimSpace(id))
+		if found == nil {
+			return rules.Servers{}, badQuery{fmt.Errorf("there is no profile %q", id)}
+		}
+		set = append(set, found)
+	}
+	return rules.Reporting(set), nil
+}
+
+// heldBy is what the stored settings hold models to, one override at a time: for a rule file each becomes an expression.
+func heldBy(stored json.RawMessage) (rules.Held, error) {
+	var read struct {
+		Objectives struct {
+			Default   map[string]string   `json:"default"`
+			Overrides []map[string]string `json:"overrides"`
+		} `json:"objectives"`
+	}
+	if err := json.Unmarshal(stored, &read); err != nil {
+		return rules.Held{}, fmt.Errorf("read the objectives: %w", err)
+	}
+	var held rules.Held
+	var err error
+	if held.Default, err = heldWith(read.Objectives.Default); err != nil {
+		return rules.Held{}, err
+	}
+	for _, o := range read.Objectives.Overrides {
+		values, err := heldWith(o)
+		if err != nil {
+			return rules.Held{}, err
+		}
+		override := objective.Override{
+			Environment: strings.TrimSpace(o["environment"]), Deployment: strings.TrimSpace(o["deployment"]), Model: strings.TrimSpace(o["model"]),
+		}
+		if o["p95"] != "" {
+			override.P95 = &values.P95
+		}
+		if o["errorRate"] != "" {
+			override.ErrorRate = &values.ErrorRate
+		}
+		if o["cacheHitRatio"] != "" {
+			override.CacheHitRatio = &values.CacheHitRatio
+		}
+		if o["staleness"] != "" {
+			override.Staleness = &values.Staleness
+		}
+		held.Overrides = append(held.Overrides, override)
+	}
+	return held, nil
+}
+
+// heldWith is what a model is held to for which these texts of the settings are all that is set.
+func heldWith(texts map[string]string) (objective.Objective, error) {
+	stored, err := json.Marshal(map[string]any{"objectives": map[string]any{"default": texts}})
+	if err != nil {
+		return objective.Objective{}, err
+	}
+	alone, err := settings.Decode(stored, nil)
+	if err != nil {
+		return objective.Objective{}, err
+	}
+	return alone.Objectives.For("", "", ""), nil
+}

@@ -1,0 +1,197 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// Servers are what a Prometheus stores of model servers, as far as an export has to know it.
+type Servers struct {
+	// Profiles are of the servers that are there.
+	Profiles profile.Set
+	// Exists and Together are those of a profile.Environment.
+	Exists   func(metric string) bool
+	Together func(a, b *profile.Profile) bool
+}
+
+type prometheusFile struct {
+	Groups []prometheusGroup `yaml:"groups"`
+}
+
+type prometheusGroup struct {
+	Name     string           `yaml:"name"`
+	Interval string           `yaml:"interval"`
+	Rules    []prometheusRule `yaml:"rules"`
+}
+
+type prometheusRule struct {
+	Record      string            `yaml:"record,omitempty"`
+	Alert       string            `yaml:"alert,omitempty"`
+	Expr        string            `yaml:"expr"`
+	For         string            `yaml:"for,omitempty"`
+	Labels      map[string]string `yaml:"labels,omitempty"`
+	Annotations map[string]string `yaml:"annotations,omitempty"`
+}
+
+// Prometheus writes the rules as a rule file for Prometheus or Mimir: recordings of the signals, compiled for the servers
+// that are there, of how they compare with the models' objectives, and the alerts over those. Rules about signals that
+// nothing there reports are left out, and a comment says so.
+func Prometheus(o Options, servers Servers, held Held) ([]byte, error) {
+	// What the plugin polls itself is not in a Prometheus.
+	servers.Profiles = servers.Profiles.Targets()
+	w := &recordings{options: o, servers: servers, held: held, windows: map[time.Duration][]prometheusRule{}, known: map[string]bool{}}
+	alerts := map[string][]prometheusRule{}
+	var left []string
+	for _, r := range All(o) {
+		expr, missing := w.condition(r)
+		if missing != "" {
+			left = append(left, fmt.Sprintf("%s: %s.", r.Title, missing))
+			continue
+		}
+		alerts[r.Group] = append(alerts[r.Group], prometheusRule{
+			Alert: alertName(r), Expr: expr, For: durationText(r.For),
+			Labels: map[string]string{"severity": string(r.Severity)},
+			Annotations: map[string]string{
+				"summary":     r.fill(r.plain(), func(_, form string) string { return form }) + r.likely(),
+				"description": r.Means, "runbook_url": Runbook + "#" + r.Name,
+			},
+		})
+	}
+	file := prometheusFile{Groups: w.groups()}
+	for _, name := range Groups {
+		if len(alerts[name]) > 0 {
+			id := "modelserving-" + strings.ReplaceAll(strings.ToLower(name), " ", "-")
+			file.Groups = append(file.Groups, prometheusGroup{Name: id, Interval: durationText(o.Interval), Rules: alerts[name]})
+		}
+	}
+	var out bytes.Buffer
+	out.WriteString(w.header(left))
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(file); err != nil {
+		return nil, fmt.Errorf("write the rules for Prometheus: %w", err)
+	}
+	return out.Bytes(), encoder.Close()
+}
+
+// header says what the file is made for and what it cannot say.
+func (w *recordings) header(left []string) string {
+	names := make([]string, len(w.servers.Profiles))
+	for i, p := range w.servers.Profiles {
+		names[i] = p.Name
+	}
+	lines := []string{
+		"Alert rules for Prometheus and Mimir, over what these servers report: " + strings.Join(names, ", ") + ".",
+		"What each means and what to do: " + Runbook,
+		"Targets need the labels environment and deployment.",
+		"The objectives of models are those of the data source when this was written; write it again when they change.",
+	}
+	if w.fractions {
+		lines = append(lines, "The burn rate of response times needs Prometheus 3.4 or later (histogram_fraction over classic histograms).")
+	}
+	if w.merged {
+		lines = append(lines, "Histograms are merged bucket by bucket: replicas whose histograms have other bounds than the rest make quantiles wrong.")
+	}
+	if w.summaries {
+		lines = append(lines, "Summaries of replicas and versions cannot be merged: the highest counts.")
+	}
+	if len(left) > 0 {
+		lines = append(lines, "", "Left out:")
+		lines = append(lines, left...)
+	}
+	var out strings.Builder
+	for _, line := range lines {
+		out.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+	}
+	return out.String()
+}
+
+// condition is the rule's expression; missing says why there is none.
+func (w *recordings) condition(r Rule) (expr, missing string) {
+	values := map[string]string{}
+	needed := map[string]bool{}
+	for _, c := range r.When {
+		needed[c.Ref], needed[c.ThanRef] = true, true
+	}
+	for _, q := range r.Queries {
+		if !needed[q.Ref] && !slices.ContainsFunc(q.Reduced, func(d Reduction) bool { return needed[d.Ref] }) {
+			continue
+		}
+		recorded, missing := w.query(r, q)
+		if missing != "" {
+			return "", missing
+		}
+		values[q.Ref] = recorded
+		for _, reduced := range q.Reduced {
+			values[reduced.Ref] = overTime(recorded, reduced.How, q)
+		}
+	}
+	by := strings.Join(words(r.By), ", ")
+	parts := make([]string, len(r.When))
+	for i, c := range r.When {
+		left, right := values[c.Ref], numberText(c.Than)
+		if c.Factor != 0 {
+			left = numberText(c.Factor) + " * " + left
+		}
+		is := " " + c.Is + " "
+		if c.ThanRef != "" {
+			is += "on (" + by + ") "
+			right = values[c.ThanRef]
+			if c.Than != 1 {
+				right = numberText(c.Than) + " * " + right
+			}
+		}
+		parts[i] = left + is + right
+		if len(r.When) > 1 {
+			parts[i] = "(" + parts[i] + ")"
+		}
+	}
+	return strings.Join(parts, " and on ("+by+") "), ""
+}
+
+// overTime is what a query makes of a recorded range.
+func overTime(recorded, how string, q Query) string {
+	ago := ""
+	if q.Ago > 0 {
+		ago = " offset " + durationText(q.Ago)
+	}
+	function := map[string]string{"min": "min", "max": "max", "mean": "avg", "last": "last"}[how]
+	return fmt.Sprintf("%s_over_time(%s[%s]%s)", function, recorded, durationText(q.Over), ago)
+}
+
+// alertName is the rule's in Prometheus, where names are written together.
+func alertName(r Rule) string {
+	var out strings.Builder
+	out.WriteString("ModelServing")
+	for word := range strings.FieldsSeq(r.Title) {
+		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return out.String()
+}
+
+// level names what the labels of a rule tell apart, for the names of recordings.
+func level(by []signal.Label) string {
+	switch {
+	case slices.Contains(by, signal.Model):
+		return "model"
+	case slices.Contains(by, signal.GPU):
+		return "gpu"
+	}
+	return "deployment"
+}
+
+// Reporting are servers that report everything that their profiles know, histograms in buckets.
+func Reporting(set profile.Set) Servers {
+	stored := set.SeriesNames()
+	return Servers{Profiles: set, Exists: func(metric string) bool {
+		return slices.Contains(stored, metric) && !slices.Contains(stored, metric+"_bucket")
+	}}
+}

@@ -1,0 +1,335 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// Held is what models are held to: of the overrides that match a model and set a field, the first one wins.
+type Held struct {
+	Default   objective.Objective
+	Overrides []objective.Override
+}
+
+// rulesInGroup is how many rules Mimir allows in a group, unless its administrator allows more.
+const rulesInGroup = 20
+
+// identityLookback is how long a server is remembered that does not answer.
+const identityLookback = time.Hour
+
+// recordings collects the recording rules that alerts need.
+type recordings struct {
+	options Options
+	servers Servers
+	held    Held
+
+	windows map[time.Duration][]prometheusRule
+	known   map[string]bool
+	// What the file's header has to warn of.
+	fractions, merged, summaries bool
+}
+
+// record adds a recording rule unless it is there, and is its name.
+func (w *recordings) record(name string, window time.Duration, expr string, labels map[string]string) string {
+	key := fmt.Sprint(name, labels)
+	if !w.known[key] {
+		w.known[key] = true
+		w.windows[window] = append(w.windows[window], prometheusRule{Record: name, Expr: expr, Labels: labels})
+	}
+	return name
+}
+
+// groups are the recordings, those of shorter windows first.
+func (w *recordings) groups() []prometheusGroup {
+	var lengths []time.Duration
+	for window := range w.windows {
+		lengths = append(lengths, window)
+	}
+	slices.Sort(lengths)
+	var out []prometheusGroup
+	for _, window := range lengths {
+		n := 0
+		for some := range slices.Chunk(w.windows[window], rulesInGroup) {
+			n++
+			name := fmt.Sprintf("modelserving-recordings-%s-%d", durationText(window), n)
+			out = append(out, prometheusGroup{Name: name, Interval: durationText(w.options.Interval), Rules: some})
+		}
+	}
+	return out
+}
+
+// query is the expression whose value a rule's query has; missing says why there is none.
+func (w *recordings) query(r Rule, q Query) (expr, missing string) {
+	switch {
+	case q.Unanswered:
+		return w.unanswered(r.By, q.Window)
+	case q.Signal == signal.SLOViolation:
+		return w.violation(r, q)
+	case q.Signal == signal.SLOBurnRate:
+		return w.burnRate(q.Window)
+	}
+	return w.measured(q.Signal, q.Statistic, r.By, q.Filters, q.Window)
+}
+
+// measured records a statistic of a signal.
+func (w *recordings) measured(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) (expr, missing string) {
+	text, missing := w.compiled(name, st, by, filters, window)
+	if missing != "" {
+		return "", missing
+	}
+	return w.record(fmt.Sprintf("modelserving:%s:%s:%s_%s", level(by), called(name, filters), st, durationText(window)), window, text, nil), ""
+}
+
+// called names a signal under filters.
+func called(name string, filters map[signal.Label][]string) string {
+	for _, values := range filters {
+		name += "_" + strings.Join(values, "_")
+	}
+	return name
+}
+
+// compiled is a statistic of a signal as PromQL.
+func (w *recordings) compiled(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) (expr, missing string) {
+	if name == signal.CacheHitRatio {
+		cold, missing := w.compiled("cold_hit_rate", st, by, filters, window)
+		return "1 - (" + cold + ")", missing
+	}
+	var nodes []plan.Node
+	for _, p := range w.parts(name, st, by, filters, window) {
+		n := p.Plan
+		if p.Separate != nil {
+			w.summaries = true
+			n = highest(n, p.Separate, by)
+		}
+		w.merged = w.merged || len(p.Buckets) > 0
+		nodes = append(nodes, n)
+	}
+	switch len(nodes) {
+	case 0:
+		return "", fmt.Sprintf("nothing here reports %s (%s)", called(name, filters), st)
+	case 1:
+		return promql.Text(nodes[0], 0), ""
+	}
+	return promql.Text(plan.Union{Of: nodes}, 0), ""
+}
+
+func (w *recordings) parts(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) []profile.Part {
+	sig, _ := signal.Find(name)
+	groupBy := slices.DeleteFunc(slices.Clone(by), func(l signal.Label) bool { return !slices.Contains(sig.GroupBy, l) })
+	q := signal.Query{Signal: sig, Statistics: []signal.Statistic{st}, GroupBy: groupBy, Filters: filters, Window: window}
+	return w.servers.Profiles.Compile(q, profile.Environment{Window: window, Exists: w.servers.Exists, Together: w.servers.Together})
+}
+
+// highest makes one series a group of those that cannot be merged, under the project's labels.
+func highest(n plan.Node, identity map[string]signal.Label, by []signal.Label) plan.Node {
+	for _, l := range by {
+		for theirs, ours := range identity {
+			if ours == l && theirs != string(l) {
+				n = plan.Rename{Of: n, From: theirs, To: string(l)}
+			}
+		}
+	}
+	return plan.Aggregate{Op: plan.Max, By: words(by), Of: n}
+}
+
+// unanswered is like the query of a Grafana rule, for the targets that are known to be model servers alone.
+func (w *recordings) unanswered(by []signal.Label, window time.Duration) (expr, missing string) {
+	var servers []string
+	for _, p := range w.servers.Profiles {
+		metric := p.Identity
+		if p.Metrics[metric].Type == profile.Histogram {
+			metric += "_count"
+		}
+		servers = append(servers, fmt.Sprintf("(max_over_time(up[%s]) and on (%s) last_over_time(%s[%s]))",
+			durationText(window), strings.Join(p.Replica, ", "), metric, durationText(identityLookback)))
+	}
+	if len(servers) == 0 {
+		return "", "no server is known"
+	}
+	return fmt.Sprintf("(1 - max by (%s) (%s))", strings.Join(words(by), ", "), strings.Join(servers, " or ")), ""
+}
+
+// heldTo is one objective: which statistic of which signal is held to what.
+type heldTo struct {
+	objective, signal string
+	statistic         signal.Statistic
+	// allowed is the most that the value may be; zero where the objective is switched off. Set says whether an override sets it.
+	allowed func(objective.Objective) float64
+	set     func(objective.Override) bool
+	// budget says that the value is a share of requests.
+	budget bool
+}
+
+var allHeld = []heldTo{
+	{ofResponseTime, "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, func(o objective.Override) bool { return o.P95 != nil }, false},
+	{ofErrorRate, "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, func(o objective.Override) bool { return o.ErrorRate != nil }, true},
+	{ofCacheHitRatio, "cold_hit_rate", signal.Mean, func(o objective.Objective) float64 {
+		if o.CacheHitRatio == 0 {
+			return 0
+		}
+		return 1 - o.CacheHitRatio
+	}, func(o objective.Override) bool { return o.CacheHitRatio != nil }, true},
+	{ofStaleness, "prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }, func(o objective.Override) bool { return o.Staleness != nil }, false},
+}
+
+// violation records what models do as a multiple of what they may do.
+func (w *recordings) violation(r Rule, q Query) (expr, missing string) {
+	name := q.Filters[signal.Objective][0]
+	h := allHeld[slices.IndexFunc(allHeld, func(h heldTo) bool { return h.objective == name })]
+	value, missing := w.measured(h.signal, h.statistic, byModel, nil, q.Window)
+	if missing != "" {
+		return "", missing
+	}
+	text := w.relative(h, value)
+	if text == "" {
+		return "", "no model is held to this objective"
+	}
+	name = w.record("modelserving:model:slo_violation:"+durationText(q.Window), q.Window, text, map[string]string{"objective": h.objective})
+	violation := selected(name, `objective="`+h.objective+`"`)
+	if !slices.Contains(r.By, signal.Model) {
+		return fmt.Sprintf("max by (%s) (%s)", strings.Join(words(r.By), ", "), violation), ""
+	}
+	return violation, ""
+}
+
+// relative is a recorded value divided by what each model's objective allows, 0 for those that are not held to it.
+func (w *recordings) relative(h heldTo, value string) string {
+	return w.tiers(h, func(matchers string, allowed float64) string {
+		if allowed == 0 {
+			return selected(value, matchers) + " * 0"
+		}
+		return selected(value, matchers) + " / " + precise(allowed)
+	})
+}
+
+// tiers is an expression in which the first override that matches a model and sets the objective counts, and else what holds
+// for all. Term writes it for the models that matchers select. It is empty where no model is held to the objective.
+func (w *recordings) tiers(h heldTo, term func(matchers string, allowed float64) string) string {
+	var terms []string
+	any := false
+	for _, o := range w.held.Overrides {
+		if h.set(o) {
+			allowed := h.allowed(o.Over(objective.Objective{}))
+			any = any || allowed > 0
+			terms = append(terms, term(matching(o), allowed))
+		}
+	}
+	if allowed := h.allowed(w.held.Default); allowed > 0 {
+		any = true
+		terms = append(terms, term("", allowed))
+	}
+	if !any {
+		return ""
+	}
+	return strings.Join(terms, " or ")
+}
+
+// burnRate records how fast models use up their budgets, over all objectives that have one.
+func (w *recordings) burnRate(window time.Duration) (expr, missing string) {
+	name := "modelserving:model:slo_burn_rate:" + durationText(window)
+	found := false
+	for _, h := range allHeld {
+		text := ""
+		switch {
+		case h.budget:
+			value, missing := w.measured(h.signal, h.statistic, byModel, nil, window)
+			if missing != "" {
+				continue
+			}
+			text = w.relative(h, value)
+		case h.objective == ofResponseTime:
+			text = w.slow(h, window)
+		}
+		if text != "" {
+			found = true
+			w.record(name, window, text, map[string]string{"objective": h.objective})
+		}
+	}
+	if !found {
+		return "", "nothing here reports a share of bad requests"
+	}
+	return name, ""
+}
+
+// slow is the share of requests that take longer than the objective, divided by the share that may: 5 % for the p95.
+func (w *recordings) slow(h heldTo, window time.Duration) string {
+	q, _ := h.statistic.Quantile()
+	var terms []string
+	for _, p := range w.parts(h.signal, h.statistic, byModel, nil, window) {
+		for _, b := range p.Buckets {
+			rates, ok := merged(b)
+			if !ok {
+				continue
+			}
+			// Buckets of different servers are told apart, because their bounds are.
+			layout := strconv.Itoa(len(terms) + 1)
+			buckets := w.record("modelserving:model:"+h.signal+"_buckets:rate_"+durationText(window), window, promql.Text(rates, 0), map[string]string{"layout": layout})
+			tiers := w.tiers(h, func(matchers string, allowed float64) string {
+				these := selected(buckets, strings.Trim(`layout="`+layout+`", `+matchers, ", "))
+				if allowed == 0 {
+					return "0 * histogram_fraction(-Inf, 0, " + these + ")"
+				}
+				return fmt.Sprintf("(1 - histogram_fraction(-Inf, %s, %s)) / (1 - %s)", precise(allowed/b.Factor), these, precise(q))
+			})
+			if tiers == "" {
+				return ""
+			}
+			terms = append(terms, tiers)
+		}
+	}
+	if len(terms) == 0 {
+		return ""
+	}
+	w.fractions = true
+	return fmt.Sprintf("max by (%s) (%s)", strings.Join(words(byModel), ", "), strings.Join(terms, " or "))
+}
+
+// merged is the histogram that a quantile is taken of.
+func merged(b profile.Buckets) (plan.Node, bool) {
+	n := b.Quantile
+	if s, scaled := n.(plan.Scale); scaled {
+		n = s.Of
+	}
+	q, ok := n.(plan.Quantile)
+	return q.Of, ok
+}
+
+var globs = strings.NewReplacer(`\*`, `.*`, `\?`, `.`)
+
+// matching selects the models of an override by the project's labels.
+func matching(o objective.Override) string {
+	var out []string
+	for _, p := range []struct {
+		label   signal.Label
+		pattern string
+	}{{signal.Environment, o.Environment}, {signal.Deployment, o.Deployment}, {signal.Model, o.Model}} {
+		switch {
+		case p.pattern == "":
+		case strings.ContainsAny(p.pattern, "*?"):
+			out = append(out, string(p.label)+"=~"+strconv.Quote(globs.Replace(regexp.QuoteMeta(p.pattern))))
+		default:
+			out = append(out, string(p.label)+"="+strconv.Quote(p.pattern))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func selected(name, matchers string) string {
+	if matchers == "" {
+		return name
+	}
+	return name + "{" + matchers + "}"
+}
+
+// precise writes a number without the noise of binary fractions, such as that of 1 − 0.8.
+func precise(v float64) string { return strconv.FormatFloat(v, 'g', 12, 64) }

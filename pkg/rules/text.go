@@ -1,0 +1,76 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// Runbook is where docs/alerts.md is read.
+const Runbook = "https://github.com/coldhit/modelserving-datasource/blob/main/docs/alerts.md"
+
+func durationText(d time.Duration) string { return model.Duration(d).String() }
+
+func numberText(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+func shareText(v float64) string { return strconv.FormatFloat(100*v, 'g', 6, 64) + " %" }
+
+// placeholder is {who}, {objective} as a label, or {ref:form}.
+var placeholder = regexp.MustCompile(`\{([a-z_]+)(?::([a-z]+))?\}`)
+
+// forms write a number in a template, the Value of its dot. Both Grafana and Prometheus have these functions.
+var forms = map[string]string{
+	"duration": "{{ humanizeDuration .Value }}",
+	"share":    "{{ humanizePercentage .Value }}",
+	"times":    `{{ printf "%.1f" .Value }}`,
+	"number":   `{{ printf "%.0f" .Value }}`,
+}
+
+// fill writes a text with its placeholders as a template. With gives a form the number of a ref.
+func (r Rule) fill(text string, with func(ref, form string) string) string {
+	filled := placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		parts := placeholder.FindStringSubmatch(found)
+		switch {
+		case parts[2] != "":
+			return with(parts[1], forms[parts[2]])
+		case parts[1] == "who":
+			return r.who()
+		}
+		return "{{ .Labels." + parts[1] + " }}"
+	})
+	return strings.ToUpper(filled[:1]) + filled[1:]
+}
+
+// who is what an alert is about, as a template over its labels.
+func (r Rule) who() string {
+	place := func(first string) string {
+		return first + " {{ .Labels.deployment }}{{ with .Labels.environment }} in {{ . }}{{ end }}"
+	}
+	switch {
+	case slices.Contains(r.By, signal.Model):
+		return "{{ .Labels.model }} (" + place("deployment") + ")"
+	case slices.Contains(r.By, signal.GPU):
+		return "GPU {{ .Labels.gpu }} of {{ .Labels.replica }} (" + place("deployment") + ")"
+	}
+	return place("deployment")
+}
+
+// likely is the likeliest cause as a sentence behind the summary.
+func (r Rule) likely() string {
+	cause := r.Causes[0]
+	return " Likely cause: " + strings.ToLower(cause[:1]) + cause[1:]
+}
+
+// plain is the summary that needs no more than the first comparison's value.
+func (r Rule) plain() string {
+	if r.Plain == "" {
+		return r.Summary
+	}
+	return r.Plain
+}
