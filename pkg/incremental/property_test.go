@@ -1,0 +1,211 @@
+package incremental_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/incremental"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/remote"
+	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+var origin = time.Unix(1_700_000_000, 0).Truncate(time.Minute)
+
+const (
+	scrape  = 15 * time.Second
+	overlap = 2 * time.Minute
+)
+
+func client(t testing.TB, s *prometheustest.Server) *remote.Client {
+	t.Helper()
+	decoded, err := settings.Decode([]byte(`{"kind": "prometheus"}`), nil)
+	require.NoError(t, err)
+	instance := s.Instance()
+	instance.Type = "coldhit-modelserving-datasource"
+	c, err := remote.New(t.Context(), instance, decoded.Prometheus)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// world is a fleet whose series begin, end, are reset and come late.
+type world struct {
+	*prometheustest.Server
+	t      *testing.T
+	random *rand.Rand
+	now    time.Time
+	series []*oneSeries
+	late   []prometheustest.Sample
+}
+
+type oneSeries struct {
+	labels labels.Labels
+	value  float64
+	native bool
+	// alive says whether it is scraped.
+	alive bool
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{Server: prometheustest.New(t), t: t, random: rand.New(rand.NewPCG(seed, 7)), now: origin}
+	for m := range 6 {
+		for r := range 2 {
+			model, replica := fmt.Sprintf("m%d", m), fmt.Sprintf("r%d", r)
+			for _, le := range []string{"0.1", "1", "+Inf"} {
+				w.series = append(w.series, &oneSeries{labels: labels.FromStrings("__name__", "latency_seconds_bucket", "model", model, "replica", replica, "le", le)})
+			}
+			w.series = append(w.series,
+				&oneSeries{labels: labels.FromStrings("__name__", "requests_total", "model", model, "replica", replica)},
+				&oneSeries{labels: labels.FromStrings("__name__", "queue_size", "model", model, "replica", replica)},
+				&oneSeries{labels: labels.FromStrings("__name__", "native_seconds", "model", model, "replica", replica), native: true},
+			)
+		}
+	}
+	return w
+}
+
+// scrape adds a scrape's samples. Some samples come later, within the overlap, and some never.
+func (w *world) scrape() {
+	var samples []prometheustest.Sample
+	for _, s := range w.series {
+		switch {
+		case !s.alive && w.random.IntN(20) == 0:
+			s.alive = true
+		case s.alive && w.random.IntN(60) == 0:
+			s.alive = false
+			samples = append(samples, s.stale(w.now))
+			continue
+		}
+		if !s.alive || w.random.IntN(25) == 0 {
+			continue
+		}
+		if w.random.IntN(40) == 0 {
+			s.value = 0 // a counter's reset
+		}
+		s.value += float64(w.random.IntN(100)) / 7
+		one := s.sample(w.now)
+		if w.random.IntN(15) == 0 && !s.native {
+			w.late = append(w.late, one)
+			continue
+		}
+		samples = append(samples, one)
+	}
+	var still []prometheustest.Sample
+	for _, l := range w.late {
+		if w.now.Sub(l.At) >= overlap-2*scrape || w.random.IntN(3) == 0 {
+			samples = append(samples, l)
+		} else {
+			still = append(still, l)
+		}
+	}
+	w.late = still
+	w.Append(w.t, samples...)
+	w.now = w.now.Add(scrape)
+}
+
+func (s *oneSeries) sample(at time.Time) prometheustest.Sample {
+	one := prometheustest.Sample{Labels: s.labels, At: at, Value: s.value}
+	if s.native {
+		one.Histogram = &histogram.FloatHistogram{
+			Count: s.value, Sum: s.value, Schema: 0, PositiveSpans: []histogram.Span{{Offset: 0, Length: 2}}, PositiveBuckets: []float64{s.value / 4, s.value * 3 / 4},
+		}
+	}
+	return one
+}
+
+func (s *oneSeries) stale(at time.Time) prometheustest.Sample {
+	one := prometheustest.Sample{Labels: s.labels, At: at, Value: math.Float64frombits(value.StaleNaN)}
+	if s.native {
+		one.Histogram = &histogram.FloatHistogram{Sum: math.Float64frombits(value.StaleNaN)}
+	}
+	return one
+}
+
+var expressions = []string{
+	`requests_total`,
+	`queue_size`,
+	`sum by (model) (rate(requests_total[1m]))`,
+	`histogram_quantile(0.95, sum by (model, le) (rate(latency_seconds_bucket[2m])))`,
+	`histogram_quantile(0.5, sum by (model) (rate(native_seconds[1m])))`,
+	`native_seconds`,
+	`sum by (model) (rate(requests_total{model="m1"}[1m])) / sum by (model) (rate(requests_total[1m]))`,
+	`topk(2, sum by (model) (rate(requests_total[1m])))`,
+	`avg by (replica) (avg_over_time(queue_size[3m]))`,
+	`increase(requests_total[5m] offset 1m)`,
+	`max_over_time(rate(requests_total[1m])[3m:15s])`,
+	`absent(requests_total{model="m3"})`,
+	`time() - timestamp(queue_size)`,
+	`queue_size > 100`,
+	`nothing_of_the_kind`,
+	// Not kept:
+	`sum(increase(requests_total[10m] @ end()))`,
+	`sum by (model) (rate(requests_total[1m])) and on (model) topk(2, increase(requests_total[10m] @ end()))`,
+	`queue_size offset -1m`,
+}
+
+// What is answered from what is kept is what asking anew answers, bit for bit, in whatever order, over whatever ranges.
+func TestAnswersAreThoseOfAskingAnew(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, seed)
+			for range 40 {
+				w.scrape()
+			}
+			anew := client(t, w.Server)
+			kept := incremental.New(anew, incremental.Options{Overlap: overlap, Bytes: 4 << 20, Now: func() time.Time { return w.now }})
+			for range 40 {
+				for range 1 + w.random.IntN(3) {
+					w.scrape()
+				}
+				for range 12 {
+					expr := expressions[w.random.IntN(len(expressions))]
+					step := []time.Duration{scrape, scrape, time.Minute, 7 * time.Second}[w.random.IntN(4)]
+					end := w.now
+					switch w.random.IntN(5) {
+					case 0: // the past
+						end = w.now.Add(-time.Duration(w.random.IntN(15)) * time.Minute)
+					case 1: // a little of the future
+						end = w.now.Add(time.Duration(w.random.IntN(60)) * time.Second)
+					}
+					start := end.Add(-[]time.Duration{10 * time.Minute, 10 * time.Minute, 3 * time.Minute, 0}[w.random.IntN(4)])
+					start, end = start.Truncate(step), end.Truncate(step)
+					want, err := anew.Range(t.Context(), expr, start, end, step)
+					require.NoError(t, err)
+					got, err := kept.Range(t.Context(), expr, start, end, step)
+					require.NoError(t, err)
+					requireSame(t, want, got, fmt.Sprintf("%s from %s to %s by %s at %s", expr, start, end, step, w.now))
+				}
+			}
+			s := kept.Statistics()
+			require.Greater(t, s.Steps, int64(1000), "something is kept")
+			require.LessOrEqual(t, s.Bytes, int64(4<<20))
+			t.Logf("%d steps kept, %d asked for, %d answers in %d bytes", s.Steps, s.Asked, s.Answers, s.Bytes)
+		})
+	}
+}
+
+func requireSame(t *testing.T, want, got promql.Answer, about string) {
+	t.Helper()
+	require.Len(t, got.Series, len(want.Series), about)
+	for i, w := range want.Series {
+		require.Equal(t, w.Labels, got.Series[i].Labels, about)
+		require.Equal(t, w.Times, got.Series[i].Times, about)
+		for j, v := range w.Values {
+			require.Equal(t, math.Float64bits(v), math.Float64bits(got.Series[i].Values[j]), "%s: %v at %s", about, w.Labels, time.UnixMilli(w.Times[j]))
+		}
+	}
+	require.Equal(t, want.Histograms, got.Histograms, about)
+	require.Equal(t, want.Warnings, got.Warnings, about)
+}

@@ -1,0 +1,124 @@
+// Package prometheustest runs a real Prometheus, its storage, its query engine and its HTTP API, in the process of a test.
+package prometheustest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/regexp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/route"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/tsdb"
+	api "github.com/prometheus/prometheus/web/api/v1"
+)
+
+// Version is what the server says that it is: the version of the module in go.mod.
+const Version = "3.16.0"
+
+// Server is a Prometheus that stores what it is given and scrapes nothing.
+type Server struct {
+	URL string
+	DB  *tsdb.DB
+	// Requests and Bytes count what was asked and what was answered, as it went over the wire.
+	Requests, Bytes atomic.Int64
+	// Intercept, if set, may answer in the server's place: it reports whether it did. Set it before the first request.
+	Intercept func(w http.ResponseWriter, r *http.Request) bool
+}
+
+// New starts a server, which ends with the test.
+func New(t testing.TB) *Server {
+	t.Helper()
+	options := tsdb.DefaultOptions()
+	options.RetentionDuration = 0
+	options.OutOfOrderTimeWindow = time.Hour.Milliseconds()
+	db, err := tsdb.Open(t.TempDir(), slog.New(slog.DiscardHandler), nil, options, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	queries := parser.NewParser(parser.Options{})
+	engine := promql.NewEngine(promql.EngineOpts{
+		Logger: slog.New(slog.DiscardHandler), MaxSamples: 50_000_000, Timeout: 2 * time.Minute, Parser: queries,
+		EnableAtModifier: true, EnableNegativeOffset: true,
+		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+	})
+	t.Cleanup(func() { _ = engine.Close() })
+	s := &Server{DB: db}
+	router := route.New()
+	newAPI(db, engine, queries).Register(router.WithPrefix("/api/v1"))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Requests.Add(1)
+		if s.Intercept == nil || !s.Intercept(w, r) {
+			router.ServeHTTP(&counting{w, &s.Bytes}, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+func newAPI(db *tsdb.DB, engine *promql.Engine, queries parser.Parser) *api.API {
+	none := prometheus.NewRegistry()
+	return api.NewAPI(
+		engine, db, nil, nil, nil, nil, nil,
+		func() config.Config { return config.DefaultConfig }, nil, api.GlobalURLOptions{},
+		func(f http.HandlerFunc) http.HandlerFunc { return f }, nil, "", false, false, 0, slog.New(slog.DiscardHandler), nil,
+		0, 0, 0, false, regexp.MustCompile(".*"), nil,
+		&api.PrometheusVersion{Version: Version, Revision: "test", GoVersion: "go"},
+		nil, nil, none, none, nil, false, nil, false, false, false, 5*time.Minute, false, false, nil, nil, api.OpenAPIOptions{}, queries, false, 2*time.Minute,
+	)
+}
+
+// Instance is a data source that names the server.
+func (s *Server) Instance() backend.DataSourceInstanceSettings {
+	return backend.DataSourceInstanceSettings{UID: "test", URL: s.URL, JSONData: []byte("{}")}
+}
+
+// Sample is a number, or a native histogram, of one series.
+type Sample struct {
+	Labels    labels.Labels
+	At        time.Time
+	Value     float64
+	Histogram *histogram.FloatHistogram
+}
+
+// Append stores samples, also late ones of up to an hour.
+func (s *Server) Append(t testing.TB, samples ...Sample) {
+	t.Helper()
+	appender := s.DB.Appender(context.Background())
+	for _, one := range samples {
+		var err error
+		if one.Histogram != nil {
+			_, err = appender.AppendHistogram(0, one.Labels, one.At.UnixMilli(), nil, one.Histogram)
+		} else {
+			_, err = appender.Append(0, one.Labels, one.At.UnixMilli(), one.Value)
+		}
+		if err != nil {
+			t.Fatalf("append to %s at %s: %s", one.Labels, one.At, err)
+		}
+	}
+	if err := appender.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type counting struct {
+	http.ResponseWriter
+	bytes *atomic.Int64
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.bytes.Add(int64(len(p)))
+	return c.ResponseWriter.Write(p)
+}

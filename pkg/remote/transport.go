@@ -1,0 +1,96 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/grafana/grafana-aws-sdk/pkg/awsauth"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+)
+
+// signedService is the name of Amazon Managed Service for Prometheus in its signatures.
+const signedService = "aps"
+
+type transport struct {
+	client  *http.Client
+	timeout time.Duration
+	perUser bool
+}
+
+// newTransport makes the HTTP client that the data source's HTTP settings ask for.
+func newTransport(ctx context.Context, instance backend.DataSourceInstanceSettings, s settings.Prometheus, base *url.URL) (transport, error) {
+	// The SDK reads the settings with a decoder that an empty text ends.
+	if len(instance.JSONData) == 0 {
+		instance.JSONData = []byte("{}")
+	}
+	options, err := instance.HTTPClientOptions(ctx)
+	if err != nil {
+		return transport{}, fmt.Errorf("the HTTP settings of the data source are not readable: %w", err)
+	}
+	perUser, err := passesUserOn(instance.JSONData)
+	if err != nil {
+		return transport{}, err
+	}
+	options.ForwardHTTPHeaders = perUser
+	timeouts := httpclient.DefaultTimeoutOptions
+	if options.Timeouts != nil {
+		timeouts = *options.Timeouts
+	}
+	if s.Timeout > 0 {
+		timeouts.Timeout = s.Timeout
+	}
+	if timeouts.Timeout <= 0 {
+		timeouts.Timeout = timeoutWithoutSettings
+	}
+	timeouts.MaxIdleConnsPerHost = max(timeouts.MaxIdleConnsPerHost, s.Parallel)
+	options.Timeouts = &timeouts
+	options.Middlewares, err = middlewares(s.Identity, base, timeouts.Timeout)
+	if err != nil {
+		return transport{}, err
+	}
+	if options.SigV4 != nil {
+		if options.SigV4.Region == "" {
+			return transport{}, fmt.Errorf("the AWS region is missing, which every signature names: choose the region of the workspace")
+		}
+		options.SigV4.Service = signedService
+		options.Middlewares = append(options.Middlewares, awsauth.NewSigV4Middleware())
+	}
+	options.ConfigureClient = func(_ httpclient.Options, client *http.Client) {
+		// The middlewares add credentials to every request, also to one that follows a redirect.
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	client, err := httpclient.New(options)
+	if err != nil {
+		return transport{}, fmt.Errorf("the HTTP client cannot be made: %w", err)
+	}
+	return transport{client: client, timeout: timeouts.Timeout, perUser: perUser}, nil
+}
+
+// middlewares are the SDK's, and that of a cloud's token after them. The last one stands next to the wire.
+func middlewares(identity settings.CloudIdentity, base *url.URL, timeout time.Duration) ([]httpclient.Middleware, error) {
+	all := httpclient.DefaultMiddlewares()
+	token, err := tokens(identity, base, timeout)
+	if token != nil {
+		all = append(all, withToken(token))
+	}
+	return all, err
+}
+
+// passesUserOn reports whether the data source forwards who asks, as Grafana's common settings name it.
+func passesUserOn(jsonData []byte) (bool, error) {
+	var s struct {
+		OAuthPassThru bool     `json:"oauthPassThru"`
+		KeepCookies   []string `json:"keepCookies"`
+	}
+	if err := json.Unmarshal(jsonData, &s); err != nil {
+		return false, fmt.Errorf("the HTTP settings of the data source are not readable: %w", err)
+	}
+	return s.OAuthPassThru || len(s.KeepCookies) > 0, nil
+}
