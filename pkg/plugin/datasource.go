@@ -87,7 +87,7 @@ func (d *Datasource) use(profiles profile.Set) {
 		texts = append(texts, profile.Text(p))
 	}
 	all, problems := profiles.With(texts)
-	d.profiles, d.catalogue = all, all.Catalogue()
+	d.profiles, d.catalogue = named(all, d.settings), all.Catalogue()
 	d.known = fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(all.SeriesNames(), "|"))
 	for _, p := range problems {
 		d.mistakes = append(d.mistakes, "A profile of your own is left out. "+p.Error())

@@ -25,6 +25,7 @@ func (d *Datasource) routes() http.Handler {
 	mux.HandleFunc("GET /profiles", d.listProfiles)
 	mux.HandleFunc("GET /values", d.listValues)
 	mux.HandleFunc("GET /targets", d.listTargets)
+	mux.HandleFunc("GET /labels", d.listLabels)
 	mux.HandleFunc("GET /rules", d.exportRules)
 	return mux
 }

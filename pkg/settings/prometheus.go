@@ -54,6 +54,7 @@ type Prometheus struct {
 	Parallel    int
 	Incremental Incremental
 	Identity    CloudIdentity
+	Labels      LabelNames
 }
 
 // AnswerLimits bound one answer. An answer over a limit is an error as a whole.
@@ -105,6 +106,7 @@ type storedPrometheus struct {
 	LongestRange string             `json:"longestRange"`
 	Parallel     int                `json:"parallel"`
 	Incremental  storedIncremental  `json:"incremental"`
+	Labels       LabelNames         `json:"labels"`
 	Cloud        Cloud              `json:"cloud"`
 	AzureTenant  string             `json:"azureTenant"`
 	AzureClient  string             `json:"azureClient"`
@@ -187,6 +189,9 @@ func (s storedPrometheus) decode(secrets map[string]string) (p Prometheus, err e
 		return p, err
 	}
 	if p.Incremental, err = s.Incremental.decode(); err != nil {
+		return p, err
+	}
+	if p.Labels, err = s.Labels.decode(); err != nil {
 		return p, err
 	}
 	p.Identity, err = s.identity(secrets)

@@ -29,7 +29,7 @@ func fleetIn(t *testing.T, server *prometheustest.Server) {
 		} {
 			samples = append(samples, prometheustest.Sample{At: at, Value: counter.perScrape * float64(i), Labels: labels.FromStrings(
 				"__name__", counter.name, "model", counter.model, "reason", counter.reason,
-				"job", "triton", "instance", "gpu-1:8002", "environment", "production", "deployment", "vision")})
+				"job", "vision", "instance", "gpu-1:8002", "namespace", "production")})
 		}
 	}
 	server.Append(t, samples...)
@@ -63,6 +63,10 @@ func TestOnAPrometheusThatIsThereAlready(t *testing.T) {
 	require.Equal(t, "downstream", string(answers["G"].ErrorSource))
 	_, listed := p.Call(s, "values", "label=model")
 	require.ElementsMatch(t, []any{"a", "b"}, listed["values"])
+	byPlace := p.Ask(s, 10*time.Minute, query("requests", nil, "environment", "deployment", "replica"))["A"]
+	require.InDelta(t, 30, driver.Value(t, byPlace, map[string]string{"environment": "production", "deployment": "vision", "replica": "gpu-1:8002"}), 1e-6)
+	_, labels := p.Call(s, "labels", "")
+	require.Contains(t, labels["labels"], map[string]any{"name": "namespace", "values": []any{"production"}})
 }
 
 func TestAServerThatIsNoPrometheusIsNamed(t *testing.T) {
