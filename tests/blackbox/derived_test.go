@@ -106,6 +106,7 @@ modelmesh_models_loaded_total 1
 	gateway["environment"] = "staging"
 	s := driver.Embedded("mixed", driver.Target("triton", growing(t, gpuPage).URL+"/metrics"), gateway, again)
 	q := within("10s", query("requests", nil, "environment", "model"))
+	q["instant"] = true // a range also shows the moment at which only the gateway had been scraped twice
 	answer := eventually(t, p, s, q, map[string]string{"model": "a"}, map[string]string{"model": "iris"})
 	require.Len(t, answer.Frames, 3, driver.Describe(answer))
 	require.Equal(t, "server", provenanceOf(t, answer, map[string]string{"model": "a"})[0].Layer)
