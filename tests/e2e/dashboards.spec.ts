@@ -95,8 +95,9 @@ for (const name of dashboards) {
     for (const one of asked) {
       const filters = one.query.filters ?? {};
       expect(filters, describe(one)).toMatchObject({ environment: ['production'], deployment: ['demo'] });
-      // Replicas that start have no model yet.
-      if (one.query.signal !== 'replicas' || filters.model) {
+      // Replicas that start have no model yet, and findings are about deployments.
+      const ofDeployments = one.query.signal === 'replicas' || one.query.queryType === 'diagnosis';
+      if (!ofDeployments || filters.model) {
         expect(filters.model, describe(one)).toEqual(['fraud-score']);
       }
       for (const { schema } of one.frames) {
