@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,8 @@ type Datasource struct {
 	settings  settings.Settings
 	profiles  profile.Set
 	catalogue signal.Catalogue
-	// known selects every series that a profile knows.
-	known string
+	// known selects every series that a profile knows, by several selectors that are short enough for an address.
+	known []string
 	// mistakes are what is wrong with the user's own profiles.
 	mistakes []string
 	store    store
@@ -80,6 +81,9 @@ func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, ke
 	return handle, nil
 }
 
+// namesInSelector keeps a selector at some 4 kB.
+const namesInSelector = 100
+
 // use takes the profiles that come with the plugin, and the user's own.
 func (d *Datasource) use(profiles profile.Set) {
 	var texts []profile.Text
@@ -88,7 +92,9 @@ func (d *Datasource) use(profiles profile.Set) {
 	}
 	all, problems := profiles.With(texts)
 	d.profiles, d.catalogue = named(all, d.settings), all.Catalogue()
-	d.known = fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(all.SeriesNames(), "|"))
+	for names := range slices.Chunk(all.SeriesNames(), namesInSelector) {
+		d.known = append(d.known, fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(names, "|")))
+	}
 	for _, p := range problems {
 		d.mistakes = append(d.mistakes, "A profile of your own is left out. "+p.Error())
 	}

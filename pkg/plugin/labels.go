@@ -38,7 +38,7 @@ func (d *Datasource) listLabels(w http.ResponseWriter, r *http.Request) {
 	group.SetLimit(planConcurrency)
 	for i, name := range candidates {
 		group.Go(func() error {
-			values, err := d.store.LabelValues(ctx, name, []string{d.known}, now.Add(-recentTime), now, previewed)
+			values, err := d.store.LabelValues(ctx, name, d.known, now.Add(-recentTime), now, previewed)
 			found[i] = labelPreview{Name: name, Values: slices.DeleteFunc(values, func(v string) bool { return v == "" })}
 			return err
 		})

@@ -92,7 +92,7 @@ func (r *signalRun) prepare(ctx context.Context) (err error) {
 
 // metrics says which of the profiles' metrics have samples in a range.
 func (d *Datasource) metrics(ctx context.Context, from, to time.Time) (func(string) bool, error) {
-	names, err := d.store.LabelValues(ctx, "__name__", []string{d.known}, from, to, 0)
+	names, err := d.store.LabelValues(ctx, "__name__", d.known, from, to, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,9 @@ func newRemoteStore(ctx context.Context, instance backend.DataSourceInstanceSett
 	if s.Incremental.Off || client.PerUser() {
 		return &remoteStore{client, client}, nil
 	}
-	kept := incremental.New(client, incremental.Options{Overlap: s.Incremental.Overlap, Bytes: s.Incremental.Bytes})
+	kept := incremental.New(client, incremental.Options{
+		Overlap: s.Incremental.Overlap, Bytes: s.Incremental.Bytes, IndependentSteps: client.IndependentSteps,
+	})
 	return &remoteStore{kept, client}, nil
 }
 

@@ -25,4 +25,3 @@ func (s Set) Named(names map[signal.Label]string) Set {
 	}
 	return out
 }
-

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -125,6 +126,20 @@ func withToken(source tokenSource) httpclient.Middleware {
 	})
 }
 
+// googleCode is the word for why a token was refused; the rest of the answer may describe the key.
+func googleCode(e *oauth2.RetrieveError) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if e.ErrorCode == "" && json.Unmarshal(e.Body, &answer) == nil && answer.Error != "" {
+		return tidy(answer.Error)
+	}
+	if e.ErrorCode == "" && e.Response != nil {
+		return "HTTP " + e.Response.Status
+	}
+	return tidy(e.ErrorCode)
+}
+
 // noToken says why there is none, without repeating what may hold secrets.
 func noToken(request *http.Request, err error) error {
 	if request.Context().Err() != nil {
@@ -137,7 +152,7 @@ func noToken(request *http.Request, err error) error {
 	)
 	switch {
 	case errors.As(err, &ofGoogle):
-		reason = fmt.Sprintf("Google refused the key (%s). Check that it has not been deleted", tidy(ofGoogle.ErrorCode))
+		reason = fmt.Sprintf("Google refused the key (%s). Check that it has not been deleted", googleCode(ofGoogle))
 	case errors.As(err, &ofAzure) && ofAzure.RawResponse != nil:
 		reason = fmt.Sprintf("Azure refused the app registration (HTTP %d). Check tenant, client and secret, and whether the secret has expired", ofAzure.RawResponse.StatusCode)
 	}

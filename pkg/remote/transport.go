@@ -8,15 +8,11 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/grafana/grafana-aws-sdk/pkg/awsauth"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
-
-// signedService is the name of Amazon Managed Service for Prometheus in its signatures.
-const signedService = "aps"
 
 type transport struct {
 	client  *http.Client
@@ -56,11 +52,11 @@ func newTransport(ctx context.Context, instance backend.DataSourceInstanceSettin
 		return transport{}, err
 	}
 	if options.SigV4 != nil {
-		if options.SigV4.Region == "" {
-			return transport{}, fmt.Errorf("the AWS region is missing, which every signature names: choose the region of the workspace")
+		signature, err := withSignature(*options.SigV4)
+		if err != nil {
+			return transport{}, err
 		}
-		options.SigV4.Service = signedService
-		options.Middlewares = append(options.Middlewares, awsauth.NewSigV4Middleware())
+		options.Middlewares = append(options.Middlewares, signature)
 	}
 	options.ConfigureClient = func(_ httpclient.Options, client *http.Client) {
 		// The middlewares add credentials to every request, also to one that follows a redirect.

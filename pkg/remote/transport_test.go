@@ -139,7 +139,7 @@ func TestClientCertificates(t *testing.T) {
 	require.NoError(t, err)
 	instance.DecryptedSecureJSONData = map[string]string{"tlsCACert": authority}
 	_, err = ask(t, newClient(t, instance))
-	require.ErrorContains(t, err, "TLS connection")
+	require.ErrorContains(t, err, "certificate required")
 	_, err = ask(t, newClient(t, backend.DataSourceInstanceSettings{URL: server.URL}))
 	require.ErrorContains(t, err, "Add the authority's certificate as CA certificate")
 }
@@ -149,7 +149,7 @@ func TestAmazonSignatures(t *testing.T) {
 	address, asked := noting(t)
 	instance := backend.DataSourceInstanceSettings{
 		URL: address + "/workspaces/ws-1", JSONData: []byte(`{"sigV4Auth": true, "sigV4AuthType": "keys", "sigV4Region": "eu-central-1"}`),
-		DecryptedSecureJSONData: map[string]string{"sigV4AccessKey": "AKIDEXAMPLE", "sigV4SecretKey": "s3cr3t"},
+		DecryptedSecureJSONData: map[string]string{"sigV4AccessKey": "AKIDEXAMPLE", "sigV4SecretKey": "s3cr3t", "sigV4SessionToken": "session"},
 	}
 	ctx := backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "keys"}))
 	client := newClient(t, instance)
@@ -157,8 +157,10 @@ func TestAmazonSignatures(t *testing.T) {
 		_, err := client.Instant(ctx, "up", origin)
 		require.NoError(t, err)
 		r := <-asked
-		require.Regexp(t, `^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d{8}/eu-central-1/aps/aws4_request, SignedHeaders=\S*host\S*, Signature=[0-9a-f]{64}$`, r.Header.Get("Authorization"))
+		require.Regexp(t, `^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d{8}/eu-central-1/aps/aws4_request, SignedHeaders=(content-length;)?host;x-amz-date;x-amz-security-token, Signature=[0-9a-f]{64}$`, r.Header.Get("Authorization"))
 		require.NotEmpty(t, r.Header.Get("X-Amz-Date"))
+		require.Equal(t, "session", r.Header.Get("X-Amz-Security-Token"))
+		require.Equal(t, "application/x-www-form-urlencoded", r.Header.Get("Content-Type"))
 		body, err := io.ReadAll(r.Body)
 		require.NoError(t, err)
 		require.Contains(t, string(body), "query=up")
@@ -166,8 +168,16 @@ func TestAmazonSignatures(t *testing.T) {
 	// Grafana's administrator says which ways to sign are allowed.
 	ctx = backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default"}))
 	_, err := client.Instant(ctx, "up", origin)
-	require.ErrorContains(t, err, "non-allowed auth method keys")
+	require.ErrorContains(t, err, `does not allow data sources the AWS authentication "keys"`)
 	require.True(t, backend.IsDownstreamError(err))
+	instance.JSONData = []byte(`{"sigV4Auth": true, "sigV4AuthType": "keys", "sigV4Region": "eu-central-1", "sigV4AssumeRoleArn": "arn:aws:iam::1:role/r"}`)
+	ctx = backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default, keys", "AWS_AUTH_AssumeRoleEnabled": "false"}))
+	_, err = newClient(t, instance).Instant(ctx, "up", origin)
+	require.ErrorContains(t, err, "does not allow data sources to assume an AWS role")
+	instance.DecryptedSecureJSONData = nil
+	instance.JSONData = []byte(`{"sigV4Auth": true, "sigV4AuthType": "keys", "sigV4Region": "eu-central-1"}`)
+	_, err = newClient(t, instance).Instant(t.Context(), "up", origin)
+	require.ErrorContains(t, err, "static credentials are empty. Check the authentication (keys)")
 	require.Empty(t, asked)
 }
 
@@ -240,7 +250,7 @@ func TestAzureTokens(t *testing.T) {
 			posted = append(posted, r.PostForm)
 			return answer(200, `{"token_type": "Bearer", "expires_in": 3600, "access_token": "of-azure"}`)
 		case r.URL.Path == "/common/discovery/instance":
-			return answer(200, `{"tenant_discovery_endpoint": "`+tenant+`/v2.0/.well-known/openid-configuration", "api-version": "1.1", "metadata": []}`)
+			return answer(200, `{"tenant_discovery_endpoint": "`+tenant+`/v2.0/.well-known/openid-configuration", "api-version": "1.1", "metadata": [{"preferred_network": "login.microsoftonline.com", "preferred_cache": "login.windows.net", "aliases": ["login.microsoftonline.com", "login.windows.net"]}]}`)
 		}
 		return answer(200, `{"token_endpoint": "`+tenant+`/oauth2/v2.0/token", "authorization_endpoint": "`+tenant+`/oauth2/v2.0/authorize", "issuer": "`+tenant+`/v2.0"}`)
 	})}

@@ -2,7 +2,6 @@
 package prometheustest
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -96,7 +95,7 @@ type Sample struct {
 // Append stores samples, also late ones of up to an hour.
 func (s *Server) Append(t testing.TB, samples ...Sample) {
 	t.Helper()
-	appender := s.DB.Appender(context.Background())
+	appender := s.DB.Appender(t.Context())
 	for _, one := range samples {
 		var err error
 		if one.Histogram != nil {
