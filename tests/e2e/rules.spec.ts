@@ -1,3 +1,4 @@
+// These tests put faults into the models of the shared Triton: they run after those that count its requests, by their name.
 import { APIRequestContext, Browser, expect, test } from '@playwright/test';
 import { copyFile, rm, writeFile } from 'fs/promises';
 import { join } from 'path';
