@@ -19,6 +19,8 @@ type Series struct {
 	// Others is set on the series that stands for all groups beyond the query's limit.
 	Others     bool
 	Provenance []series.Provenance
+	// Executed is what was run for it.
+	Executed string
 	// Newest is what is certain about the newest value, where it is a quantile of a histogram.
 	Newest *distribution.Estimate
 	// Interval is how far the newest value, an estimate, may be off.

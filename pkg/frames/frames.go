@@ -80,8 +80,8 @@ func finite(v float64) *float64 {
 
 var typeVersion = data.FrameTypeVersion{0, 1}
 
-// Of writes an answer as frames: one a series, or a single one without fields where there is none. Notices and what was run
-// are on the first.
+// Of writes an answer as frames: one a series, or a single one without fields where there is none. Each says what was run for
+// it; the first one says everything that was run, and has the notices.
 func Of(a Answer) data.Frames {
 	kind := data.FrameTypeTimeSeriesMulti
 	if a.Step == 0 {
@@ -97,6 +97,7 @@ func Of(a Answer) data.Frames {
 		if len(s.Provenance) > 0 {
 			f.Meta.Custom = Custom{Provenance: s.Provenance, Bucket: bucketOf(s.Newest), Interval: intervalOf(s.Interval)}
 		}
+		f.Meta.ExecutedQueryString = s.Executed
 		out = append(out, f)
 	}
 	out[0].Meta.Notices = a.Notices

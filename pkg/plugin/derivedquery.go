@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
@@ -29,6 +30,9 @@ func (r *signalRun) compute(ctx context.Context) ([]analysis.Series, error) {
 	r.executed = append([]string{fmt.Sprintf("# %s is computed from what follows: %s.", r.query.Signal.Name, r.query.Signal.Derivation.How)}, r.executed...)
 	if len(answer) == 0 {
 		r.explainDerivation()
+	}
+	for i := range answer {
+		answer[i].Executed = strings.Join(r.executed, "\n\n") // of all that it is computed from
 	}
 	return answer, nil
 }

@@ -67,7 +67,7 @@ func (r *signalRun) interpret(ctx context.Context, p profile.Part, result partAn
 	}
 	out := make([]analysis.Series, len(all))
 	for i, s := range all {
-		out[i] = analysis.Series{Series: s, Statistic: p.Statistic, Others: p.Others, Provenance: provenanceOf(s.Labels)}
+		out[i] = analysis.Series{Series: s, Statistic: p.Statistic, Others: p.Others, Provenance: provenanceOf(s.Labels), Executed: result.text}
 		if result.newest != nil {
 			out[i].Newest = &result.newest[i]
 		}

@@ -109,6 +109,9 @@ modelmesh_models_loaded_total 1
 	q["instant"] = true // a range also shows the moment at which only the gateway had been scraped twice
 	answer := eventually(t, p, s, q, map[string]string{"model": "a"}, map[string]string{"model": "iris"})
 	require.Len(t, answer.Frames, 3, driver.Describe(answer))
+	for _, f := range answer.Frames {
+		require.Contains(t, f.Meta.ExecutedQueryString, "rate(", "each says what was run for it")
+	}
 	require.Equal(t, "server", provenanceOf(t, answer, map[string]string{"model": "a"})[0].Layer)
 	require.Len(t, provenanceOf(t, answer, map[string]string{"model": "a"}), 1)
 	require.Equal(t, "gateway", provenanceOf(t, answer, map[string]string{"environment": "staging", "model": "iris"})[0].Layer)
