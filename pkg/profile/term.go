@@ -1,10 +1,8 @@
 package profile
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
@@ -199,17 +197,6 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 	return c.yielding(n, t), factor
 }
 
-// spellings says by which names of its labels a metric's series are selected: by the second ones, too, where a filter is
-// about a label that has two.
-func (c compiler) spellings(t termOf, name string) []bool {
-	for l := range t.profile.Also {
-		if _, filtered := c.q.Filters[l]; filtered && t.profile.carries(t.metric(name), l) {
-			return []bool{false, true}
-		}
-	}
-	return []bool{false}
-}
-
 // existing lists the names of a term's metric that the store has; the newest if it has none.
 func (c compiler) existing(t termOf) []string {
 	var out []string
@@ -279,70 +266,6 @@ func scaled(n plan.Node, factor float64) plan.Node {
 	return plan.Scale{Of: n, Factor: factor}
 }
 
-// selectSeries is the selection that the query's filters leave of a term. Where the metric does not say the model, served
-// is what exists only on the replicas that serve it. The answer is false where nothing can be left.
-func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *plan.Node, ok bool) {
-	p, metric := t.profile, t.metric(name)
-	s = plan.Select{Metric: name + t.suffix, Layer: p.Layer}
-	if t.native {
-		s.Metric = name
-	}
-	var ofModel []plan.Matcher
-	for _, l := range signal.Labels {
-		values, filtered := c.q.Filters[l]
-		if !filtered {
-			continue
-		}
-		if set, ok := t.Set[l]; ok {
-			if !slices.Contains(values, set) {
-				return s, nil, false
-			}
-			continue
-		}
-		switch {
-		case l == signal.Status && p.Status != nil && p.carries(metric, l):
-			s.Matchers = append(s.Matchers, p.inClasses(values))
-		case p.carries(metric, l):
-			s.Matchers = append(s.Matchers, p.under(l, t.also, values)...)
-		case p.carries(p.Metrics[p.Identity], l):
-			ofModel = append(ofModel, oneOf(p.Labels[l], values))
-		case !slices.Contains(values, ""):
-			return s, nil, false
-		}
-	}
-	s.Matchers = append(s.Matchers, conditions(t.Where)...)
-	if len(ofModel) > 0 {
-		for _, m := range s.Matchers {
-			if slices.ContainsFunc(targetOwn, func(l signal.Label) bool { return p.Labels[l] == m.Label }) {
-				ofModel = append(ofModel, m)
-			}
-		}
-		var exists plan.Node = plan.Aggregate{Op: plan.Group, By: p.Replica,
-			Of: plan.Last{Of: plan.Select{Metric: p.Identity, Matchers: ofModel, Layer: p.Layer}}}
-		served = &exists
-	}
-	return s, served, true
-}
-
-// under matches a label that has one of the values, under its first name or its second.
-func (p *Profile) under(l signal.Label, also bool, values []string) []plan.Matcher {
-	if second := p.Also[l]; also && second != "" {
-		return []plan.Matcher{{Label: p.Labels[l], Compare: plan.Equal}, oneOf(second, values)}
-	}
-	return []plan.Matcher{oneOf(p.Labels[l], values)}
-}
-
-// carries says whether a metric's series have a label of the project's: their own, or the target's.
-func (p *Profile) carries(m Metric, l signal.Label) bool {
-	if l == signal.Status && p.Status != nil {
-		return slices.Contains(m.Labels, l)
-	}
-	if slices.Contains(ofPage, l) {
-		return slices.Contains(p.Replica, string(l))
-	}
-	return p.Labels[l] != "" && (slices.Contains(m.Labels, l) || slices.Contains(targetOwn, l))
-}
-
 type labelName struct{ ours, theirs string }
 
 // theirs lists the server's names, each once.
@@ -393,40 +316,6 @@ func (p *Profile) native(m Metric, set map[signal.Label]string, by []signal.Labe
 		}
 	}
 	return out
-}
-
-// conditions writes a term's own conditions as matchers, in a fixed order.
-func conditions(where map[string]Where) []plan.Matcher {
-	var out []plan.Matcher
-	for label, w := range where {
-		if len(w.Is) > 0 {
-			out = append(out, oneOf(label, w.Is))
-		}
-		if w.Matches != "" {
-			out = append(out, plan.Matcher{Label: label, Compare: plan.Match, Value: w.Matches})
-		}
-		if len(w.Not) > 0 {
-			m := oneOf(label, w.Not)
-			m.Compare = map[plan.Comparison]plan.Comparison{plan.Equal: plan.NotEqual, plan.Match: plan.NotMatch}[m.Compare]
-			out = append(out, m)
-		}
-	}
-	slices.SortFunc(out, func(a, b plan.Matcher) int {
-		return strings.Compare(a.Label+string(a.Compare), b.Label+string(b.Compare))
-	})
-	return out
-}
-
-// oneOf matches a label that has one of the values, taken literally.
-func oneOf(label string, values []string) plan.Matcher {
-	if len(values) == 1 {
-		return plan.Matcher{Label: label, Compare: plan.Equal, Value: values[0]}
-	}
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = regexp.QuoteMeta(v)
-	}
-	return plan.Matcher{Label: label, Compare: plan.Match, Value: strings.Join(quoted, "|")}
 }
 
 // number writes a probability as servers write it in the label quantile.
