@@ -101,11 +101,75 @@ export interface ObjectiveSettings {
   overrides?: ObjectiveOverride[];
 }
 
-/** Whatever is left out has the backend's default. */
-export interface ModelServingOptions extends DataSourceJsonData {
-  kind?: 'embedded';
+/** Who scrapes and stores: the plugin itself, or a Prometheus-compatible server that it asks. */
+export type Kind = 'embedded' | 'prometheus';
+
+/** What the server calls the project's labels. An empty one has its default. */
+export interface LabelNames {
+  environment?: string;
+  deployment?: string;
+  replica?: string;
+}
+
+/** Bounds of one answer, which is refused as a whole if it goes over one. */
+export interface AnswerLimits {
+  bodySize?: string;
+  series?: number;
+  samples?: number;
+}
+
+/** How answers are kept, so that a refresh asks only for what is new. */
+export interface IncrementalSettings {
+  off?: boolean;
+  /** What is younger is asked for again, because samples may still arrive. */
+  overlap?: string;
+  memory?: string;
+}
+
+/** Whose tokens are sent. */
+export type Cloud = '' | 'google' | 'azure';
+
+/** How a Prometheus-compatible server is asked. Its address and authentication are in Grafana's HTTP settings. */
+export interface PrometheusSettings {
+  /** How often the server scrapes. */
   interval?: string;
+  /** Empty for the HTTP settings' timeout. */
   timeout?: string;
+  method?: string;
+  /** Empty to detect it. */
+  flavour?: string;
+  /** Added to every query, as name=value&other=value. */
+  parameters?: string;
+  /** What the server answers at once; empty for no bound. */
+  longestRange?: string;
+  /** Requests side by side. */
+  parallel?: number;
+  incremental?: IncrementalSettings;
+  limits?: AnswerLimits;
+  labels?: LabelNames;
+  cloud?: Cloud;
+  azureTenant?: string;
+  azureClient?: string;
+  azureCloud?: string;
+}
+
+/** AWS signatures, in the names of Grafana's HTTP settings. */
+export interface SigV4Settings {
+  sigV4Auth?: boolean;
+  sigV4AuthType?: string;
+  sigV4Profile?: string;
+  sigV4Region?: string;
+  sigV4AssumeRoleArn?: string;
+  sigV4ExternalId?: string;
+}
+
+/** Whatever is left out has the backend's default. */
+export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
+  kind?: Kind;
+  prometheus?: PrometheusSettings;
+  interval?: string;
+  /** How long a target may take, a text; or what Grafana's HTTP settings write under this name, a number of seconds. */
+  timeout?: string | number;
   retentionTime?: string;
   /** Empty for no bound by size. */
   retentionSize?: string;
@@ -116,7 +180,9 @@ export interface ModelServingOptions extends DataSourceJsonData {
   objectives?: ObjectiveSettings;
 }
 
-/** Secrets by key: caCertificate, and apiKey.<target id>. */
+/**
+ * Secrets by key: caCertificate and apiKey.<target id>; googleKey, azureClientSecret, and those of Grafana's HTTP settings.
+ */
 export type ModelServingSecrets = Record<string, string>;
 
 export interface SignalInfo {
@@ -142,4 +208,10 @@ export interface LabelValues {
   values: string[];
   /** There are more values than were listed. */
   truncated: boolean;
+}
+
+/** A label of the model servers' series, with some of its values. */
+export interface LabelPreview {
+  name: string;
+  values: string[];
 }

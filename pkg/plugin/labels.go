@@ -3,7 +3,6 @@ package plugin
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +32,13 @@ type labelPreview struct {
 // environments, deployments and replicas.
 func (d *Datasource) listLabels(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
+	configured := d.settings.Prometheus.Labels
+	candidates := slices.Clone(candidates)
+	for _, name := range []string{configured.Environment, configured.Deployment, configured.Replica} {
+		if name != "" && !slices.Contains(candidates, name) {
+			candidates = append(candidates, name)
+		}
+	}
 	found := make([]labelPreview, len(candidates))
 	group, ctx := errgroup.WithContext(r.Context())
 	group.SetLimit(planConcurrency)
@@ -57,6 +63,6 @@ func named(profiles profile.Set, s settings.Settings) profile.Set {
 	}
 	l := s.Prometheus.Labels
 	return profiles.Named(map[signal.Label]string{
-		signal.Environment: strings.TrimSpace(l.Environment), signal.Deployment: strings.TrimSpace(l.Deployment), signal.Replica: strings.TrimSpace(l.Replica),
+		signal.Environment: l.Environment, signal.Deployment: l.Deployment, signal.Replica: l.Replica,
 	})
 }

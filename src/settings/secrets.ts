@@ -4,6 +4,10 @@ import { ModelServingOptions, ModelServingSecrets } from '../types';
 export type ModelServingSettings = DataSourceSettings<ModelServingOptions, ModelServingSecrets>;
 
 export const CA_CERTIFICATE = 'caCertificate';
+export const GOOGLE_KEY = 'googleKey';
+export const AZURE_CLIENT_SECRET = 'azureClientSecret';
+export const SIGV4_ACCESS_KEY = 'sigV4AccessKey';
+export const SIGV4_SECRET_KEY = 'sigV4SecretKey';
 
 export function apiKeyOf(targetId: string): string {
   return `apiKey.${targetId}`;
@@ -11,6 +15,11 @@ export function apiKeyOf(targetId: string): string {
 
 export function isStored(settings: ModelServingSettings, key: string): boolean {
   return Boolean(settings.secureJsonFields?.[key]);
+}
+
+/** Whether there is a secret, stored or just typed. */
+export function isSet(settings: ModelServingSettings, key: string): boolean {
+  return isStored(settings, key) || Boolean(settings.secureJsonData?.[key]?.trim());
 }
 
 export function withSecret(settings: ModelServingSettings, key: string, secret: string): ModelServingSettings {

@@ -1,4 +1,5 @@
 import { ModelServingOptions, TargetSettings } from '../types';
+import { kindOf } from './kind';
 import { apiKeyOf, ModelServingSettings, withoutSecret } from './secrets';
 
 const ID_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -9,7 +10,7 @@ export function targetsOf(settings: ModelServingSettings): TargetSettings[] {
 }
 
 export function withOptions(settings: ModelServingSettings, patch: Partial<ModelServingOptions>): ModelServingSettings {
-  return { ...settings, jsonData: { ...settings.jsonData, kind: 'embedded', ...patch } };
+  return { ...settings, jsonData: { ...settings.jsonData, kind: kindOf(settings), ...patch } };
 }
 
 export function addTarget(settings: ModelServingSettings): ModelServingSettings {

@@ -1,17 +1,16 @@
 import React from 'react';
 import { DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { FieldSet } from '@grafana/ui';
+import { kindOf } from '../../settings/kind';
 import { ModelServingSettings } from '../../settings/secrets';
 import { ModelServingOptions, ModelServingSecrets } from '../../types';
-import { CertificateField } from './CertificateField';
-import { LimitFields } from './LimitFields';
+import { ScrapeSections, TargetSection } from './EmbeddedSections';
+import { KindField } from './KindField';
 import { ObjectiveSection } from './ObjectiveSection';
 import { ProfileList } from './ProfileList';
-import { RetentionFields } from './RetentionFields';
+import { RequestSections, ServerSections } from './PrometheusSections';
 import { RuleExport } from './RuleExport';
-import { ScrapeFields } from './ScrapeFields';
-import { TargetList } from './TargetList';
-import { useProfiles } from './useProfiles';
+import { useSaved } from './useSaved';
 
 type Props = DataSourcePluginOptionsEditorProps<ModelServingOptions, ModelServingSecrets>;
 
@@ -22,19 +21,17 @@ export interface SectionProps {
 }
 
 export function ConfigEditor({ options, onOptionsChange }: Props) {
-  const profiles = useProfiles(options.uid, options.version);
   const section: SectionProps = { settings: options, onChange: onOptionsChange };
+  const saved = useSaved(options);
   const disabled = Boolean(options.readOnly);
+  const embedded = kindOf(options) === 'embedded';
 
   return (
     <>
-      <FieldSet label="Targets" disabled={disabled}>
-        <p>
-          The metrics pages of your model servers. The plugin reads them itself and keeps their history: no Prometheus
-          is needed.
-        </p>
-        <TargetList {...section} profiles={profiles} />
+      <FieldSet label="Kind" disabled={disabled}>
+        <KindField {...section} />
       </FieldSet>
+      {embedded ? <TargetSection {...section} /> : <ServerSections {...section} saved={saved} />}
       <FieldSet label="Profiles" disabled={disabled}>
         <ProfileList {...section} />
       </FieldSet>
@@ -44,17 +41,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
       <FieldSet label="Alert rules">
         <RuleExport uid={options.uid} />
       </FieldSet>
-      <FieldSet label="Scraping" disabled={disabled}>
-        <ScrapeFields {...section} />
-        <CertificateField {...section} />
-      </FieldSet>
-      <FieldSet label="History" disabled={disabled}>
-        <RetentionFields {...section} />
-      </FieldSet>
-      <FieldSet label="Limits of one scrape" disabled={disabled}>
-        <p>A page that goes over one of these is refused as a whole, and Save &amp; test says which limit it was.</p>
-        <LimitFields {...section} />
-      </FieldSet>
+      {embedded ? <ScrapeSections {...section} /> : <RequestSections {...section} />}
     </>
   );
 }

@@ -2,6 +2,7 @@ import React from 'react';
 import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
 import { Button, FieldValidationMessage, useStyles2 } from '@grafana/ui';
+import { kindOf } from '../../settings/kind';
 import { profileCountProblem } from '../../settings/problems';
 import { addProfile, profilesOf } from '../../settings/profiles';
 import { SectionProps } from './ConfigEditor';
@@ -24,7 +25,8 @@ export function ProfileList({ settings, onChange }: SectionProps) {
         </a>
       </p>
       <p>
-        Save &amp; test says file, line and reason of every mistake. A target can be set to a profile once it is saved.
+        Save &amp; test says file, line and reason of every mistake.
+        {kindOf(settings) === 'embedded' && ' A target can be set to a profile once it is saved.'}
       </p>
       {profiles.map((_, index) => (
         <ProfileEditor key={index} settings={settings} onChange={onChange} index={index} />

@@ -1,5 +1,6 @@
 import React, { useId } from 'react';
 import { Field, InlineSwitch, useStyles2 } from '@grafana/ui';
+import { scrapeTimeoutOf } from '../../settings/kind';
 import { durationProblem, INTERVAL_RANGE, timeoutProblem } from '../../settings/problems';
 import { withOptions } from '../../settings/targets';
 import { ModelServingOptions } from '../../types';
@@ -10,7 +11,8 @@ import { TextField } from './TextField';
 export function ScrapeFields({ settings, onChange }: SectionProps) {
   const row = useStyles2(fieldRow);
   const discoveryId = useId();
-  const { interval, timeout, fileDiscovery } = settings.jsonData;
+  const { interval, fileDiscovery } = settings.jsonData;
+  const timeout = scrapeTimeoutOf(settings);
   const disabled = settings.readOnly;
   const change = (patch: Partial<ModelServingOptions>) => onChange(withOptions(settings, patch));
 

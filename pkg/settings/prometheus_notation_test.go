@@ -1,0 +1,59 @@
+package settings
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// prometheusNotation is what the back end and the config editor take alike; the editor's tests read the same file.
+type prometheusNotation struct {
+	Defaults                              json.RawMessage
+	Taken, Refused, RefusedWithoutSecrets []json.RawMessage
+}
+
+func TestPrometheusNotation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../src/settings/prometheusNotation.json")
+	require.NoError(t, err)
+	var n prometheusNotation
+	require.NoError(t, json.Unmarshal(text, &n))
+	require.NotEmpty(t, n.Taken)
+	require.NotEmpty(t, n.Refused)
+	require.NotEmpty(t, n.RefusedWithoutSecrets)
+	decode := func(fields json.RawMessage, secrets map[string]string) (Prometheus, error) {
+		s, err := Decode([]byte(`{"kind": "prometheus", "prometheus": `+string(fields)+`}`), secrets)
+		return s.Prometheus, err
+	}
+	unset, err := decode(json.RawMessage(`{}`), nil)
+	require.NoError(t, err)
+	written, err := decode(n.Defaults, nil)
+	require.NoError(t, err)
+	require.Equal(t, unset, written, "what the editor shows as defaults are the defaults")
+	for _, fields := range n.Taken {
+		_, err := decode(fields, remoteSecrets)
+		require.NoError(t, err, string(fields))
+	}
+	for _, fields := range n.Refused {
+		_, err := decode(fields, remoteSecrets)
+		require.Error(t, err, string(fields))
+	}
+	for _, fields := range n.RefusedWithoutSecrets {
+		_, err := decode(fields, nil)
+		require.Error(t, err, string(fields))
+	}
+	// Every flavour is among what is taken, so that the editor's list cannot fall behind.
+	require.Subset(t, flavoursOf(t, n.Taken), flavours)
+}
+
+func flavoursOf(t *testing.T, all []json.RawMessage) (out []string) {
+	t.Helper()
+	for _, fields := range all {
+		var s storedPrometheus
+		require.NoError(t, json.Unmarshal(fields, &s))
+		out = append(out, s.Flavour)
+	}
+	return out
+}

@@ -1,0 +1,48 @@
+import React from 'react';
+import { useStyles2 } from '@grafana/ui';
+import { changePrometheus, PROMETHEUS_DEFAULTS, prometheusOf } from '../../settings/prometheus';
+import { AnswerLimits } from '../../types';
+import { fieldRow } from './fieldRow';
+import { PrometheusSectionProps } from './PrometheusSections';
+import { TextField } from './TextField';
+
+const COUNT_FIELDS: Array<{ limit: 'series' | 'samples'; label: string; description: string }> = [
+  { limit: 'series', label: 'Answer series', description: 'Series in the answer' },
+  { limit: 'samples', label: 'Answer samples', description: 'Values of all series together' },
+];
+
+export function AnswerLimitFields({ settings, onChange, problems }: PrometheusSectionProps) {
+  const row = useStyles2(fieldRow);
+  const { limits = {} } = prometheusOf(settings);
+  const defaults = PROMETHEUS_DEFAULTS.limits;
+  const change = (patch: AnswerLimits) => onChange(changePrometheus(settings, { limits: { ...limits, ...patch } }));
+
+  return (
+    <div className={row}>
+      <TextField
+        label="Answer size"
+        description="Uncompressed"
+        placeholder={defaults.bodySize}
+        width={24}
+        value={limits.bodySize ?? ''}
+        problem={problems.bodySize}
+        disabled={settings.readOnly}
+        onChange={(bodySize) => change({ bodySize })}
+      />
+      {COUNT_FIELDS.map(({ limit, label, description }) => (
+        <TextField
+          key={limit}
+          label={label}
+          description={description}
+          placeholder={String(defaults[limit])}
+          type="number"
+          width={24}
+          value={limits[limit]?.toString() ?? ''}
+          problem={problems[limit]}
+          disabled={settings.readOnly}
+          onChange={(text) => change({ [limit]: text === '' ? undefined : Number(text) })}
+        />
+      ))}
+    </div>
+  );
+}

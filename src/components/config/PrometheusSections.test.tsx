@@ -1,0 +1,314 @@
+import { act, fireEvent, render, screen, waitFor } from '@testing-library/react';
+import React from 'react';
+import { BackendSrv, config, setBackendSrv } from '@grafana/runtime';
+import { Subject } from 'rxjs';
+import { ModelServingSettings } from '../../settings/secrets';
+import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
+import { choose, enterCustom, openMenu } from '../../testing/select';
+import { ModelServingOptions } from '../../types';
+import { ConfigEditor } from './ConfigEditor';
+
+const LABELS = [
+  { name: 'namespace', values: ['prod', 'dev'] },
+  { name: 'pod', values: ['triton-0', 'triton-1'] },
+];
+
+const CHOSEN = { kind: 'prometheus' } as const;
+
+function answering(labels: () => unknown = () => ({ labels: LABELS })) {
+  return answerRequests((request) => (resourceOf(request) === 'labels' ? labels() : { profiles: [] }));
+}
+
+function serverWith(jsonData: ModelServingOptions = {}, more: Partial<ModelServingSettings> = {}) {
+  return settingsWith({ ...CHOSEN, ...jsonData }, { url: 'http://prometheus:9090', access: 'proxy', ...more });
+}
+
+const urlInput = () => screen.getByPlaceholderText('http://prometheus:9090');
+
+/** The titles of the page's parts; some fields are groups as well. */
+function headings() {
+  const parts = screen.getAllByRole('group').filter((group) => !group.parentElement?.closest('fieldset'));
+  return parts.map((part) => part.querySelector('legend')?.textContent);
+}
+
+beforeEach(() => answering());
+
+it('changes the kind and back, and keeps what was set', async () => {
+  const jsonData = { interval: '5s', timeout: '2s', targets: [{ id: 'a', url: 'http://a/metrics' }] };
+  const current = await showEditor(settingsWith(jsonData, { url: '', access: 'proxy' }));
+  expect(screen.getByRole('radio', { name: 'Embedded' })).toBeChecked();
+  expect(headings()).toEqual([
+    'Kind',
+    'Targets',
+    'Profiles',
+    'Objectives',
+    'Alert rules',
+    'Scraping',
+    'History',
+    'Limits of one scrape',
+  ]);
+
+  fireEvent.click(screen.getByRole('radio', { name: 'Prometheus-compatible' }));
+  expect(headings()).toEqual([
+    'Kind',
+    'Server',
+    'Labels',
+    'Profiles',
+    'Objectives',
+    'Alert rules',
+    'Queries',
+    'Kept answers',
+    'Limits of one answer',
+  ]);
+  expect(screen.queryByText(/A target can be set to a profile/)).not.toBeInTheDocument();
+  fireEvent.change(urlInput(), { target: { value: 'http://thanos:10902' } });
+  type('Default Error rate', '5%');
+  expect(current.settings.jsonData.kind).toBe('prometheus');
+
+  await act(async () => fireEvent.click(screen.getByRole('radio', { name: 'Embedded' })));
+  expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://a/metrics');
+  expect(current.settings).toMatchObject({ url: 'http://thanos:10902' });
+  expect(current.settings.jsonData).toEqual({
+    kind: 'embedded',
+    interval: '5s',
+    targets: jsonData.targets,
+    objectives: { default: { errorRate: '5%' }, overrides: [] },
+  });
+});
+
+it('configures how a server is asked', async () => {
+  const current = await showEditor(serverWith());
+  fireEvent.change(urlInput(), { target: { value: 'http://mimir/prometheus' } });
+  type('Scrape interval', '30s');
+  type('Query time-out', '20s');
+  await choose('Flavour', 'Grafana Mimir');
+  fireEvent.click(screen.getByRole('radio', { name: 'GET' }));
+  type('Longest range', '7d');
+  type('Requests side by side', '8');
+  type('Query parameters', 'dedup=true');
+  fireEvent.click(screen.getByLabelText('Keep answers'));
+  type('Overlap', '5m');
+  type('Memory', '64MB');
+  type('Answer size', '64MB');
+  type('Answer series', '1000');
+  type('Answer samples', '');
+
+  expect(current.settings.url).toBe('http://mimir/prometheus');
+  expect(current.settings.jsonData).toEqual({
+    kind: 'prometheus',
+    prometheus: {
+      interval: '30s',
+      timeout: '20s',
+      flavour: 'mimir',
+      method: 'GET',
+      longestRange: '7d',
+      parallel: 8,
+      parameters: 'dedup=true',
+      incremental: { off: true, overlap: '5m', memory: '64MB' },
+      limits: { bodySize: '64MB', series: 1000 },
+    },
+  });
+});
+
+it("has Grafana's own HTTP settings", async () => {
+  const current = await showEditor(serverWith());
+  click('Add header');
+  fireEvent.change(screen.getByPlaceholderText('X-Custom-Header'), { target: { value: 'X-Scope-OrgID' } });
+  fireEvent.blur(screen.getByPlaceholderText('X-Custom-Header'));
+  fireEvent.change(screen.getByPlaceholderText('Timeout in seconds'), { target: { value: '40' } });
+  expect(current.settings.jsonData).toMatchObject({ httpHeaderName1: 'X-Scope-OrgID', timeout: 40 });
+  fireEvent.change(screen.getByPlaceholderText('Timeout in seconds'), { target: { value: '' } });
+  expect(current.settings.jsonData).not.toHaveProperty('timeout');
+  for (const option of ['Basic auth', 'With CA Cert', 'TLS Client Auth', 'Forward OAuth Identity']) {
+    expect(screen.getByText(option)).toBeInTheDocument();
+  }
+});
+
+describe('says what is wrong as it is typed:', () => {
+  it.each([
+    { label: 'Scrape interval', text: '2h', problem: /between 1s and 1h/ },
+    { label: 'Query time-out', text: '11m', problem: /between 100ms and 10m/ },
+    { label: 'Query parameters', text: 'query=up', problem: /Remove query/ },
+    { label: 'Longest range', text: 'month', problem: /Write a duration/ },
+    { label: 'Requests side by side', text: '33', problem: /from 1 to 32/ },
+    { label: 'Overlap', text: '2d', problem: /between 1s and 1d/ },
+    { label: 'Memory', text: '1KB', problem: /between 1MB and 4GB/ },
+    { label: 'Answer size', text: '5GB', problem: /between 1KB and 4GB/ },
+    { label: 'Answer series', text: '-1', problem: /from 1 to 5000000/ },
+    { label: 'Answer samples', text: '1.5', problem: /from 1 to 200000000/ },
+  ])('$label $text', async ({ label, text, problem }) => {
+    await showEditor(serverWith());
+    expect(screen.queryByText(problem)).not.toBeInTheDocument();
+    type(label, text);
+    expect(screen.getByText(problem)).toBeVisible();
+  });
+
+  it('the address', async () => {
+    await showEditor(serverWith());
+    fireEvent.change(urlInput(), { target: { value: 'http://me:hunter2@prometheus:9090' } });
+    expect(screen.getByText(/user and password out of the address/)).toBeVisible();
+  });
+});
+
+describe('labels', () => {
+  it('are chosen among those of the saved server, with their values', async () => {
+    const requests = answering();
+    const current = await showEditor(serverWith());
+    const asked = requests.filter((request) => resourceOf(request) === 'labels');
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toMatchObject({ url: '/api/datasources/uid/serving/resources/labels', showErrorAlert: false });
+    expect(await screen.findByText('namespace: prod, dev')).toBeVisible();
+    expect(screen.getByText('job: no values to show')).toBeVisible();
+
+    await choose('Replica label', 'pod');
+    expect(screen.getByText('pod: triton-0, triton-1')).toBeVisible();
+    enterCustom('Deployment label', 'team');
+    expect(screen.getByText('team: no values to show')).toBeVisible();
+    expect(current.settings.jsonData.prometheus).toEqual({ labels: { replica: 'pod', deployment: 'team' } });
+  });
+
+  it('need names of their own', async () => {
+    await showEditor(serverWith());
+    enterCustom('Deployment label', 'name-space');
+    expect(screen.getByText(/Letters, digits and underscores/)).toBeVisible();
+    enterCustom('Deployment label', 'namespace');
+    expect(screen.getByText(/The environment has this label too/)).toBeVisible();
+    expect(screen.getByText(/The deployment has this label too/)).toBeVisible();
+  });
+
+  it('say so while they are loaded', async () => {
+    const answer = new Subject<{ data: unknown }>();
+    setBackendSrv({ fetch: () => answer } as unknown as BackendSrv);
+    await showEditor(serverWith());
+    expect(screen.getByText('Loading the labels …')).toBeVisible();
+    await act(async () => {
+      answer.next({ data: { labels: LABELS } });
+      answer.complete();
+    });
+    expect(screen.queryByText('Loading the labels …')).not.toBeInTheDocument();
+    expect(screen.getByText('namespace: prod, dev')).toBeVisible();
+  });
+
+  it('say so where there are none', async () => {
+    answering(() => ({ labels: [] }));
+    await showEditor(serverWith());
+    expect(await screen.findByText(/No series of model servers were found/)).toBeVisible();
+  });
+
+  it('say why they cannot be loaded, and can be typed all the same', async () => {
+    answering(() => {
+      throw { data: { message: 'connection refused' } };
+    });
+    const current = await showEditor(serverWith());
+    expect(await screen.findByText(/connection refused/)).toBeVisible();
+    enterCustom('Environment label', 'env');
+    expect(current.settings.jsonData.prometheus?.labels).toEqual({ environment: 'env' });
+  });
+
+  it('wait until the data source is saved', async () => {
+    const requests = answering();
+    const asked = () => requests.filter((request) => resourceOf(request) === 'labels').length;
+    const embedded = settingsWith({}, { url: '', access: 'proxy' });
+    const page = (options: ModelServingSettings) => <ConfigEditor options={options} onOptionsChange={() => {}} />;
+    const { rerender } = await act(async () => render(page(embedded)));
+    await act(async () => rerender(page(serverWith())));
+    expect(screen.getByText(/Save the data source to see the labels/)).toBeVisible();
+    expect(asked()).toBe(0);
+
+    await act(async () => rerender(page(serverWith({}, { version: 2 }))));
+    expect(await screen.findByText('namespace: prod, dev')).toBeVisible();
+    expect(asked()).toBe(1);
+
+    await act(async () => rerender(page(serverWith({}, { version: 2, url: 'http://other:9090' }))));
+    expect(screen.getByText(/Save the data source to see the labels/)).toBeVisible();
+    expect(screen.queryByText('namespace: prod, dev')).not.toBeInTheDocument();
+    expect(asked()).toBe(1);
+  });
+});
+
+describe('a cloud', () => {
+  it("wants a service account's key for Google, and https", async () => {
+    const current = await showEditor(serverWith());
+    await choose('Cloud token', 'Google');
+    expect(screen.getByText(/over TLS alone/)).toBeVisible();
+    expect(screen.getByText('Paste the JSON key of a service account.')).toBeVisible();
+    type('Service account key', '{"private_key": "hunter2"}');
+    fireEvent.change(urlInput(), { target: { value: 'https://monitoring.googleapis.com' } });
+    expect(screen.queryByText('Paste the JSON key of a service account.')).not.toBeInTheDocument();
+    expect(screen.queryByText(/over TLS alone/)).not.toBeInTheDocument();
+    expect(current.settings.secureJsonData).toEqual({ googleKey: '{"private_key": "hunter2"}' });
+    expect(JSON.stringify(current.settings.jsonData)).not.toContain('hunter2');
+  });
+
+  it('wants an app registration for Azure', async () => {
+    const current = await showEditor(serverWith({}, { url: 'https://x.prometheus.monitor.azure.com' }));
+    await choose('Cloud token', 'Azure');
+    for (const problem of ['Write the tenant ID.', 'Write the client ID.', 'Write the client secret.']) {
+      expect(screen.getByText(problem)).toBeVisible();
+    }
+    type('Tenant ID', 'tenant');
+    type('Client ID', 'client');
+    type('Client secret', 'hunter2');
+    await choose('Azure cloud', 'China');
+    expect(screen.queryByText(/^Write the/)).not.toBeInTheDocument();
+    expect(current.settings.jsonData.prometheus).toEqual({
+      cloud: 'azure',
+      azureTenant: 'tenant',
+      azureClient: 'client',
+      azureCloud: 'china',
+    });
+    expect(current.settings.secureJsonData).toEqual({ azureClientSecret: 'hunter2' });
+  });
+
+  it('does not ask for a secret that is stored', async () => {
+    await showEditor(serverWith({ prometheus: { cloud: 'google' } }, { secureJsonFields: { googleKey: true } }));
+    expect(screen.getByLabelText('Service account key')).toBeDisabled();
+    expect(screen.queryByText('Paste the JSON key of a service account.')).not.toBeInTheDocument();
+  });
+});
+
+describe('AWS signatures', () => {
+  const allowed = { ...config };
+  afterEach(() => Object.assign(config, allowed));
+
+  it('are on offer where Grafana has them switched on', async () => {
+    await showEditor(serverWith({ sigV4Auth: true }));
+    expect(screen.queryByText('SigV4 auth')).not.toBeInTheDocument();
+    expect(screen.queryByLabelText('AWS region')).not.toBeInTheDocument();
+  });
+
+  it('have the providers that Grafana allows', async () => {
+    Object.assign(config, { sigV4AuthEnabled: true, awsAllowedAuthProviders: ['default', 'keys'] });
+    config.awsAssumeRoleEnabled = true;
+    const current = await showEditor(serverWith({ sigV4Auth: true }));
+    expect(screen.getByText('Write the region of the workspace.')).toBeVisible();
+    type('AWS region', 'eu-central-1');
+    openMenu('Authentication provider');
+    expect(screen.queryByText('Credentials file')).not.toBeInTheDocument();
+    fireEvent.click(await screen.findByText('Access and secret key'));
+    type('Access key ID', 'AKIA');
+    type('Secret access key', 'hunter2');
+    type('Role to assume', 'arn:aws:iam::1:role/reader');
+    await waitFor(() => expect(screen.queryByText('Write the region of the workspace.')).not.toBeInTheDocument());
+    expect(current.settings.jsonData).toEqual({
+      kind: 'prometheus',
+      sigV4Auth: true,
+      sigV4Region: 'eu-central-1',
+      sigV4AuthType: 'keys',
+      sigV4AssumeRoleArn: 'arn:aws:iam::1:role/reader',
+    });
+    expect(current.settings.secureJsonData).toEqual({ sigV4AccessKey: 'AKIA', sigV4SecretKey: 'hunter2' });
+  });
+});
+
+it('shows a provisioned server without letting it be changed', async () => {
+  const labels = { environment: 'env' };
+  await showEditor(serverWith({ prometheus: { flavour: 'thanos', labels } }, { readOnly: true }));
+  for (const label of ['Scrape interval', 'Memory', 'Answer size', 'Keep answers', 'Environment label', 'Flavour']) {
+    expect(screen.getByLabelText(label)).toBeDisabled();
+  }
+  expect(screen.getByRole('radio', { name: 'Embedded' })).toBeDisabled();
+  expect(screen.getByText('Thanos')).toBeVisible();
+  expect(screen.getByText('env')).toBeVisible();
+});

@@ -1,0 +1,43 @@
+import React, { useId } from 'react';
+import { Field, SecretInput, SecretTextArea } from '@grafana/ui';
+import { Problem } from '../../settings/problems';
+import { isStored, withoutSecret, withSecret } from '../../settings/secrets';
+import { SectionProps } from './ConfigEditor';
+
+interface Props extends SectionProps {
+  /** Names the secret. */
+  secret: string;
+  label: string;
+  /** Tells the field from those of the same label elsewhere on the page. */
+  ariaLabel?: string;
+  description?: string;
+  placeholder?: string;
+  problem?: Problem;
+  /** For secrets of several lines. */
+  multiline?: boolean;
+}
+
+/** A secret with its label and what is wrong with it. A stored one is not shown, but can be reset. */
+export function SecretField({ settings, onChange, secret, label, description, problem, multiline, ...texts }: Props) {
+  const id = useId();
+  const input = {
+    id,
+    'aria-label': texts.ariaLabel ?? label,
+    placeholder: texts.placeholder,
+    isConfigured: isStored(settings, secret),
+    value: settings.secureJsonData?.[secret] ?? '',
+    disabled: settings.readOnly,
+    onChange: ({ currentTarget }: React.SyntheticEvent<HTMLInputElement | HTMLTextAreaElement>) =>
+      onChange(withSecret(settings, secret, currentTarget.value)),
+    onReset: () => onChange(withoutSecret(settings, secret)),
+  };
+  return (
+    <Field label={label} description={description} htmlFor={id} invalid={Boolean(problem)} error={problem}>
+      {multiline ? (
+        <SecretTextArea {...input} rows={5} cols={60} />
+      ) : (
+        <SecretInput {...input} width={50} autoComplete="off" />
+      )}
+    </Field>
+  );
+}

@@ -1,0 +1,39 @@
+import React from 'react';
+import { config } from '@grafana/runtime';
+import { DataSourceHttpSettings, FieldValidationMessage } from '@grafana/ui';
+import { prometheusOf } from '../../settings/prometheus';
+import { serverUrlProblem } from '../../settings/prometheusProblems';
+import { ModelServingSettings } from '../../settings/secrets';
+import { SectionProps } from './ConfigEditor';
+import { SigV4Fields } from './SigV4Fields';
+
+/** Where the server is and how it is asked: Grafana's own HTTP settings. */
+export function ServerFields({ settings, onChange }: SectionProps) {
+  const problem = serverUrlProblem(settings.url, prometheusOf(settings).cloud);
+  return (
+    <>
+      <p>
+        The address is the one in front of <code>/api/v1</code>. Give a tenant in a header of its own, such as
+        X-Scope-OrgID.
+      </p>
+      {problem && <FieldValidationMessage>{problem}</FieldValidationMessage>}
+      {/* What took its place does not exist for Grafana 10.1. */}
+      {/* eslint-disable-next-line @typescript-eslint/no-deprecated */}
+      <DataSourceHttpSettings
+        defaultUrl="http://prometheus:9090"
+        dataSourceConfig={settings}
+        onChange={(changed) => onChange(withoutEmptiedTimeout(changed))}
+        showForwardOAuthIdentityOption
+        sigV4AuthToggleEnabled={config.sigV4AuthEnabled}
+        renderSigV4Editor={<SigV4Fields settings={settings} onChange={onChange} />}
+        secureSocksDSProxyEnabled={config.secureSocksDSProxyEnabled}
+      />
+    </>
+  );
+}
+
+/** An emptied timeout arrives as a number that is none. */
+function withoutEmptiedTimeout(settings: ModelServingSettings): ModelServingSettings {
+  const { timeout, ...jsonData } = settings.jsonData;
+  return Number.isNaN(timeout) ? { ...settings, jsonData } : settings;
+}

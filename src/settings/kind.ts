@@ -1,0 +1,18 @@
+import { Kind } from '../types';
+import { ModelServingSettings } from './secrets';
+
+export function kindOf({ jsonData }: ModelServingSettings): Kind {
+  return jsonData.kind ?? 'embedded';
+}
+
+/** The settings as another kind. What only the former kind reads stays, for who changes back, but for a name both use. */
+export function changeKind(settings: ModelServingSettings, kind: Kind): ModelServingSettings {
+  // A text of the embedded engine's, a number of Grafana's HTTP settings: neither can read the other's.
+  const { timeout: _, ...jsonData } = settings.jsonData;
+  return { ...settings, jsonData: { ...jsonData, kind } };
+}
+
+/** The embedded engine's time-out as it was typed. */
+export function scrapeTimeoutOf({ jsonData }: ModelServingSettings): string | undefined {
+  return typeof jsonData.timeout === 'string' ? jsonData.timeout : undefined;
+}

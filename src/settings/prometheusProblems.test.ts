@@ -1,0 +1,75 @@
+import { PrometheusSettings } from '../types';
+import shared from './prometheusNotation.json';
+import { FLAVOURS, PROMETHEUS_DEFAULTS } from './prometheus';
+import { prometheusProblems, serverUrlProblem } from './prometheusProblems';
+
+const SET = { googleKey: true, azureClientSecret: true };
+const UNSET = { googleKey: false, azureClientSecret: false };
+
+/** The fields that are wrong. */
+function wrongFields(prometheus: object, secrets = SET): string[] {
+  const problems = Object.entries(prometheusProblems(prometheus as PrometheusSettings, secrets));
+  return problems.flatMap(([field, problem]) => (problem ? [field] : []));
+}
+
+// The backend's tests read the same file: what it holds is taken, or refused, on both sides.
+describe('takes what the backend takes:', () => {
+  it.each(shared.taken.map((prometheus) => [prometheus]))('%j', (prometheus) => {
+    expect(wrongFields(prometheus)).toEqual([]);
+  });
+
+  it('its defaults, which are those that the fields show', () => {
+    expect(PROMETHEUS_DEFAULTS).toEqual(shared.defaults);
+    expect(wrongFields(shared.defaults)).toEqual([]);
+  });
+
+  it('every flavour on offer', () => {
+    const taken = shared.taken.flatMap(({ flavour }) => (flavour ? [flavour] : []));
+    expect(FLAVOURS.map(({ value }) => value)).toEqual(taken);
+  });
+});
+
+describe('refuses what the backend refuses, and at the field:', () => {
+  it.each(shared.refused.map((prometheus) => [prometheus]))('%j', (prometheus) => {
+    const wrong = wrongFields(prometheus);
+    expect(wrong).not.toEqual([]);
+    const written = Object.entries(prometheus).flatMap(([field, value]) =>
+      typeof value === 'object' ? Object.keys(value) : [field]
+    );
+    const atField = wrong.some((field) => written.includes(field));
+    expect(atField || wrong.every((field) => field.startsWith('azure'))).toBe(true);
+  });
+
+  it.each(shared.refusedWithoutSecrets.map((prometheus) => [prometheus]))('%j without its secret', (prometheus) => {
+    expect(wrongFields(prometheus)).toEqual([]);
+    expect(wrongFields(prometheus, UNSET)).toEqual([prometheus.cloud === 'google' ? 'googleKey' : 'azureClientSecret']);
+  });
+});
+
+it('names both labels that have one name', () => {
+  const { deployment, environment, replica } = prometheusProblems({ labels: { deployment: 'namespace' } }, SET);
+  expect(deployment).toBe('The environment has this label too; each needs one of its own.');
+  expect(environment).toBe('The deployment has this label too; each needs one of its own.');
+  expect(replica).toBeUndefined();
+});
+
+it.each([
+  { url: 'http://prometheus:9090', want: undefined },
+  { url: ' https://mimir.example.com/prometheus ', want: undefined },
+  {
+    url: 'https://monitoring.googleapis.com/v1/projects/p/location/global/prometheus',
+    cloud: 'google',
+    want: undefined,
+  },
+  { url: 'http://prometheus:9090', cloud: 'azure', want: 'over TLS alone' },
+  { url: undefined, want: 'Write the address of the server' },
+  { url: ' ', want: 'Write the address of the server' },
+  { url: 'prometheus', want: 'Write the whole address' },
+  { url: 'prometheus:9090', want: 'must start with http://' },
+  { url: 'ftp://prometheus', want: 'must start with http://' },
+  { url: 'http://me:hunter2@prometheus:9090', want: 'user and password' },
+] as const)('serverUrlProblem($url, $cloud)', ({ url, want, ...more }) => {
+  const problem = serverUrlProblem(url, 'cloud' in more ? more.cloud : undefined);
+  expect(problem).toEqual(want && expect.stringContaining(want));
+  expect(problem ?? '').not.toContain('hunter2');
+});

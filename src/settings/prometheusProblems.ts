@@ -1,0 +1,142 @@
+import { LabelNames, PrometheusSettings } from '../types';
+import { countProblem, durationProblem, INTERVAL_RANGE, Problem, Range, sizeProblem } from './problems';
+import { AZURE_CLOUDS, CLOUDS, FLAVOURS, LABEL_FIELDS, labelNamesOf, METHODS } from './prometheus';
+
+const QUERY_TIMEOUT_RANGE: Range = { least: '100ms', most: '10m' };
+const LONGEST_RANGE_RANGE: Range = { least: '1m', most: '100y' };
+const OVERLAP_RANGE: Range = { least: '1s', most: '1d' };
+const MEMORY_RANGE: Range = { least: '1MB', most: '4GB' };
+const ANSWER_SIZE_RANGE: Range = { least: '1KB', most: '4GB' };
+const MOST_PARALLEL = 32;
+const MOST_SERIES = 5_000_000;
+const MOST_SAMPLES = 200_000_000;
+
+/** Which of the secrets are set, be it just now or long ago. */
+export interface SecretsSet {
+  googleKey: boolean;
+  azureClientSecret: boolean;
+}
+
+export interface PrometheusProblems {
+  interval: Problem;
+  timeout: Problem;
+  method: Problem;
+  flavour: Problem;
+  parameters: Problem;
+  longestRange: Problem;
+  parallel: Problem;
+  overlap: Problem;
+  memory: Problem;
+  bodySize: Problem;
+  series: Problem;
+  samples: Problem;
+  environment: Problem;
+  deployment: Problem;
+  replica: Problem;
+  cloud: Problem;
+  googleKey: Problem;
+  azureTenant: Problem;
+  azureClient: Problem;
+  azureClientSecret: Problem;
+  azureCloud: Problem;
+}
+
+/** What the backend would refuse, field by field. */
+export function prometheusProblems(prometheus: PrometheusSettings, secrets: SecretsSet): PrometheusProblems {
+  const { incremental = {}, limits = {}, labels = {} } = prometheus;
+  return {
+    interval: durationProblem(prometheus.interval, INTERVAL_RANGE),
+    timeout: durationProblem(prometheus.timeout, QUERY_TIMEOUT_RANGE),
+    method: choiceProblem(prometheus.method?.toUpperCase(), METHODS),
+    flavour: choiceProblem(prometheus.flavour, FLAVOURS),
+    parameters: parametersProblem(prometheus.parameters),
+    longestRange: durationProblem(prometheus.longestRange, LONGEST_RANGE_RANGE),
+    parallel: countProblem(prometheus.parallel, MOST_PARALLEL),
+    overlap: durationProblem(incremental.overlap, OVERLAP_RANGE),
+    memory: sizeProblem(incremental.memory, MEMORY_RANGE),
+    bodySize: sizeProblem(limits.bodySize, ANSWER_SIZE_RANGE),
+    series: countProblem(limits.series, MOST_SERIES),
+    samples: countProblem(limits.samples, MOST_SAMPLES),
+    environment: labelNameProblem(labels, 'environment'),
+    deployment: labelNameProblem(labels, 'deployment'),
+    replica: labelNameProblem(labels, 'replica'),
+    cloud: choiceProblem(prometheus.cloud, CLOUDS),
+    ...cloudProblems(prometheus, secrets),
+  };
+}
+
+type CloudProblems = Pick<
+  PrometheusProblems,
+  'googleKey' | 'azureTenant' | 'azureClient' | 'azureClientSecret' | 'azureCloud'
+>;
+
+/** A cloud's fields are wanted only where it is chosen. */
+function cloudProblems({ cloud, ...fields }: PrometheusSettings, secrets: SecretsSet): CloudProblems {
+  const wanted = (is: boolean, set: boolean, sentence: string) => (is && !set ? sentence : undefined);
+  const azure = cloud === 'azure';
+  return {
+    googleKey: wanted(cloud === 'google', secrets.googleKey, 'Paste the JSON key of a service account.'),
+    azureTenant: wanted(azure, Boolean(fields.azureTenant?.trim()), 'Write the tenant ID.'),
+    azureClient: wanted(azure, Boolean(fields.azureClient?.trim()), 'Write the client ID.'),
+    azureClientSecret: wanted(azure, secrets.azureClientSecret, 'Write the client secret.'),
+    azureCloud: azure ? choiceProblem(fields.azureCloud, AZURE_CLOUDS) : undefined,
+  };
+}
+
+/** Provisioning can set what no list offers. */
+function choiceProblem(chosen: string | undefined, possible: Array<{ value: string }>): Problem {
+  return !chosen || possible.some(({ value }) => value === chosen)
+    ? undefined
+    : `${chosen} is not known; choose another.`;
+}
+
+/** What every query sets itself. */
+const OWN_PARAMETERS = ['query', 'start', 'end', 'step', 'time'];
+const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
+
+function parametersProblem(text: string | undefined): Problem {
+  if (!text) {
+    return undefined;
+  }
+  if (BROKEN_ESCAPE.test(text) || text.includes(';')) {
+    return 'Write parameters as name=value&other=value, with %25 for %.';
+  }
+  // A question mark in front would be taken for no part of the first name.
+  const names = new URLSearchParams(`&${text}`);
+  const own = OWN_PARAMETERS.find((name) => names.has(name));
+  return own && `Remove ${own}, which every query sets itself.`;
+}
+
+const LABEL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function labelNameProblem(labels: LabelNames, field: keyof LabelNames): Problem {
+  const names = labelNamesOf(labels);
+  if (!LABEL_NAME.test(names[field])) {
+    return 'Letters, digits and underscores can name a label, and no digit first.';
+  }
+  const other = LABEL_FIELDS.find((candidate) => candidate !== field && names[candidate] === names[field]);
+  return other && `The ${other} has this label too; each needs one of its own.`;
+}
+
+/** What is wrong with the address of a server; a cloud's token is sent over TLS alone. */
+export function serverUrlProblem(text: string | undefined, cloud: PrometheusSettings['cloud']): Problem {
+  const example = 'http://prometheus:9090';
+  if (!text?.trim()) {
+    return `Write the address of the server, such as ${example}.`;
+  }
+  let url: URL;
+  try {
+    url = new URL(text.trim());
+  } catch {
+    return `Write the whole address, such as ${example}.`;
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    return `The address must start with http:// or https://, such as ${example}.`;
+  }
+  if (url.username || url.password) {
+    return 'Take the user and password out of the address: it is not kept secret. Use basic authentication instead.';
+  }
+  return cloud && url.protocol !== 'https:'
+    ? "A cloud's token is sent over TLS alone: write the address with https://."
+    : undefined;
+}
