@@ -88,9 +88,18 @@ func Recorder() error {
 	return nil
 }
 
+// NVML builds the NVML endpoint for this host, into artifacts. It calls NVIDIA's library through cgo, so that it needs a C compiler
+// and cannot be built for other platforms from here; the library itself is only needed where it runs.
+func NVML() error {
+	name := fmt.Sprintf("modelserving-nvml_%s_%s", runtime.GOOS, runtime.GOARCH)
+	// Symbols are bound when they are first called: which of them exist is the driver's affair.
+	flags := "-ldflags=-s -w -extldflags=-Wl,-z,lazy"
+	return sh.RunWithV(map[string]string{"CGO_ENABLED": "1"}, "go", "build", "-trimpath", flags, "-o", filepath.Join("artifacts", name), "./cmd/nvml")
+}
+
 // Bench runs the benchmarks, which print their numbers beside those of peers measured in the same run. A quiet machine is
 // needed for them to mean something.
 func Bench() error {
 	return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x", "-p", "1",
-		"./pkg/distribution", "./pkg/objective", "./pkg/recorder", "./pkg/remote/...", "./pkg/incremental", "./tests/blackbox")
+		"./pkg/distribution", "./pkg/objective", "./pkg/nvml", "./pkg/recorder", "./pkg/remote/...", "./pkg/incremental", "./tests/blackbox")
 }

@@ -1,4 +1,4 @@
-// Package pluginbuild builds both halves of the plugin into dist/ and the recorder beside them, and leaves alone what is up to
+// Package pluginbuild builds both halves of the plugin into dist/ and the other programs beside them, and leaves alone what is up to
 // date.
 package pluginbuild
 
@@ -36,6 +36,7 @@ var (
 		"README.md", "CHANGELOG.md", "LICENSE", "docs"}
 	backendSources  = []string{"pkg", "Magefile.go", "go.mod", "go.sum", "plugin.json", "package.json"}
 	recorderSources = []string{"cmd/recorder", "pkg", "go.mod", "go.sum"}
+	nvmlSources     = []string{"cmd/nvml", "pkg", "Magefile.go", "go.mod", "go.sum"}
 )
 
 // Build installs the web part's dependencies and builds both halves for this host.
@@ -62,6 +63,16 @@ func (b *Builder) Recorder(ctx context.Context) (string, error) {
 	err := b.step(ctx, step{
 		name: "recorder", sources: recorderSources, product: program, stamp: "recorder",
 		command: "go", args: []string{"build", "-o", program, "./cmd/recorder"},
+	})
+	return filepath.Join(b.Root, program), err
+}
+
+// NVML builds the NVML endpoint's program for this host and answers where it is. It needs a C compiler.
+func (b *Builder) NVML(ctx context.Context) (string, error) {
+	program := filepath.Join("artifacts", "modelserving-nvml_"+runtime.GOOS+"_"+runtime.GOARCH)
+	err := b.step(ctx, step{
+		name: "NVML endpoint", sources: nvmlSources, product: program, stamp: "nvml",
+		command: "go", args: []string{"tool", "mage", "nvml"},
 	})
 	return filepath.Join(b.Root, program), err
 }

@@ -29,6 +29,7 @@ const (
 	oldestGlibc   = 35 // 2.35
 	installNode   = "on Debian or Ubuntu: curl -fsSL https://deb.nodesource.com/setup_22.x | sudo bash - && sudo apt-get install -y nodejs"
 	installPython = "on Debian 12 or Ubuntu 22.04 and 24.04: sudo apt-get install -y python3 python3-venv libpython3-dev; elsewhere, with uv (https://docs.astral.sh/uv): uv python install 3.12"
+	installGCC    = "on Debian or Ubuntu: sudo apt-get install -y gcc libc6-dev"
 	probeTimeout  = 20 * time.Second
 	pythonProbe   = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"
 )
@@ -45,6 +46,9 @@ func Check(ctx context.Context) (Found, error) {
 	}
 	if _, err := exec.LookPath("go"); err != nil {
 		problems = append(problems, errors.New("go is not on PATH; install it from https://go.dev/dl and add its bin folder to PATH"))
+	}
+	if _, err := exec.LookPath("gcc"); err != nil {
+		problems = append(problems, errors.New("gcc, which the NVML endpoint is built with, is not on PATH; "+installGCC))
 	}
 	node, err := checkNode(ctx)
 	if err != nil {

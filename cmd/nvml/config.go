@@ -1,0 +1,63 @@
+//go:build linux && cgo
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/coldhit/modelserving-datasource/pkg/nvml"
+)
+
+// config is what the flags say. docs/nvml.md describes each.
+type config struct {
+	listen, webConfig, library, procfs, podLogs, rules string
+	names                                              nvml.Names
+	sampleEvery, window                                time.Duration
+	discoverEvery, retryEvery                          time.Duration
+	debug                                              bool
+}
+
+const (
+	defaultListen  = "127.0.0.1:9492"
+	defaultLibrary = "libnvidia-ml.so.1"
+	defaultProcfs  = "/proc"
+	defaultPodLogs = "/var/log/pods"
+)
+
+func readConfig(args []string, output io.Writer) (config, error) {
+	var c config
+	var names string
+	flags := flag.NewFlagSet("modelserving-nvml", flag.ContinueOnError)
+	flags.SetOutput(output)
+	flags.StringVar(&c.listen, "listen", defaultListen, "address of /metrics, /-/health and /-/live")
+	flags.StringVar(&c.webConfig, "web.config.file", "", "file of the Prometheus exporter toolkit with TLS and users")
+	flags.StringVar(&names, "names", string(nvml.NamesModelServing), "names of the metrics: modelserving, dcgm-exporter or both")
+	flags.DurationVar(&c.sampleEvery, "sample-every", 100*time.Millisecond, "how often what NVML keeps no buffer of is sampled between scrapes")
+	flags.DurationVar(&c.window, "window", 15*time.Second, "what means and maxima of a scraper's first scrape are taken over; later ones reach back to its previous scrape")
+	flags.DurationVar(&c.discoverEvery, "discover-every", 10*time.Second, "how often GPUs and MIG devices are listed anew")
+	flags.DurationVar(&c.retryEvery, "retry-every", 15*time.Second, "how often NVML is tried again while it cannot be used")
+	flags.StringVar(&c.library, "library", defaultLibrary, "NVIDIA's library, by name or path")
+	flags.StringVar(&c.procfs, "path.procfs", defaultProcfs, "where the host's procfs is mounted")
+	flags.StringVar(&c.podLogs, "path.pod-logs", defaultPodLogs, "where the kubelet keeps the pods' logs, by whose folders pods are named")
+	flags.StringVar(&c.rules, "rules", "", "YAML file with rules that say which model a process belongs to")
+	flags.BoolVar(&c.debug, "debug", false, "log more")
+	if err := flags.Parse(args); err != nil {
+		return config{}, err
+	}
+	if flags.NArg() > 0 {
+		return config{}, fmt.Errorf("%q is no flag: everything is set by flags", flags.Arg(0))
+	}
+	var err error
+	if c.names, err = nvml.ParseNames(names); err != nil {
+		return config{}, fmt.Errorf("names: %w", err)
+	}
+	if err := web.Validate(c.webConfig); err != nil {
+		return config{}, fmt.Errorf("web.config.file: %w", err)
+	}
+	return c, nil
+}

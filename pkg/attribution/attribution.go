@@ -1,0 +1,253 @@
+// Package attribution finds out whose the processes on a GPU are: their container, their pod, and the model or models that
+// they run. What a process uses is shared out among its models so that the parts add up to the whole.
+package attribution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+)
+
+// Process is what the driver tells of one process on one device.
+type Process struct {
+	// Device is the uuid of the GPU or MIG device.
+	Device         string
+	PID            uint32
+	MemoryBytes    uint64
+	HasMemory      bool
+	Utilization    float64 // share of the time in which the process computes, 0 to 1
+	HasUtilization bool
+}
+
+// Owner is where a process comes from. What is not known, or does not apply, is empty.
+type Owner struct {
+	// Name is the process's own, as the kernel has it (15 bytes at most).
+	Name string
+	// Container is the container's name in its pod, else the first digits of its id.
+	Container, Pod, Namespace string
+	// CgroupID is the container's id, or the systemd service of a process in no container.
+	CgroupID string
+}
+
+// Provenance of a share.
+const (
+	// Measured is a reading of the driver's that belongs to one model as a whole, or to none.
+	Measured = "measured"
+	// Estimated is a part of a reading, in proportion to what the server says that it computed for each model.
+	Estimated = "estimated"
+)
+
+// ModelShare is one model's part of a process on a device. Model is empty for what belongs to no model that is known.
+type ModelShare struct {
+	Device, Model, Version, Server string
+	MemoryBytes                    float64
+	Utilization                    float64 // share of the time, 0 to 1
+	HasMemory, HasUtilization      bool
+	Provenance                     string
+	PID                            uint32
+}
+
+// Settings of an Attributor. Zero values stand for the defaults.
+type Settings struct {
+	// Procfs is where the proc file system of the processes is mounted: /proc.
+	Procfs string
+	// Rules are held against processes in order: DefaultRules.
+	Rules []Rule
+	// PodName names a pod by its uid; nil, or two empty strings, if it is not known.
+	PodName func(uid string) (namespace, name string)
+	// Interval is how often servers with several models are asked what they computed: 5 s.
+	Interval time.Duration
+	// Window is how far back a model's computing counts for its share: 15 s.
+	Window time.Duration
+	// Timeout bounds one answer of a server: 2 s.
+	Timeout time.Duration
+}
+
+const (
+	// rereadAfter is how long a process is taken to run what it ran: some change their command lines.
+	rereadAfter = 10 * time.Second
+	// rememberFor is how long a process is remembered that has ended: the driver's samples reach back.
+	rememberFor = time.Minute
+)
+
+// Attributor knows the processes of a host. It is safe for concurrent use.
+type Attributor struct {
+	settings Settings
+	proc     procfs.FS
+	pages    *pages
+
+	mutex sync.Mutex
+	known map[uint32]*acquaintance
+	// anySeen is whether a process of the driver's was ever found here.
+	anySeen bool
+}
+
+// acquaintance is a process that was read.
+type acquaintance struct {
+	started    uint64
+	read, seen time.Time
+	owner      Owner
+	claim      claim
+}
+
+// New fails if there is no proc file system, or a default rule is not valid.
+func New(s Settings) (*Attributor, error) {
+	if s.Procfs == "" {
+		s.Procfs = procfs.DefaultMountPoint
+	}
+	if s.Rules == nil {
+		known, err := DefaultRules()
+		if err != nil {
+			return nil, err
+		}
+		s.Rules = known
+	}
+	for _, d := range []struct {
+		set   *time.Duration
+		value time.Duration
+	}{{&s.Interval, 5 * time.Second}, {&s.Window, 15 * time.Second}, {&s.Timeout, 2 * time.Second}} {
+		if *d.set == 0 {
+			*d.set = d.value
+		}
+		if *d.set < 0 {
+			return nil, fmt.Errorf("interval, window and timeout must be above zero, not %s", *d.set)
+		}
+	}
+	proc, err := procfs.NewFS(s.Procfs)
+	if err != nil {
+		return nil, fmt.Errorf("processes cannot be looked up: %s is no proc file system (set it with --path.procfs): %w", s.Procfs, err)
+	}
+	client, err := newHTTPClient(s.Timeout)
+	if err != nil {
+		return nil, fmt.Errorf("the HTTP client for servers' metrics cannot be made: %w", err)
+	}
+	return &Attributor{
+		settings: s, proc: proc, known: map[uint32]*acquaintance{},
+		pages: &pages{client: client, settings: s, known: map[pageKey]*page{}, wake: make(chan struct{}, 1)},
+	}, nil
+}
+
+// Run asks servers for what they compute until the context ends, whose error it answers. Without it, what a process of
+// several models uses belongs to none.
+func (a *Attributor) Run(ctx context.Context) error {
+	defer a.pages.client.CloseIdleConnections()
+	a.pages.run(ctx, a)
+	return ctx.Err()
+}
+
+// Attribute names the owner of each process that can be read, and shares each process out among models: for each process and
+// device, the shares add up to exactly what it uses, memory in whole bytes. Problems are *Problem; they, and a context that
+// ends early, leave shares without a model, never out.
+func (a *Attributor) Attribute(ctx context.Context, processes []Process) (map[uint32]Owner, []ModelShare, []error) {
+	var found problems
+	met := a.meet(ctx, processes, &found)
+	owners := map[uint32]Owner{}
+	memory := map[int]uint64{}
+	for _, p := range processes {
+		if m := met[p.PID]; m != nil {
+			owners[p.PID] = m.owner
+			if p.HasMemory {
+				memory[m.claim.owner] += p.MemoryBytes
+			}
+		}
+	}
+	var shares []ModelShare
+	for _, p := range processes {
+		m := met[p.PID]
+		if m == nil {
+			shares = append(shares, whole(p, claim{}))
+			continue
+		}
+		if m.claim.problem != nil {
+			found.add(m.claim.problem, p.PID)
+		}
+		shares = append(shares, a.share(p, m.claim, memory[m.claim.owner], &found)...)
+	}
+	return owners, shares, found.errors()
+}
+
+// meet reads the processes that are not known, each once. Those that cannot be read are missing.
+func (a *Attributor) meet(ctx context.Context, processes []Process, found *problems) map[uint32]*acquaintance {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	out := map[uint32]*acquaintance{}
+	asked := map[uint32]bool{}
+	var unseen problems
+	for _, p := range processes {
+		if asked[p.PID] {
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		asked[p.PID] = true
+		m, problem := a.meetOne(p.PID)
+		if m != nil {
+			out[p.PID] = m
+		}
+		if problem != nil {
+			unseen.add(problem, p.PID)
+		}
+	}
+	a.anySeen = a.anySeen || len(out) > 0
+	for _, p := range unseen.order {
+		if p.Kind == ProcessGone && !a.anySeen {
+			p = &Problem{Kind: NoProcessVisible, PIDs: p.PIDs, cause: p.cause, Sentence: fmt.Sprintf(
+				"None of the driver's processes is in %s: it belongs to another process namespace than the driver's. "+
+					"Run in the host's (hostPID in Kubernetes, --pid=host in docker), or mount the host's and set --path.procfs.", a.settings.Procfs)}
+		}
+		for _, pid := range p.PIDs {
+			found.add(p, pid)
+		}
+	}
+	for pid, m := range a.known {
+		if time.Since(m.seen) > rememberFor {
+			delete(a.known, pid)
+		}
+	}
+	return out
+}
+
+// meetOne answers what is known of a process. One that has just ended is still known.
+func (a *Attributor) meetOne(pid uint32) (*acquaintance, *Problem) {
+	m := a.known[pid]
+	started, err := a.started(pid)
+	var problem *Problem
+	switch {
+	case err != nil && isGone(err):
+		return m, unreadable("A process", err)
+	case err != nil:
+		return m, unreadable("The state of a process", err)
+	case m != nil && m.started != started:
+		problem = &Problem{Kind: ProcessReplaced, Sentence: "A process ended and another has its number now; readings before that may be of either."}
+	case m != nil && time.Since(m.read) < rereadAfter:
+		m.seen = time.Now()
+		return m, nil
+	}
+	p, err := a.read(int(pid))
+	if err != nil {
+		delete(a.known, pid)
+		return nil, unreadable("The command line or the control groups of a process", err)
+	}
+	now := time.Now()
+	m = &acquaintance{started: p.started, read: now, seen: now, owner: a.ownerOf(p), claim: a.claimOf(p)}
+	a.known[pid] = m
+	return m, problem
+}
+
+func (a *Attributor) started(pid uint32) (uint64, error) {
+	proc, err := a.proc.Proc(int(pid))
+	if err != nil {
+		return 0, err
+	}
+	stat, err := proc.Stat()
+	return stat.Starttime, err
+}
+
+func isGone(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) }

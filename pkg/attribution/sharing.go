@@ -1,0 +1,139 @@
+package attribution
+
+import (
+	"maps"
+	"math"
+	"slices"
+)
+
+// whole gives a process to one model, or to none.
+func whole(p Process, c claim) ModelShare {
+	return ModelShare{
+		Device: p.Device, PID: p.PID, Server: c.server, Model: c.model, Version: c.version, Provenance: Measured,
+		MemoryBytes: float64(p.MemoryBytes), HasMemory: p.HasMemory, Utilization: p.Utilization, HasUtilization: p.HasUtilization,
+	}
+}
+
+// share shares one process on one device out. memory is that of all processes of the same server, on all devices, in bytes.
+func (a *Attributor) share(p Process, c claim, memory uint64, found *problems) []ModelShare {
+	if c.rule == nil || c.address == "" {
+		return []ModelShare{whole(p, c)}
+	}
+	told, err := a.pages.need(pageKey{c.address, c.rule}, c.owner)
+	if err != nil {
+		found.add(&Problem{Kind: ServerMetrics, cause: err,
+			Sentence: "A server's processes cannot be shared out among its models: " + sentence(err)}, p.PID)
+	}
+	if told.latest == nil {
+		return []ModelShare{whole(p, c)}
+	}
+	if c.rule.Workers != nil {
+		key := told.latest.workers[c.worker]
+		c.model, c.version = key.model, key.version
+		return []ModelShare{whole(p, c)}
+	}
+	s := splitOf(told)
+	switch len(s.models) {
+	case 0:
+		return []ModelShare{whole(p, c)}
+	case 1:
+		c.model, c.version = s.models[0].model, s.models[0].version
+		return []ModelShare{whole(p, c)}
+	}
+	return s.of(p, c, memory)
+}
+
+// split is how the process of a server belongs to its models. Slices are by model.
+type split struct {
+	models []modelKey
+	// computed is what each computed lately; all zero if that is not known.
+	computed []float64
+	// ever is what each computed since it was loaded, and memory what the server says it takes, in bytes; nil if it does not.
+	ever, memory []float64
+}
+
+func splitOf(told account) split {
+	var s split
+	knowsMemory := false
+	for _, key := range slices.SortedFunc(maps.Keys(told.latest.models), compareKeys) {
+		if told.apart.has(key) {
+			continue
+		}
+		amount := told.latest.models[key]
+		lately := 0.0
+		if told.earlier != nil {
+			lately = increase(told.latest, told.earlier, key)
+		}
+		s.models = append(s.models, key)
+		s.computed, s.ever, s.memory = append(s.computed, lately), append(s.ever, amount.compute), append(s.memory, amount.memory)
+		knowsMemory = knowsMemory || amount.hasMemory
+	}
+	if !knowsMemory {
+		s.memory = nil
+	}
+	return s
+}
+
+// of makes the shares. The last is of no model: what cannot be given to one.
+func (s split) of(p Process, c claim, serverMemory uint64) []ModelShare {
+	shares := make([]ModelShare, len(s.models)+1)
+	for i := range shares {
+		shares[i] = ModelShare{Device: p.Device, PID: p.PID, Server: c.server, Provenance: Estimated,
+			HasUtilization: p.HasUtilization, HasMemory: p.HasMemory}
+		if i < len(s.models) {
+			shares[i].Model, shares[i].Version = s.models[i].model, s.models[i].version
+		}
+	}
+	if p.HasUtilization {
+		for i, part := range parts(p.Utilization, precision(p.Utilization), orToNobody(s.computed)) {
+			shares[i].Utilization = part
+		}
+	}
+	if p.HasMemory {
+		for i, part := range parts(float64(p.MemoryBytes), 1, s.memoryWeights(serverMemory)) {
+			shares[i].MemoryBytes = part
+		}
+	}
+	if last := shares[len(shares)-1]; last.Utilization == 0 && last.MemoryBytes == 0 {
+		shares = shares[:len(shares)-1]
+	}
+	return shares
+}
+
+// parts divides total, which may be zero.
+func parts(total, unit float64, weights []float64) []float64 {
+	if !(total > 0) || math.IsInf(total, 0) {
+		none := make([]float64, len(weights))
+		none[len(none)-1] = total
+		return none
+	}
+	return divide(total, unit, weights)
+}
+
+// orToNobody adds a weight for no model, which has all where no model has any.
+func orToNobody(weights []float64) []float64 {
+	if slices.Max(weights) > 0 {
+		return append(slices.Clone(weights), 0)
+	}
+	return append(make([]float64, len(weights)), 1)
+}
+
+// memoryWeights are, the best first, the server's own numbers with a rest that is no model's, what each model computed since
+// it was loaded, and the same for all. Computing says little of memory; but it does not jump with the traffic.
+func (s split) memoryWeights(serverMemory uint64) []float64 {
+	if s.memory != nil && slices.Max(s.memory) > 0 {
+		rest := float64(serverMemory)
+		for _, bytes := range s.memory {
+			rest -= bytes
+		}
+		return append(slices.Clone(s.memory), max(rest, 0))
+	}
+	if slices.Max(s.ever) > 0 {
+		return append(slices.Clone(s.ever), 0)
+	}
+	equal := make([]float64, len(s.models)+1)
+	for i := range s.models {
+		equal[i] = 1
+	}
+	return equal
+}

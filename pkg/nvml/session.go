@@ -1,0 +1,330 @@
+//go:build linux && cgo
+
+package nvml
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/NVIDIA/go-nvml/pkg/nvml"
+)
+
+// session is a time during which NVML is initialised: its workers, and the GPUs that do not answer.
+type session struct {
+	library       nvml.Interface
+	lookup        func(symbol string) error
+	ledger        *ledger
+	logger        *slog.Logger
+	xids          *xidCounts
+	sampleEvery   time.Duration
+	discoverEvery time.Duration
+	stopWithin    time.Duration
+
+	discoverer *discoverer
+	poked      chan struct{}
+	failed     chan string
+
+	mu      sync.Mutex
+	workers []*worker
+	absent  []absent
+	// problem is why GPUs could not be listed.
+	problem string
+
+	listening    sync.WaitGroup
+	stopListener context.CancelFunc
+	// told are the GPUs whose loss was logged and that have not answered for long since. Only run uses it.
+	told map[string]bool
+	// retired are the workers of GPUs that are gone, until they have ended. Only run uses it.
+	retired []*worker
+}
+
+// run keeps the workers in step with the GPUs until the context ends or NVML has to be initialised again, for the reason that
+// is returned. It says whether all goroutines have ended, so that NVML can be shut down.
+func (s *session) run(ctx context.Context) (why string, clean bool) {
+	defer func() { clean = s.close() }()
+	for {
+		if ret := s.discover(ctx); ended(ret) {
+			return explain("nvmlDeviceGetCount", ret), false
+		}
+		timer := time.NewTimer(s.discoverEvery)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return "", false
+		case why := <-s.failed:
+			timer.Stop()
+			return why, false
+		case <-s.poked:
+			timer.Stop()
+			// A GPU that fails is looked at at once, one that keeps failing not without end.
+			pause(ctx, pokePause)
+		case <-timer.C:
+		}
+	}
+}
+
+const pokePause = 200 * time.Millisecond
+
+func (s *session) poke() {
+	select {
+	case s.poked <- struct{}{}:
+	default:
+	}
+}
+
+func (s *session) fail(call string, ret nvml.Return) {
+	select {
+	case s.failed <- explain(call, ret):
+	default:
+	}
+}
+
+// discover starts a worker for each GPU that is new or has changed, and ends those of GPUs that are gone.
+func (s *session) discover(ctx context.Context) nvml.Return {
+	present, missing, ret := s.discoverer.discover()
+	if ret != nvml.SUCCESS {
+		s.mu.Lock()
+		s.problem = explain("nvmlDeviceGetCount", ret)
+		s.mu.Unlock()
+		return ret
+	}
+	s.mu.Lock()
+	before := s.workers
+	s.mu.Unlock()
+	var workers []*worker
+	changed := false
+	retired := slices.DeleteFunc(s.retired, (*worker).hasEnded)
+	for i := range present {
+		w, isNew := s.workerFor(ctx, &present[i], before)
+		changed = changed || isNew
+		workers = append(workers, w)
+	}
+	for _, w := range before {
+		if !slices.Contains(workers, w) {
+			changed = true
+			w.stop()
+			retired = append(retired, w)
+		}
+	}
+	s.retired = retired
+	s.tellLost(workers, missing)
+	s.mu.Lock()
+	s.workers, s.absent, s.problem = workers, missing, ""
+	s.mu.Unlock()
+	if changed {
+		s.listen(ctx, present)
+	}
+	return nvml.SUCCESS
+}
+
+// workerFor keeps the worker that the GPU has, unless it has changed. A worker that hangs in a call keeps its GPU.
+func (s *session) workerFor(ctx context.Context, g *gpu, before []*worker) (*worker, bool) {
+	for _, w := range before {
+		if w.gpu.device.UUID != g.device.UUID {
+			continue
+		}
+		l := w.lost.Load()
+		if l == nil && w.gpu.same(g) {
+			return w, false
+		}
+		// A GPU that is listed and yet lost is tried again, but not without end.
+		if l != nil && time.Since(l.since) < s.discoverEvery {
+			return w, false
+		}
+		w.stop()
+		if !w.endsWithin(s.stopWithin) {
+			return w, false
+		}
+		s.ledger.forget(g.device.GPU)
+		if l != nil {
+			break
+		}
+		s.logger.Info("A GPU has changed", "gpu", g.device.GPU, "uuid", g.device.UUID, "mig", g.mig, "mig_devices", len(g.divided))
+	}
+	w := newWorker(*g, s)
+	var running context.Context
+	running, w.stop = context.WithCancel(ctx)
+	go w.run(running)
+	return w, true
+}
+
+func (w *worker) hasEnded() bool { return w.endsWithin(0) }
+
+func (w *worker) endsWithin(d time.Duration) bool {
+	select {
+	case <-w.stopped:
+		return true
+	default:
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-w.stopped:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// tellLost logs once for each GPU that was lost, until it has been there again for a while.
+func (s *session) tellLost(workers []*worker, missing []absent) {
+	tell := func(device *Device, problem string) {
+		key := device.UUID + " " + device.GPU
+		if !s.told[key] {
+			s.told[key] = true
+			s.logger.Error("A GPU does not answer; it is tried again", "gpu", device.GPU, "uuid", device.UUID, "problem", problem)
+		}
+	}
+	for _, w := range workers {
+		switch l := w.lost.Load(); {
+		case l != nil:
+			tell(&w.gpu.device, l.why)
+		case time.Since(w.started) > s.discoverEvery:
+			delete(s.told, w.gpu.device.UUID+" "+w.gpu.device.GPU)
+		}
+	}
+	for i := range missing {
+		tell(&missing[i].device, missing[i].explain())
+	}
+}
+
+func (a absent) explain() string { return explain("nvmlDeviceGetHandleByIndex", a.ret) }
+
+// listen waits for events of these GPUs, and no longer for those of before.
+func (s *session) listen(ctx context.Context, gpus []gpu) {
+	s.stopListening()
+	listening, stop := context.WithCancel(ctx)
+	s.stopListener = stop
+	l := &listener{library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, xids: s.xids, changed: s.poke, gpus: gpus}
+	s.listening.Go(func() { l.run(listening) })
+}
+
+func (s *session) stopListening() {
+	if s.stopListener != nil {
+		s.stopListener()
+		s.listening.Wait()
+		s.stopListener = nil
+	}
+}
+
+// close ends all goroutines, and says whether all have ended in time.
+func (s *session) close() bool {
+	s.mu.Lock()
+	workers := slices.Concat(s.workers, s.retired)
+	s.workers, s.absent = nil, nil
+	s.mu.Unlock()
+	for _, w := range workers {
+		w.stop()
+	}
+	clean := true
+	for _, w := range workers {
+		if !w.endsWithin(s.stopWithin) {
+			clean = false
+			s.logger.Error("A call of NVML does not return", "gpu", w.gpu.device.GPU, "problem", w.stuck())
+		}
+	}
+	s.stopListening()
+	return clean
+}
+
+// stuck says what the worker is waiting for.
+func (w *worker) stuck() string {
+	if c := w.calling.Load(); c != nil {
+		return fmt.Sprintf("%s has not returned for %s: the GPU or its driver hangs; see the kernel log for NVRM and Xid lines", c.call, time.Since(c.since).Round(time.Millisecond))
+	}
+	return "busy"
+}
+
+// answered is a GPU with its reading, or with the reason why there is none.
+type answered struct {
+	gpu     gpu
+	reading reading
+	problem string
+	// replaced says that the GPU has just changed and has another worker now, or soon.
+	replaced bool
+}
+
+const (
+	// askAgainAfter and mostAsks are for GPUs that change during a scrape.
+	askAgainAfter = 50 * time.Millisecond
+	mostAsks      = 20
+)
+
+// read asks all workers at once and waits for their answers until the context ends. GPUs that do not answer come with the
+// reason.
+func (s *session) read(ctx context.Context, start time.Time) []answered {
+	answers, missing := s.ask(ctx, start)
+	for range mostAsks {
+		if ctx.Err() != nil || !slices.ContainsFunc(answers, func(a answered) bool { return a.replaced }) {
+			break
+		}
+		pause(ctx, askAgainAfter)
+		answers, missing = s.ask(ctx, start)
+	}
+	for _, a := range missing {
+		if !slices.ContainsFunc(answers, func(b answered) bool { return b.gpu.device == a.device }) {
+			answers = append(answers, answered{gpu: gpu{device: a.device}, problem: a.explain()})
+		}
+	}
+	slices.SortFunc(answers, func(a, b answered) int { return compareDevices(&a.gpu.device, &b.gpu.device) })
+	return answers
+}
+
+func (s *session) ask(ctx context.Context, start time.Time) ([]answered, []absent) {
+	s.mu.Lock()
+	workers, missing := s.workers, s.absent
+	s.mu.Unlock()
+	answers := make([]answered, len(workers))
+	var waiting sync.WaitGroup
+	for i, w := range workers {
+		waiting.Go(func() { answers[i] = w.ask(ctx, start) })
+	}
+	waiting.Wait()
+	return answers, missing
+}
+
+// hungAfter is when a call that does not return is taken for one that never will.
+const hungAfter = 5 * time.Second
+
+// problem says why the GPU does not answer, where that is known already.
+func (w *worker) problem() string {
+	if l := w.lost.Load(); l != nil {
+		return l.why
+	}
+	if c := w.calling.Load(); c != nil && time.Since(c.since) > hungAfter {
+		return w.stuck()
+	}
+	return ""
+}
+
+func (w *worker) ask(ctx context.Context, start time.Time) answered {
+	a := answered{gpu: w.gpu}
+	// Whoever has hung for long is not waited for by each scrape anew.
+	if a.problem = w.problem(); a.problem != "" {
+		return a
+	}
+	answer := make(chan reading, 1)
+	select {
+	case w.questions <- question{start: start, answer: answer}:
+	case <-w.stopped:
+		a.problem, a.replaced = "its MIG devices or its index have just changed", true
+		return a
+	case <-ctx.Done():
+		a.problem = w.stuck()
+		return a
+	}
+	select {
+	case a.reading = <-answer:
+	case <-ctx.Done():
+		a.problem = w.stuck()
+		return a
+	}
+	if l := w.lost.Load(); l != nil {
+		a.problem, a.reading = l.why, reading{}
+	}
+	return a
+}
