@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
 )
 
 // Handle is a reference to an engine. It stays usable after Release for calls that are in progress, until the engine is
@@ -16,6 +17,8 @@ type Handle struct {
 	slot     *slot
 	engine   *engine
 	warnings []string
+	// revision is that of the settings that the handle was acquired with; 0 if newer ones were in use.
+	revision int
 	release  sync.Once
 }
 
@@ -49,10 +52,17 @@ func (h *Handle) ScrapeInterval() time.Duration { return h.engine.scrapeInterval
 // UseProfiles has the engine recognise servers by these profiles instead of the registry's: a user's own are among them.
 func (h *Handle) UseProfiles(p Profiles) { h.engine.own.Store(&p) }
 
+// SendTo has the engine copy what it stores to a server, from now on to this one alone; to none if to is nil. It takes the destination over
+// and closes it. Nothing happens if the engine has newer settings than those that the handle was acquired with.
+func (h *Handle) SendTo(to remotewrite.Destination) { h.engine.sendTo(h.revision, to) }
+
+// RemoteWrite is how far copying to another server has come; false if nothing is copied.
+func (h *Handle) RemoteWrite() (remotewrite.Status, bool) { return h.engine.writingStatus() }
+
 // Targets lists the configured targets in their order, then the discovered ones.
 func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) { return h.engine.targets(ctx) }
 
-// Since is the time of the oldest stored data; zero if there is none yet.
+// Since is the time of the oldest scrape that is stored; zero if there is none yet.
 func (h *Handle) Since() time.Time { return h.engine.since() }
 
 // Warnings are sentences about how the engine is set up.

@@ -113,36 +113,37 @@ func (r *Registry) Acquire(ctx context.Context, key Key, s settings.Embedded, up
 	if r.isClosed() {
 		return nil, errClosed
 	}
-	warnings, err := r.bringUp(place, s, updated)
+	revision, warnings, err := r.bringUp(place, s, updated)
 	if err != nil {
 		return nil, err
 	}
 	place.references++
 	place.stopIdling()
-	return &Handle{registry: r, slot: place, engine: place.engine, warnings: append(warnings, r.warnings...)}, nil
+	return &Handle{registry: r, slot: place, engine: place.engine, revision: revision, warnings: append(warnings, r.warnings...)}, nil
 }
 
-// bringUp opens the engine or changes its settings; an error means that nothing changed. The caller holds the slot.
-func (r *Registry) bringUp(place *slot, s settings.Embedded, updated time.Time) (warnings []string, err error) {
+// bringUp opens the engine or changes its settings, and answers the number of their revision, 0 if newer ones are in use; an error means
+// that nothing changed. The caller holds the slot.
+func (r *Registry) bringUp(place *slot, s settings.Embedded, updated time.Time) (revision int, warnings []string, err error) {
 	if place.engine != nil && !updated.IsZero() && updated.Before(place.updated) {
-		return []string{"Newer settings are in use than those of this request."}, nil
+		return 0, []string{"Newer settings are in use than those of this request."}, nil
 	}
 	config, err := configFor(place.key, r.options, s)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	if place.engine == nil {
 		if place.engine, err = openEngine(place.key, r.options, r.promql, s); err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 	}
-	place.engine.apply(s, config)
+	revision = place.engine.apply(s, config)
 	place.updated = updated
 	if s.FileDiscovery && r.options.DiscoveryPath == "" {
 		warnings = append(warnings, "File discovery is switched on, but no folder for it is set. Set `discovery_path` under "+
 			"`[plugin.coldhit-modelserving-datasource]` in grafana.ini.")
 	}
-	return warnings, nil
+	return revision, warnings, nil
 }
 
 func (r *Registry) slot(key Key) (*slot, error) {

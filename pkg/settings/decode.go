@@ -20,6 +20,7 @@ const (
 	DefaultInterval      = 15 * time.Second
 	DefaultTimeout       = 10 * time.Second
 	DefaultRetentionTime = 15 * 24 * time.Hour
+	DefaultWriteTimeout  = 30 * time.Second
 	minInterval          = time.Second
 	maxInterval          = time.Hour
 	maxProfiles          = 100
@@ -50,6 +51,7 @@ type stored struct {
 	Targets       []storedTarget   `json:"targets"`
 	Profiles      []Profile        `json:"profiles"`
 	Objectives    storedObjectives `json:"objectives"`
+	RemoteWrite   storedWrite      `json:"remoteWrite"`
 }
 
 type storedLimits struct {
@@ -166,6 +168,9 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 	if len(s.Targets) > maxTargets {
 		return e, fmt.Errorf("there are %d targets; at most %d are possible", len(s.Targets), maxTargets)
 	}
+	if e.RemoteWrite, err = s.RemoteWrite.decode(e.RetentionTime); err != nil {
+		return e, err
+	}
 	e.Targets, err = decodeTargets(s.Targets, secrets)
 	return e, err
 }
@@ -240,7 +245,7 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	if strings.ContainsFunc(out.APIKey, unicode.IsControl) {
 		return Target{}, errors.New("its API key has a line break or another control character, which no header can hold; paste it again")
 	}
-	page, err := address(t.URL)
+	page, err := address(t.URL, "/metrics")
 	if err != nil {
 		return out, fmt.Errorf("its URL %w", err)
 	}
@@ -249,7 +254,7 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	}
 	out.URL = page.String()
 	if t.ManagementURL != "" {
-		management, err := address(t.ManagementURL)
+		management, err := address(t.ManagementURL, "/metrics")
 		if err != nil {
 			return out, fmt.Errorf("its management URL %w", err)
 		}
@@ -263,15 +268,15 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	return out, nil
 }
 
-// address parses a URL and leaves out of its errors what may be secret.
-func address(text string) (*url.URL, error) {
+// address parses a URL and leaves out of its errors what may be secret; path is that of an example.
+func address(text, path string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return nil, errors.New("is missing")
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("is not valid; write it as http://host:port/metrics or https://…")
+		return nil, fmt.Errorf("is not valid; write it as http://host:port%s or https://…", path)
 	}
 	if u.User != nil {
 		return nil, errors.New("holds a user name or password; remove it and set the API key instead")

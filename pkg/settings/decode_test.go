@@ -186,7 +186,7 @@ func FuzzDecode(f *testing.F) {
 		for _, target := range e.Targets {
 			require.False(t, seen[target.ID])
 			seen[target.ID] = true
-			_, err := address(target.URL)
+			_, err := address(target.URL, "/metrics")
 			require.NoError(t, err, "what was accepted is accepted again: %q", target.URL)
 		}
 		held := s.Objectives.For("production", "vision", "llama-7b")

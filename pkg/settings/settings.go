@@ -42,6 +42,21 @@ type Embedded struct {
 	Limits         Limits
 	// CACertificate, PEM, is trusted in addition to the system's; empty for the system's alone.
 	CACertificate string
+	RemoteWrite   RemoteWrite
+}
+
+// RemoteWrite sends what the embedded engine stores to a Prometheus-compatible server, too. Authentication, headers and certificates
+// are in the data source's HTTP settings.
+type RemoteWrite struct {
+	On bool
+	// URL is where samples are sent; empty for the HTTP settings' URL followed by /api/v1/write.
+	URL string
+	// History is how far back sending begins where nothing has been sent yet.
+	History time.Duration
+	// NativeHistograms are sent, too.
+	NativeHistograms bool
+	// Timeout bounds one request.
+	Timeout time.Duration
 }
 
 // Limits bound one scrape. A scrape over a limit fails as a whole and says which limit it was.

@@ -1,0 +1,150 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/klauspost/compress/s2"
+	"github.com/prometheus/prometheus/prompb"
+
+	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
+	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/target"
+)
+
+// defaultWritePath is where Prometheus and VictoriaMetrics take samples.
+const defaultWritePath = "/api/v1/write"
+
+// RefusedSamples is the problem of samples that a server will never take.
+const RefusedSamples Problem = "refused_samples"
+
+// Writer sends samples by Prometheus's remote-write protocol, version 1.0, which every server of its kind speaks.
+type Writer struct {
+	to      *url.URL
+	client  *http.Client
+	timeout time.Duration
+	grafana *backend.GrafanaCfg
+}
+
+var _ remotewrite.Destination = (*Writer)(nil)
+
+// NewWriter makes the writer for a data source with its HTTP settings. It sends nothing. Errors are sentences about the settings and
+// downstream errors.
+func NewWriter(ctx context.Context, instance backend.DataSourceInstanceSettings, s settings.RemoteWrite) (*Writer, error) {
+	to, err := writeAddress(instance.URL, s.URL)
+	if err != nil {
+		return nil, backend.DownstreamError(fmt.Errorf("remote write: %w", err))
+	}
+	if instance.JSONData, err = withoutScrapeTimeout(instance.JSONData); err != nil {
+		return nil, backend.DownstreamError(err)
+	}
+	transport, err := newTransport(ctx, instance, settings.Prometheus{Timeout: s.Timeout, Parallel: settings.DefaultParallel}, to)
+	if err != nil {
+		return nil, backend.DownstreamError(fmt.Errorf("remote write: %w", err))
+	}
+	if transport.perUser {
+		return nil, backend.DownstreamError(errors.New("remote write goes on while nobody is there, so it cannot pass a user's identity or cookies on: " +
+			"switch these off and give the data source credentials of its own"))
+	}
+	return &Writer{to: to, client: transport.client, timeout: transport.timeout, grafana: backend.GrafanaConfigFromContext(ctx)}, nil
+}
+
+// writeAddress is the whole address from the settings, or else the server's with the usual path.
+func writeAddress(server, whole string) (*url.URL, error) {
+	text := strings.TrimSpace(whole)
+	if text == "" {
+		base, err := baseURL(server)
+		if err != nil {
+			return nil, err
+		}
+		return base.JoinPath(defaultWritePath), nil
+	}
+	to, err := target.ParseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	if to.User != nil {
+		return nil, errors.New("the URL holds a user name or password; remove it and use basic authentication instead")
+	}
+	return to, nil
+}
+
+// withoutScrapeTimeout takes out what the embedded engine and the SDK's HTTP settings both call timeout.
+func withoutScrapeTimeout(jsonData []byte) ([]byte, error) {
+	all := map[string]json.RawMessage{}
+	if len(jsonData) > 0 {
+		if err := json.Unmarshal(jsonData, &all); err != nil {
+			return nil, fmt.Errorf("the settings of the data source are not readable: %w", err)
+		}
+	}
+	delete(all, "timeout")
+	return json.Marshal(all)
+}
+
+// Name is the address without what may be secret.
+func (w *Writer) Name() string { return target.Redact(w.to) }
+
+// Close lets go of idle connections.
+func (w *Writer) Close() { w.client.CloseIdleConnections() }
+
+// Write sends samples; without any it asks whether the server would take some.
+func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
+	// Signing asks what Grafana's administrator allows.
+	limited, cancel := context.WithTimeout(backend.WithGrafanaConfig(ctx, w.grafana), w.timeout)
+	defer cancel()
+	about := subject{url: w.to, timeout: w.timeout}
+	message, err := (&prompb.WriteRequest{Timeseries: series}).Marshal()
+	if err != nil {
+		return fmt.Errorf("the samples cannot be encoded: %w", err)
+	}
+	request, err := http.NewRequestWithContext(limited, http.MethodPost, w.to.String(), bytes.NewReader(s2.EncodeSnappy(nil, message)))
+	if err != nil {
+		return about.explain(ctx, err)
+	}
+	request.Header.Set("Content-Encoding", "snappy")
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	request.Header.Set("X-Prometheus-Remote-Write-Version", "0.1.0")
+	response, err := w.client.Do(request)
+	if err != nil {
+		return about.explain(ctx, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	// A reading error leaves the text short, and then the status alone is explained.
+	text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes))
+	if response.StatusCode >= 200 && response.StatusCode < 300 {
+		return nil
+	}
+	return about.explain(ctx, about.explainWriteStatus(response, text))
+}
+
+// explainWriteStatus tells what can never succeed from what can.
+func (s subject) explainWriteStatus(response *http.Response, body []byte) *Error {
+	excerpt := excerptOf(response, body)
+	words := ""
+	if excerpt != "" {
+		words = " It says: " + excerpt + "."
+	}
+	switch status := response.StatusCode; status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return s.withRetry(response, s.problem(Forbidden, nil, "%s does not let the data source write (HTTP %d). Check user and password, token or headers, and their right to write metrics.%s",
+			s.where(), status, words))
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return s.withRetry(response, s.problem(NotFound, nil, "%s takes no samples (HTTP %d). Prometheus has to be started with --web.enable-remote-write-receiver; Mimir's address ends in "+
+			"/api/v1/push, Thanos Receive's in /api/v1/receive, a VictoriaMetrics cluster's in /insert/0/prometheus/api/v1/write.%s", s.where(), status, words))
+	case http.StatusTooManyRequests, http.StatusRequestTimeout:
+		return s.withRetry(response, s.problem(RateLimited, nil, "%s takes fewer samples than it is sent (HTTP %d). Raise the tenant's limits.%s", s.where(), status, words))
+	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusUnsupportedMediaType:
+		return s.problem(RefusedSamples, remotewrite.ErrRefused, "%s refuses samples (HTTP %d).%s Servers that keep samples in order take no history but their own, unless they "+
+			"are given a time for late samples (in Prometheus and Mimir: out_of_order_time_window).", s.where(), status, words)
+	}
+	return s.withRetry(response, s.ofStatus(response, excerpt))
+}

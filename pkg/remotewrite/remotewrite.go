@@ -1,0 +1,204 @@
+// Package remotewrite copies what a TSDB holds to another server, oldest first: its history, then what is new. It goes on
+// after interruptions where it had got to, which the TSDB itself remembers.
+package remotewrite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/prometheus/prometheus/prompb"
+	"github.com/prometheus/prometheus/tsdb"
+)
+
+const (
+	// firstSpan is how much time is copied at once to begin with; it is adapted to how many samples there are.
+	firstSpan    = time.Minute
+	shortestSpan = 5 * time.Second
+	longestSpan  = time.Hour
+	// fullWindow is how many samples a window should have: enough for some requests side by side.
+	fullWindow = 50_000
+	// firstPause is how long a failing server is left alone; the pause doubles up to longestPause.
+	firstPause   = time.Second
+	longestPause = time.Minute
+)
+
+// Destination is a server that takes samples.
+type Destination interface {
+	// Write sends series, each with its samples in order of time. An error that wraps ErrRefused says that the server will never
+	// take at least one of them, and may have taken none; after any other error the same may be sent again.
+	Write(ctx context.Context, series []prompb.TimeSeries) error
+	// Name tells destinations apart. It holds no secret.
+	Name() string
+	Close()
+}
+
+// ErrRefused is wrapped by a destination's errors about samples that it will never take.
+var ErrRefused = errors.New("the server refuses samples")
+
+// RetryAfter is implemented by errors of servers that want to be left alone for a time.
+type RetryAfter interface{ Pause() time.Duration }
+
+// Options say what is copied.
+type Options struct {
+	// History is how far back copying begins where nothing has been copied yet.
+	History time.Duration
+	// NativeHistograms are copied, too.
+	NativeHistograms bool
+	// Settling is how old samples are when they are copied: younger ones may not be stored yet.
+	Settling time.Duration
+	// Tick is how often new samples are looked for.
+	Tick   time.Duration
+	Logger log.Logger
+}
+
+// Sender copies from one TSDB to one destination, from Run until its context ends.
+type Sender struct {
+	db      *tsdb.DB
+	to      Destination
+	options Options
+
+	mu     sync.Mutex
+	status Status
+}
+
+// Status is how far copying has come.
+type Status struct {
+	// Destination is its name.
+	Destination string
+	// Begun is false until it is known where to begin.
+	Begun bool
+	// Until is the time up to which everything stored has been sent.
+	Until time.Time
+	// Sent and Refused count samples since the engine was opened or its settings changed.
+	Sent, Refused int64
+	// Refusal is the last sentence of a server that refused samples; Failure why sending does not go on, empty if it does.
+	Refusal, Failure string
+	// Settling is how far behind the present copying stays anyway.
+	Settling time.Duration
+}
+
+// Behind is how much time there is to catch up with, seen from now.
+func (s Status) Behind(now time.Time) time.Duration {
+	if !s.Begun {
+		return 0
+	}
+	return max(0, now.Sub(s.Until)-s.Settling)
+}
+
+// New makes a sender. The destination is closed when Run ends.
+func New(db *tsdb.DB, to Destination, o Options) *Sender {
+	return &Sender{db: db, to: to, options: o, status: Status{Destination: to.Name(), Settling: o.Settling}}
+}
+
+// Status may be asked at any time.
+func (s *Sender) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *Sender) update(change func(*Status)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.status)
+}
+
+// Run copies until ctx ends.
+func (s *Sender) Run(ctx context.Context) {
+	defer s.to.Close()
+	cursor, err := s.begin(ctx)
+	for ctx.Err() == nil && err != nil {
+		s.failed(err)
+		wait(ctx, longestPause)
+		cursor, err = s.begin(ctx)
+	}
+	span := firstSpan
+	for ctx.Err() == nil {
+		latest := time.Now().Add(-s.options.Settling).UnixMilli()
+		if latest-cursor < s.options.Tick.Milliseconds() {
+			wait(ctx, s.options.Tick)
+			continue
+		}
+		w := &window{from: cursor + 1, to: min(cursor+span.Milliseconds(), latest), sent: map[uint64]struct{}{}}
+		w.to = max(w.to, w.from)
+		s.copyWindow(ctx, w)
+		if ctx.Err() != nil {
+			return
+		}
+		cursor = w.to
+		if err := s.remember(ctx, cursor); err != nil {
+			// What was sent is sent again after a restart, which receivers bear.
+			s.options.Logger.Debug("How far samples were sent is not stored", "error", err)
+		}
+		s.update(func(status *Status) { status.Until, status.Failure = time.UnixMilli(cursor), "" })
+		span = adapted(span, w.samples)
+	}
+}
+
+// begin finds where to go on, or else where the history begins.
+func (s *Sender) begin(ctx context.Context) (cursor int64, err error) {
+	cursor, known, err := s.remembered(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("how far samples were sent cannot be read: %w", err)
+	}
+	if !known {
+		oldest, err := s.db.StartTime()
+		if err != nil {
+			return 0, fmt.Errorf("when the history begins cannot be read: %w", err)
+		}
+		cursor = max(time.Now().Add(-s.options.History).UnixMilli(), oldest-1)
+		if oldest == math.MaxInt64 {
+			cursor = time.Now().Add(-s.options.Settling).UnixMilli()
+		}
+	}
+	s.update(func(status *Status) { status.Begun, status.Until, status.Failure = true, time.UnixMilli(cursor), "" })
+	return cursor, nil
+}
+
+// copyWindow sends all of a window, however often that has to be tried.
+func (s *Sender) copyWindow(ctx context.Context, w *window) {
+	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longestPause) {
+		// Between the tries nothing is held: an open reader would keep the TSDB from compacting.
+		err := s.attempt(ctx, w)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.failed(err)
+		asked := time.Duration(0)
+		var patient RetryAfter
+		if errors.As(err, &patient) {
+			asked = min(patient.Pause(), time.Hour)
+		}
+		wait(ctx, max(pause, asked))
+	}
+}
+
+func (s *Sender) failed(err error) {
+	s.options.Logger.Debug("Samples are not sent for now", "destination", s.to.Name(), "error", err)
+	s.update(func(status *Status) { status.Failure = err.Error() })
+}
+
+// adapted makes windows longer where there are few samples, and shorter where there are many.
+func adapted(span time.Duration, samples int64) time.Duration {
+	switch {
+	case samples > 2*fullWindow:
+		return max(span/2, shortestSpan)
+	case samples < fullWindow/2:
+		return min(2*span, longestSpan)
+	}
+	return span
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
