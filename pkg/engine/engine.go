@@ -18,8 +18,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
 	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/util/compression"
 
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
@@ -56,6 +58,8 @@ type engine struct {
 	residency *residency
 	// own are the data source's profiles, its user's among them; those of the registry until they are known.
 	own atomic.Pointer[Profiles]
+	// writing belongs to mu.
+	writing writing
 }
 
 // profiles are those that the engine goes by; nil if there are none.
@@ -107,6 +111,9 @@ func storageOptions(s settings.Embedded) *tsdb.Options {
 	o.WALReplayConcurrency = 2
 	o.StripeSize = 1 << 10
 	o.HeadChunksWriteBufferSize = 256 << 10
+	// A counter was zero when it began. Without that sample the first failure or cold hit of a model would be in no rate: it is
+	// the first value of a new series.
+	o.EnableSTAsZeroSample = true
 	// Blocks are merged up to a tenth of the retention, so that retention drops data in small pieces.
 	longest := min(s.RetentionTime/10, 36*time.Hour)
 	o.MaxBlockDuration = max(longest.Milliseconds(), o.MinBlockDuration)
@@ -145,15 +152,17 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 }
 
 // apply takes settings over; they come into force in the background, because a target that is being read when it
-// changes is waited for.
-func (e *engine) apply(s settings.Embedded, c *config.Config) {
+// changes is waited for. The answer is the revision's number.
+func (e *engine) apply(s settings.Embedded, c *config.Config) int {
 	e.mu.Lock()
 	e.newest = revision{settings: s, config: c, number: e.newest.number + 1}
+	number := e.newest.number
 	e.mu.Unlock()
 	select {
 	case e.changed <- struct{}{}:
 	default:
 	}
+	return number
 }
 
 // current is the newest revision, applied or about to be.
@@ -243,13 +252,46 @@ func (e *engine) close() error {
 // activeTargets are the targets that are scraped, by job. It never waits for a scrape.
 func (e *engine) activeTargets() map[string][]*scrape.Target { return *e.active.Load() }
 
-// since is the time of the oldest data; zero if there is none.
+// earlierStart bounds how long before the first scrape a sample may lie: a counter is stored as zero at the time when it began,
+// if the storage still takes samples of that time.
+const earlierStart = 2 * time.Hour
+
+// since is the time of the oldest scrape; zero if there is none.
 func (e *engine) since() time.Time {
 	oldest, err := e.db.StartTime()
 	if err != nil || oldest == math.MaxInt64 {
 		return time.Time{}
 	}
+	if time.Since(time.UnixMilli(oldest)) < earlierStart {
+		oldest = e.oldestScrape(oldest)
+	}
+	if oldest == math.MaxInt64 {
+		return time.Time{}
+	}
 	return time.UnixMilli(oldest)
+}
+
+// oldestScrape is the time of the first sample of all targets' up, in unix milliseconds; math.MaxInt64 if there is none.
+func (e *engine) oldestScrape(from int64) int64 {
+	oldest := int64(math.MaxInt64)
+	ctx, done, err := e.use(e.ctx)
+	if err != nil {
+		return oldest
+	}
+	defer done()
+	querier, err := e.db.Querier(from, math.MaxInt64)
+	if err != nil {
+		return oldest
+	}
+	defer querier.Close()
+	up := querier.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, "up"))
+	for up.Next() {
+		samples := up.At().Iterator(nil)
+		if samples.Next() != chunkenc.ValNone {
+			oldest = min(oldest, samples.AtT())
+		}
+	}
+	return oldest
 }
 
 // dataFolder is where the key's data lies under path. Uids that differ only in case have different folders also where the

@@ -31,9 +31,10 @@ const (
 	labelDeployment  = "deployment"
 )
 
-// scrapeOptions pick up new targets within about a second.
+// scrapeOptions pick up new targets within about a second, and read when counters began where a server tells.
 func scrapeOptions() *scrape.Options {
 	return &scrape.Options{
+		ParseST:                  true,
 		DiscoveryReloadInterval:  model.Duration(time.Second),
 		DiscoveryReloadOnStartup: true,
 		HTTPClientOptions:        []configutil.HTTPClientOption{configutil.WithNewTLSConfigFunc(additionalRoots)},

@@ -25,9 +25,9 @@ type exchange struct {
 	recorded bool
 	deadline time.Duration // of a gRPC client; zero when it has none
 
-	clientBody        io.Closer   // of the request, as it comes from the client
-	clientHeader      http.Header // of the response, as it goes to the client
-	header, firstByte time.Time   // zero until then
+	clientBody        *requestBody // nil where there is none
+	clientHeader      http.Header  // of the response, as it goes to the client
+	header, firstByte time.Time    // zero until then
 	status            int
 	announced         int64 // the response's length; 0 when it is not announced
 	responseBytes     int64

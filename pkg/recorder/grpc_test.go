@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/coldhit/modelserving-datasource/pkg/recorder"
 )
 
 const (
@@ -54,8 +56,8 @@ func inferRequest(model, version string, size int) *[]byte {
 	return &b
 }
 
-// inFrontOfGRPC starts a gRPC server of the real library, a recorder in front of it and a client of it.
-func inFrontOfGRPC(t *testing.T, handler func(method string, stream grpc.ServerStream) error) (*stand, *grpc.ClientConn, *grpc.Server) {
+// serveGRPC starts a gRPC server of the real library and answers its URL.
+func serveGRPC(t *testing.T, handler func(method string, stream grpc.ServerStream) error) (string, *grpc.Server) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback listener of a test
 	require.NoError(t, err)
@@ -72,7 +74,14 @@ func inFrontOfGRPC(t *testing.T, handler func(method string, stream grpc.ServerS
 		server.Stop()
 		<-done
 	})
-	s := inFrontOf(t, "http://"+listener.Addr().String(), nil)
+	return "http://" + listener.Addr().String(), server
+}
+
+// inFrontOfGRPC starts a gRPC server, a recorder in front of it and a client of it.
+func inFrontOfGRPC(t *testing.T, handler func(method string, stream grpc.ServerStream) error) (*stand, *grpc.ClientConn, *grpc.Server) {
+	t.Helper()
+	upstream, server := serveGRPC(t, handler)
+	s := inFrontOf(t, upstream, nil)
 	return s, dialGRPC(t, s), server
 }
 
@@ -137,7 +146,7 @@ func TestGRPCStatusPasses(t *testing.T) {
 			err := client.Invoke(t.Context(), inferMethod, inferRequest("m", "", 1), &answer)
 			require.Equal(t, test.code, status.Code(err))
 			require.Equal(t, "no such model: ä", status.Convert(err).Message())
-			require.Eventually(t, func() bool { return s.count(requests, prometheus.Labels{"protocol": "grpc", "code": test.want}) == 1 }, patience, moment)
+			s.eventually(1, prometheus.Labels{"model": "m", "protocol": "grpc", "code": test.want})
 		})
 	}
 }
@@ -231,39 +240,85 @@ func TestGRPCServerDiesMidStream(t *testing.T) {
 	s.eventually(1, prometheus.Labels{"model": "m", "code": "Unavailable"})
 }
 
-func TestGRPCClientGivesUp(t *testing.T) {
+// A server that answers before its client has sent anything: with the client's first message, the call counts for its
+// model, and a client that sends none has its answer nevertheless.
+func TestGRPCServerAnswersBeforeItsClientSpeaks(t *testing.T) {
 	for name, test := range map[string]struct {
-		limit func(context.Context) (context.Context, context.CancelFunc)
-		code  string
+		speaks bool
+		change func(*recorder.Options)
+		model  string
 	}{
-		"cancelled": {func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			time.AfterFunc(100*time.Millisecond, cancel)
-			return ctx, cancel
-		}, "Canceled"},
-		"its deadline passed": {func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 100*time.Millisecond)
-		}, "DeadlineExceeded"},
+		"then it speaks":  {true, nil, "m"},
+		"it never speaks": {false, func(o *recorder.Options) { o.WaitLonger(moment) }, "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// A server that does not look whether its client is still there.
-			released, handled := make(chan struct{}), make(chan struct{})
-			s, client, _ := inFrontOfGRPC(t, func(_ string, stream grpc.ServerStream) error {
-				defer close(handled)
-				var message []byte
-				err := stream.RecvMsg(&message)
-				<-released
-				return err
+			answered := make(chan struct{})
+			upstream, _ := serveGRPC(t, func(string, grpc.ServerStream) error {
+				defer close(answered)
+				return status.Error(codes.Unauthenticated, "who are you?")
 			})
-			t.Cleanup(func() {
-				close(released)
-				<-handled
-			})
-			ctx, cancel := test.limit(t.Context())
-			defer cancel()
+			s := inFrontOf(t, upstream, test.change)
+			stream, err := dialGRPC(t, s).NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod)
+			require.NoError(t, err)
+			<-answered
+			if test.speaks {
+				require.NoError(t, stream.SendMsg(inferRequest("m", "", 10)))
+			}
 			var answer []byte
-			require.Error(t, client.Invoke(ctx, inferMethod, inferRequest("m", "", 1), &answer))
-			s.eventually(1, prometheus.Labels{"model": "m", "code": test.code})
+			require.Equal(t, codes.Unauthenticated, status.Code(stream.RecvMsg(&answer)))
+			s.eventually(1, prometheus.Labels{"model": test.model, "code": "Unauthenticated"})
 		})
+	}
+}
+
+// unheeding is a gRPC server that does not look whether its client is still there, until the test ends.
+func unheeding(t *testing.T) (s *stand, client *grpc.ClientConn, arrived <-chan struct{}) {
+	t.Helper()
+	arriving, released := make(chan struct{}, 1), make(chan struct{})
+	s, client, _ = inFrontOfGRPC(t, func(_ string, stream grpc.ServerStream) error {
+		var message []byte
+		err := stream.RecvMsg(&message)
+		arriving <- struct{}{}
+		<-released
+		return err
+	})
+	t.Cleanup(func() { close(released) })
+	return s, client, arriving
+}
+
+func TestGRPCClientCancels(t *testing.T) {
+	s, client, arrived := unheeding(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	var answer []byte
+	require.Equal(t, codes.Canceled, status.Code(client.Invoke(ctx, inferMethod, inferRequest("m", "", 1), &answer)))
+	s.eventually(1, prometheus.Labels{"model": "m", "code": "Canceled"})
+}
+
+// How long a client waits is known, but not how long its call was under way: a call that took nearly all of its time before it
+// arrived counts as canceled. On a slow machine that takes a longer deadline to avoid.
+func TestGRPCDeadlinePasses(t *testing.T) {
+	for deadline := 200 * time.Millisecond; ; deadline *= 3 {
+		require.Less(t, deadline, patience)
+		s, client, _ := unheeding(t)
+		ctx, cancel := context.WithTimeout(t.Context(), deadline)
+		var answer []byte
+		require.Equal(t, codes.DeadlineExceeded, status.Code(client.Invoke(ctx, inferMethod, inferRequest("m", "", 1), &answer)))
+		cancel()
+		counted := func() bool { return s.count(requests, nil) == 1 }
+		for begin := time.Now(); !counted() && time.Since(begin) < deadline; {
+			time.Sleep(moment)
+		}
+		if !counted() {
+			continue // it may have never been sent
+		}
+		if s.count(requests, prometheus.Labels{"code": "DeadlineExceeded"}) == 1 {
+			return
+		}
+		s.eventually(1, prometheus.Labels{"code": "Canceled"})
+		require.Less(t, s.sum("modelserving_response_time_seconds", nil), 0.95*deadline.Seconds(), "it was here for nearly as long as its deadline")
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	patience = 20 * time.Second
+	patience = time.Minute
 	moment   = 5 * time.Millisecond
 )
 
@@ -70,6 +70,7 @@ func inFrontOf(t testing.TB, upstream string, change func(*recorder.Options)) *s
 	routes, err := recorder.BuiltinRoutes(recorder.DefaultRoutes)
 	require.NoError(t, err)
 	options := recorder.Options{Upstream: u, Routes: routes, Logger: quiet()}
+	options.WaitLonger(patience)
 	if change != nil {
 		change(&options)
 	}

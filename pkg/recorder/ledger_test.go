@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -124,4 +125,27 @@ func TestLiveWindowForgets(t *testing.T) {
 	require.Zero(t, window.merged().TotalCount())
 	require.Nil(t, window.current)
 	require.Empty(t, window.past)
+}
+
+func TestBothPathsBeginAtZero(t *testing.T) {
+	l := newLedger(3, 0, oneMinute)
+	before := time.Now()
+	use(l, "a", before)
+	entries, _, _ := l.list()
+	require.Len(t, entries, 1)
+	counts := map[string]float64{}
+	for _, metric := range entries[0].collect() {
+		written := &dto.Metric{}
+		require.NoError(t, metric.Write(written))
+		if written.GetCounter() == nil {
+			continue
+		}
+		for _, label := range written.GetLabel() {
+			if label.GetName() == "path" {
+				counts[label.GetValue()] = written.GetCounter().GetValue()
+			}
+		}
+		require.False(t, written.GetCounter().GetCreatedTimestamp().AsTime().Before(before), "a scraper can tell when it began")
+	}
+	require.Equal(t, map[string]float64{"hot": 1, "cold": 0}, counts)
 }

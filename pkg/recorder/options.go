@@ -42,6 +42,9 @@ type Options struct {
 	// Window is how far back the live quantiles reach, in whole minutes: 5.
 	Window time.Duration
 	Logger *slog.Logger
+
+	// searchTime and lingerTime bound search and linger.
+	searchTime, lingerTime time.Duration
 }
 
 const (
@@ -73,6 +76,8 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
 	o.ModelIdle = max(withDefault(o.ModelIdle, defaultModelIdle), 0)
 	o.Window = withDefault(o.Window, defaultWindow)
+	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
+	o.lingerTime = withDefault(o.lingerTime, defaultLingerTime)
 	if o.BodyBytes < 0 || o.MaxModels < 0 || o.MaxLabelBytes < 0 || o.Window < windowSlice {
 		return o, fmt.Errorf("body bytes, models and label bytes must be more than 0, and the window at least %s", windowSlice)
 	}

@@ -20,6 +20,11 @@ type requestBody struct {
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
+	return b.read(p)
+}
+
+// read is Read; the caller holds the lock.
+func (b *requestBody) read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.exchange.sawRequestBytes(p[:n])
 	if err != nil {
@@ -31,37 +36,46 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // unread says whether the client may still be sending.
 func (b *requestBody) unread() bool { return b != nil && b.exchange.requestEndedWith() == nil }
 
-// searchTime is how long search waits. What it looks for is in most cases there already.
-const searchTime = 50 * time.Millisecond
+// defaultSearchTime is short, because a response may wait for it. What is looked for is in most cases there already.
+const defaultSearchTime = 50 * time.Millisecond
 
 // search reads on until the model is found: the server, or the recorder in its place, has answered without reading the
 // request, and its errors should not count for an unknown model.
 func (b *requestBody) search(w http.ResponseWriter, isHTTP1 bool) {
 	controller := http.NewResponseController(w)
 	// Over HTTP/2 the response waits: to send its header before its trailers would break gRPC's answers without a message.
-	if isHTTP1 && controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(searchTime)) != nil {
+	if isHTTP1 && controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(b.exchange.recorder.options.searchTime)) != nil {
 		return
 	}
+	if b.readOn() {
+		_ = controller.SetReadDeadline(time.Time{})
+	}
+}
+
+// readOn reads until the model is found, or until the body ends or fails, and says whether nothing is searched any more.
+func (b *requestBody) readOn() bool {
+	b.reading.Lock()
+	defer b.reading.Unlock()
 	piece := make([]byte, 4<<10)
 	for b.exchange.searching() {
-		if _, err := b.Read(piece); err != nil {
-			return
+		if _, err := b.read(piece); err != nil {
+			return false
 		}
 	}
-	_ = controller.SetReadDeadline(time.Time{})
+	return true
 }
 
 // Bounds of linger, those of net/http for the same.
 const (
-	lingerBytes = 256 << 10
-	lingerTime  = 500 * time.Millisecond
+	lingerBytes       = 256 << 10
+	defaultLingerTime = 500 * time.Millisecond
 )
 
 // linger lets a client read a response that came before its request was whole. Closed at once, with bytes unread, the
 // connection would be reset and the response could be lost.
 func (b *requestBody) linger(w http.ResponseWriter) {
 	controller := http.NewResponseController(w)
-	if controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+	if controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(b.exchange.recorder.options.lingerTime)) != nil {
 		return
 	}
 	if _, err := io.CopyN(io.Discard, b.ReadCloser, lingerBytes); errors.Is(err, io.EOF) {
@@ -75,7 +89,7 @@ func (b *requestBody) linger(w http.ResponseWriter) {
 // not hear of the stream's end until it sent something itself.
 type interruptible struct {
 	io.ReadCloser
-	client  io.Closer
+	client  *requestBody
 	started atomic.Bool
 }
 
@@ -87,6 +101,12 @@ func (b *interruptible) Read(p []byte) (int, error) {
 // Close leaves a body alone that nothing was read of: the transport closes it when it cannot connect, and may be tried again.
 func (b *interruptible) Close() error {
 	if b.started.Load() {
+		if b.client.exchange.searching() {
+			// The server has answered before the model was read.
+			giveUp := time.AfterFunc(b.client.exchange.recorder.options.searchTime, func() { _ = b.client.Close() })
+			b.client.readOn()
+			giveUp.Stop()
+		}
 		_ = b.client.Close()
 	}
 	return b.ReadCloser.Close()

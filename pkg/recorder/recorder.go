@@ -48,12 +48,12 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.inFlight.Add(1)
 	defer r.inFlight.Done()
 	x := r.begin(request)
-	x.clientBody, x.clientHeader = request.Body, w.Header()
+	x.clientHeader = w.Header()
 	request = request.WithContext(context.WithValue(request.Context(), exchangeKey{}, x))
 	var body *requestBody
 	if request.Body != nil && request.Body != http.NoBody {
 		body = &requestBody{ReadCloser: request.Body, exchange: x}
-		request.Body = body
+		request.Body, x.clientBody = body, body
 		if request.ProtoMajor == 1 {
 			// Otherwise net/http reads up to 256 KiB of the body before it lets a response begin. Only HTTP/1 needs it, and
 			// there it is always supported.

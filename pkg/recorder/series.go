@@ -90,8 +90,15 @@ type countKey struct {
 	code     string
 }
 
-// count is a counter that knows what a scrape has already seen of it.
-type count struct{ value, exposed uint64 }
+// count is a counter that knows what a scrape has already seen of it, and when it began at zero: a scrape that first meets
+// it at one would otherwise take that one for history.
+type count struct {
+	value, exposed uint64
+	created        time.Time
+}
+
+// otherPath is the path that a request whose path is known could have taken instead.
+var otherPath = map[Path]Path{Hot: Cold, Cold: Hot}
 
 // modelSeries are the series of one model and version.
 type modelSeries struct {
@@ -165,9 +172,22 @@ func (s *modelSeries) count(key countKey) *count {
 	}
 	c := s.counts[key]
 	if c == nil {
-		c = &count{}
-		s.counts[key] = c
+		c = s.begin(key)
+		// The other path begins at zero now, so that its first request is an increase for those, too, who do not read when
+		// a counter began.
+		if path, known := otherPath[key.path]; known {
+			key.path = path
+			if s.counts[key] == nil {
+				s.begin(key)
+			}
+		}
 	}
+	return c
+}
+
+func (s *modelSeries) begin(key countKey) *count {
+	c := &count{created: time.Now()}
+	s.counts[key] = c
 	return c
 }
 
@@ -213,7 +233,7 @@ func (s *modelSeries) collect() []prometheus.Metric {
 		float64(s.inProgress.Load()), s.key.model, s.key.version)}
 	for key, c := range s.counts {
 		c.exposed = c.value
-		metrics = append(metrics, prometheus.MustNewConstMetric(requestsDescription, prometheus.CounterValue, float64(c.value),
+		metrics = append(metrics, prometheus.MustNewConstMetricWithCreatedTimestamp(requestsDescription, prometheus.CounterValue, float64(c.value), c.created,
 			s.key.model, s.key.version, string(key.path), key.source, string(key.protocol), key.code))
 	}
 	for _, path := range s.paths {
