@@ -75,10 +75,29 @@ func (w *recordings) query(r Rule, q Query) (expr, missing string) {
 		return w.unanswered(r.By, q.Window)
 	case q.Signal == signal.SLOViolation:
 		return w.violation(r, q)
+	case q.Signal == signal.SLOObjective:
+		return w.allowed(q)
 	case q.Signal == signal.SLOBurnRate:
-		return w.burnRate(q.Window)
+		expr, missing = w.burnRate(q.Window)
+	default:
+		expr, missing = w.measured(q.Signal, q.Statistic, r.By, q.Filters, q.Window)
 	}
-	return w.measured(q.Signal, q.Statistic, r.By, q.Filters, q.Window)
+	if missing != "" {
+		return "", missing
+	}
+	return w.enough(expr, q), ""
+}
+
+// enough leaves out the models of which it is known that they had fewer requests in the window than the query wants.
+func (w *recordings) enough(expr string, q Query) string {
+	if q.MinimumRequests == 0 {
+		return expr
+	}
+	requests, missing := w.measured("requests", signal.Rate, byModel, nil, q.Window)
+	if missing != "" {
+		return expr
+	}
+	return fmt.Sprintf("(%s unless on (%s) %s * %s < %s)", expr, strings.Join(words(byModel), ", "), requests, precise(q.Window.Seconds()), numberText(q.MinimumRequests))
 }
 
 // measured records a statistic of a signal.
@@ -166,20 +185,20 @@ type heldTo struct {
 	// allowed is the most that the value may be; zero where the objective is switched off. Set says whether an override sets it.
 	allowed func(objective.Objective) float64
 	set     func(objective.Override) bool
-	// budget says that the value is a share of requests.
-	budget bool
+	// budget says that the value is a share of requests; ofRequests, that it rests on requests at all.
+	budget, ofRequests bool
 }
 
 var allHeld = []heldTo{
-	{ofResponseTime, "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, func(o objective.Override) bool { return o.P95 != nil }, false},
-	{ofErrorRate, "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, func(o objective.Override) bool { return o.ErrorRate != nil }, true},
+	{ofResponseTime, "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, func(o objective.Override) bool { return o.P95 != nil }, false, true},
+	{ofErrorRate, "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, func(o objective.Override) bool { return o.ErrorRate != nil }, true, true},
 	{ofCacheHitRatio, "cold_hit_rate", signal.Mean, func(o objective.Objective) float64 {
 		if o.CacheHitRatio == 0 {
 			return 0
 		}
 		return 1 - o.CacheHitRatio
-	}, func(o objective.Override) bool { return o.CacheHitRatio != nil }, true},
-	{ofStaleness, "prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }, func(o objective.Override) bool { return o.Staleness != nil }, false},
+	}, func(o objective.Override) bool { return o.CacheHitRatio != nil }, true, true},
+	{ofStaleness, "prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }, func(o objective.Override) bool { return o.Staleness != nil }, false, false},
 }
 
 // violation records what models do as a multiple of what they may do.
@@ -196,10 +215,31 @@ func (w *recordings) violation(r Rule, q Query) (expr, missing string) {
 	}
 	name = w.record("modelserving:model:slo_violation:"+durationText(q.Window), q.Window, text, map[string]string{"objective": h.objective})
 	violation := selected(name, `objective="`+h.objective+`"`)
+	if h.ofRequests {
+		violation = w.enough(violation, q)
+	}
 	if !slices.Contains(r.By, signal.Model) {
 		return fmt.Sprintf("max by (%s) (%s)", strings.Join(words(r.By), ", "), violation), ""
 	}
 	return violation, ""
+}
+
+// allowed records what the objective allows each model that is measured, 0 for those that are not held to it.
+func (w *recordings) allowed(q Query) (expr, missing string) {
+	name := q.Filters[signal.Objective][0]
+	h := allHeld[slices.IndexFunc(allHeld, func(h heldTo) bool { return h.objective == name })]
+	value, missing := w.measured(h.signal, h.statistic, byModel, nil, q.Window)
+	if missing != "" {
+		return "", missing
+	}
+	text := w.tiers(h, func(matchers string, allowed float64) string {
+		return selected(value, matchers) + " * 0 + " + precise(allowed)
+	})
+	if text == "" {
+		return "", "no model is held to this objective"
+	}
+	name = w.record("modelserving:model:slo_objective:"+durationText(q.Window), q.Window, text, map[string]string{"objective": h.objective})
+	return selected(name, `objective="`+h.objective+`"`), ""
 }
 
 // relative is a recorded value divided by what each model's objective allows, 0 for those that are not held to it.

@@ -1,0 +1,103 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
+)
+
+// Where a query leaves its window open, window and steps become a multiple of a recorded one.
+func TestStepsBecomeMultiplesOfWhatIsRecorded(t *testing.T) {
+	t.Parallel()
+	const second, minute = time.Second, time.Minute
+	from := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for name, c := range map[string]struct {
+		step, window time.Duration
+		instant      bool
+		recorded     []time.Duration
+		wantStep     time.Duration
+		wantWindow   time.Duration
+	}{
+		"short steps":           {step: 15 * second, window: minute, recorded: []time.Duration{minute}, wantStep: 15 * second, wantWindow: minute},
+		"a multiple already":    {step: 5 * minute, window: 5 * minute, recorded: []time.Duration{minute}, wantStep: 5 * minute, wantWindow: 5 * minute},
+		"made a multiple":       {step: 173 * second, window: 173 * second, recorded: []time.Duration{minute}, wantStep: 3 * minute, wantWindow: 3 * minute},
+		"the nearest multiple":  {step: 7 * minute, window: 7 * minute, recorded: []time.Duration{5 * minute, 2 * minute}, wantStep: 8 * minute, wantWindow: 8 * minute},
+		"longer windows alone":  {step: 2 * minute, window: 2 * minute, recorded: []time.Duration{5 * minute}, wantStep: 2 * minute, wantWindow: 2 * minute},
+		"an instant query":      {step: 173 * second, window: minute, instant: true, recorded: []time.Duration{minute}, wantStep: 173 * second, wantWindow: minute},
+		"longer than the range": {step: 50 * minute, window: 50 * minute, recorded: []time.Duration{48 * minute}, wantStep: 50 * minute, wantWindow: 50 * minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := backend.TimeRange{From: from, To: from.Add(time.Hour)}
+			g, err := newGrid(asked, c.step, 1000)
+			require.NoError(t, err)
+			r := &signalRun{request: request{asked: asked, grid: g}}
+			r.Instant, r.environ.Window = c.instant, c.window
+			r.fitWindow(c.recorded)
+			require.Equal(t, c.wantWindow, r.environ.Window)
+			require.Equal(t, c.wantStep, r.grid.step)
+			require.False(t, r.grid.start.Before(asked.From))
+			require.False(t, r.grid.end.After(asked.To))
+		})
+	}
+}
+
+// startsTeller answers what recordings' starts are asked with.
+type startsTeller struct {
+	promql.Backend
+	requests int
+	err      error
+}
+
+func (a *startsTeller) Instant(_ context.Context, expr string, _ time.Time) (promql.Answer, error) {
+	a.requests++
+	if a.err != nil || expr != recordingStarts {
+		return promql.Answer{}, a.err
+	}
+	start := series.Series{Labels: map[string]string{profile.RecordingLabel: "modelserving_job:a:rate1m"}, Values: []float64{1000.5}}
+	return promql.Answer{Series: []series.Series{start}}, nil
+}
+
+func TestStartsAreAskedForOnceAMinute(t *testing.T) {
+	t.Parallel()
+	r := newRecordings(nil)
+	server := &startsTeller{err: errors.New("no answer")}
+	_, err := r.ask(t.Context(), server)
+	require.ErrorIs(t, err, server.err)
+	server.err = nil
+	for range 3 {
+		known, err := r.ask(t.Context(), server)
+		require.NoError(t, err)
+		require.True(t, known.readable())
+		require.Equal(t, "1 recording rule, with rates over 1m", known.describe())
+		require.Equal(t, map[string]time.Time{"modelserving_job:a:rate1m": time.UnixMilli(1_000_500)}, known.starts)
+	}
+	require.Equal(t, 2, server.requests, "one that failed, and one")
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	held := <-r.known
+	_, err = r.ask(ended, server)
+	require.ErrorIs(t, err, context.Canceled)
+	r.known <- held
+}
+
+func TestNothingIsReadThatLeavesSomethingOut(t *testing.T) {
+	t.Parallel()
+	known := recordingsKnown{
+		starts: map[string]time.Time{"a": time.Now(), "b": time.Now()}, windows: []time.Duration{5 * time.Minute, time.Minute},
+		unrecorded: []map[string]string{{"job": "speech", "namespace": "staging"}},
+	}
+	require.False(t, known.readable())
+	require.Equal(t, "2 recording rules, with rates over 5m, 1m, which are not read: they leave out the traffic of job=speech, namespace=staging. "+
+		"Load the rules wherever model servers are scraped, or where all of their series are seen.", known.describe())
+	require.Empty(t, recordingsKnown{}.describe())
+}

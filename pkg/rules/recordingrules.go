@@ -1,0 +1,250 @@
+package rules
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+// RecordingHelp is where docs/recording-rules.md is read.
+const RecordingHelp = "https://github.com/coldhit/modelserving-datasource/blob/main/docs/recording-rules.md"
+
+const (
+	// rankedOver is how long models' traffic counts for which are the busiest.
+	rankedOver = time.Hour
+	// ranking names what the busiest models are told by, and whichRanking the label that tells one server's from another's.
+	rankingMetric = "requests:topk_rate1h"
+	whichRanking  = "server"
+	// leastGap is how long a recording may at least stop without being taken for interrupted; gapIntervals is how many times
+	// its interval.
+	leastGap     = 2 * time.Minute
+	gapIntervals = 4
+)
+
+// ErrNothingToRecord says that no rule can be written.
+var ErrNothingToRecord = errors.New("nothing that these servers report of these signals is a counter or a histogram; choose other signals or profiles")
+
+// Recordings writes recording rules as a rule file for Prometheus, Mimir, Thanos or vmalert: the rates of the counters and
+// buckets that the chosen signals are made of, summed by environment, deployment, model and path, those of the busiest models
+// more often than the rest.
+func Recordings(o RecordingOptions, servers Servers) ([]byte, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	// What the plugin polls itself is not in a Prometheus.
+	servers.Profiles = servers.Profiles.Targets()
+	w := recordingWriter{options: o, exists: servers.Exists, known: map[string]bool{}}
+	families := servers.Profiles.Recordings(o.Signals, servers.Exists)
+	for _, p := range servers.Profiles {
+		w.profile(p, families[p])
+	}
+	if len(w.names) == 0 {
+		return nil, ErrNothingToRecord
+	}
+	w.starts()
+	var out bytes.Buffer
+	out.WriteString(w.header())
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(w.file); err != nil {
+		return nil, fmt.Errorf("write the recording rules: %w", err)
+	}
+	return out.Bytes(), encoder.Close()
+}
+
+// recordingWriter collects the groups of a file.
+type recordingWriter struct {
+	options RecordingOptions
+	exists  func(metric string) bool
+	file    prometheusFile
+	// known are the names that are recorded already: two profiles may know the same series.
+	known map[string]bool
+	// names are the recordings whose start is recorded.
+	names    []string
+	profiles []string
+}
+
+// recordedTogether are the rules for what is read together: for all models, for the busiest, and what longer windows are joined
+// of. Where nothing is known of models, all is often recorded.
+type recordedTogether struct {
+	all, busiest, joint []prometheusRule
+	often               bool
+}
+
+func (w *recordingWriter) profile(p *profile.Profile, families [][]profile.Recording) {
+	ranks := w.ranks(p)
+	var groups []recordedTogether
+	for _, family := range families {
+		for _, r := range w.rulesOf(p, family, ranks).chunks() {
+			i := slices.IndexFunc(groups, r.fitsInto)
+			if i < 0 {
+				groups = append(groups, r)
+				continue
+			}
+			into := &groups[i]
+			into.all, into.busiest, into.joint = append(into.all, r.all...), append(into.busiest, r.busiest...), append(into.joint, r.joint...)
+		}
+	}
+	if len(groups) == 0 {
+		return
+	}
+	w.profiles = append(w.profiles, p.Name)
+	if ranks != nil {
+		w.group("modelserving-"+p.ID+"-ranking", w.options.LongTail, []prometheusRule{ranks.rule})
+	}
+	for i, g := range groups {
+		name := fmt.Sprintf("modelserving-%s-%d", p.ID, i+1)
+		interval := w.options.LongTail
+		if g.often {
+			interval = w.options.Interval
+		}
+		w.group(name, interval, g.all)
+		w.group(name+"-busiest", w.options.Interval, g.busiest)
+		w.group(name+"-joint", w.options.LongTail, g.joint)
+	}
+}
+
+func (w *recordingWriter) group(name string, interval time.Duration, rules []prometheusRule) {
+	if len(rules) > 0 {
+		w.file.Groups = append(w.file.Groups, prometheusGroup{Name: name, Interval: durationText(interval), Rules: rules})
+	}
+}
+
+func (r recordedTogether) fitsInto(group recordedTogether) bool {
+	return group.often == r.often && len(group.all)+len(r.all) <= rulesInGroup
+}
+
+// chunks are the rules in as few groups as they fit into. There are no more of the others than of those for all.
+func (r recordedTogether) chunks() []recordedTogether {
+	var out []recordedTogether
+	for some := range slices.Chunk(r.all, rulesInGroup) {
+		out = append(out, recordedTogether{all: some, often: r.often})
+	}
+	for i, some := range slices.Collect(slices.Chunk(r.busiest, rulesInGroup)) {
+		out[i].busiest = some
+	}
+	for i, some := range slices.Collect(slices.Chunk(r.joint, rulesInGroup)) {
+		out[i].joint = some
+	}
+	return out
+}
+
+// rulesOf are the rules for what is read together.
+func (w *recordingWriter) rulesOf(p *profile.Profile, family []profile.Recording, ranks *ranking) recordedTogether {
+	out := recordedTogether{often: true}
+	window := w.options.Window
+	for _, r := range family {
+		name := r.Rate(window)
+		if w.known[name] {
+			continue
+		}
+		w.known[name] = true
+		w.names = append(w.names, name)
+		selected := plan.Select{Metric: r.Series, Layer: p.Layer}
+		over := func(length time.Duration) string {
+			return promql.Text(plan.Aggregate{Op: plan.Sum, By: r.Labels, Of: plan.Rate{Of: selected, Window: length}}, 0)
+		}
+		rates := over(window)
+		out.all = append(out.all, prometheusRule{Record: name, Expr: rates})
+		out.joint = append(out.joint, prometheusRule{Record: r.Joint(window), Expr: over(window + w.options.Scrape)})
+		if r.Bucketed {
+			count := plan.Aggregate{Op: plan.Count, By: r.Labels, Of: plan.Last{Of: selected}}
+			out.all = append(out.all, prometheusRule{Record: r.Buckets(), Expr: promql.Text(count, 0)})
+		}
+		out.often = out.often && len(r.Ranked) == 0
+		if ranks != nil && slices.Equal(ranks.by, r.Ranked) {
+			out.busiest = append(out.busiest, prometheusRule{Record: r.Busiest(window), Expr: fmt.Sprintf("%s and on (%s) %s{%s=%q}",
+				rates, strings.Join(ranks.by, ", "), ranks.rule.Record, whichRanking, p.ID)})
+		}
+	}
+	return out
+}
+
+// ranking tells the busiest models of a server, by labels.
+type ranking struct {
+	rule prometheusRule
+	by   []string
+}
+
+// ranks is the rule that tells the busiest models of a server; nil where nothing counts their traffic, or where all models are
+// recorded as often as the busiest.
+func (w *recordingWriter) ranks(p *profile.Profile) *ranking {
+	traffic := p.Ranking(w.exists)
+	if len(traffic.Of) == 0 || w.options.Interval == w.options.LongTail {
+		return nil
+	}
+	var terms []plan.Node
+	for i, of := range traffic.Of {
+		var rates plan.Node = plan.Aggregate{Op: plan.Sum, By: traffic.By, Of: plan.Rate{Of: of, Window: rankedOver}}
+		if len(traffic.Of) > 1 {
+			rates = plan.SetLabel{Of: rates, Label: "part", Value: fmt.Sprint(i + 1)} // of two counters of one model, both count
+		}
+		terms = append(terms, rates)
+	}
+	total := terms[0]
+	if len(terms) > 1 {
+		total = plan.Aggregate{Op: plan.Sum, By: traffic.By, Of: plan.Union{Of: terms}}
+	}
+	return &ranking{by: traffic.By, rule: prometheusRule{
+		Record: "modelserving_" + strings.Join(traffic.By, "_") + ":" + rankingMetric,
+		Expr:   fmt.Sprintf("topk(%d, %s)", w.options.Busiest, promql.Text(total, 0)),
+		Labels: map[string]string{whichRanking: p.ID},
+	}}
+}
+
+// starts records since when each recording is written: a value goes on as long as it is renewed.
+func (w *recordingWriter) starts() {
+	slices.SortFunc(w.names, cmp.Compare)
+	gap := durationText(max(leastGap, gapIntervals*w.options.LongTail))
+	n := 0
+	for some := range slices.Chunk(w.names, rulesInGroup) {
+		n++
+		var rules []prometheusRule
+		for _, name := range some {
+			rules = append(rules, prometheusRule{
+				Record: profile.RecordingStart, Labels: map[string]string{profile.RecordingLabel: name},
+				Expr: fmt.Sprintf("max(last_over_time(%s{%s=%q}[%s])) or vector(time())", profile.RecordingStart, profile.RecordingLabel, name, gap),
+			})
+		}
+		w.group(fmt.Sprintf("modelserving-starts-%d", n), w.options.LongTail, rules)
+	}
+}
+
+// header says what the file is for.
+func (w *recordingWriter) header() string {
+	signals := make([]string, len(w.options.Signals))
+	for i, s := range w.options.Signals {
+		signals[i] = s.Name
+	}
+	var out strings.Builder
+	for _, line := range []string{
+		"Recording rules for Prometheus, Mimir, Thanos and vmalert, over what these servers report: " + strings.Join(w.profiles, ", ") + ".",
+		"Signals: " + strings.Join(signals, ", ") + ".",
+		fmt.Sprintf("Rates are over %s. The %d busiest models of each server are recorded every %s, all of them every %s.",
+			durationText(w.options.Window), w.options.Busiest, durationText(w.options.Interval), durationText(w.options.LongTail)),
+		"Take the file as it is: by its names the data source knows what it can read, and by the groups named starts since when.",
+		"Who evaluates the rules has to see all the series that the data source sees: " + RecordingHelp,
+	} {
+		out.WriteString("# " + line + "\n")
+	}
+	return out.String()
+}
+
+// RecordableSignals are those of a catalogue that any of the servers answers by counters or histograms.
+func RecordableSignals(catalogue signal.Catalogue, servers Servers) []signal.Signal {
+	targets := servers.Profiles.Targets()
+	return slices.DeleteFunc(slices.Clone(catalogue), func(s signal.Signal) bool {
+		return len(targets.Recordings([]signal.Signal{s}, servers.Exists)) == 0
+	})
+}

@@ -1,0 +1,43 @@
+import { act, screen } from '@testing-library/react';
+import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
+import { saveFile } from './saveFile';
+
+jest.mock('./saveFile', () => ({ saveFile: jest.fn() }));
+
+const saved = jest.mocked(saveFile);
+
+beforeEach(() => saved.mockClear());
+
+async function download() {
+  await act(async () => click('Download recording rules'));
+}
+
+it('saves the recording rules for this data source, as they are chosen', async () => {
+  const requests = answerRequests((request) =>
+    resourceOf(request) === 'recording-rules' ? 'groups: []' : { profiles: [] }
+  );
+  await showEditor(settingsWith({}));
+  type('Recording rules: Signals', 'all');
+  type('Recording rules: Long tail', '2m');
+  await download();
+  const request = requests.find((r) => resourceOf(r) === 'recording-rules');
+  expect(request).toMatchObject({
+    url: '/api/datasources/uid/serving/resources/recording-rules',
+    params: { signals: 'all', longTail: '2m' },
+  });
+  expect(saved).toHaveBeenCalledWith('modelserving-serving-recording-rules.yaml', 'application/yaml', 'groups: []');
+});
+
+it('says why there are none', async () => {
+  answerRequests((request) => {
+    if (resourceOf(request) === 'recording-rules') {
+      throw { status: 400, data: '{"message":"busiest is \\"none\\": write a whole number"}' };
+    }
+    return { profiles: [] };
+  });
+  await showEditor(settingsWith({}, { readOnly: true }));
+  await download();
+  expect(screen.getByText(/write a whole number/)).toBeVisible();
+  expect(saved).not.toHaveBeenCalled();
+});
