@@ -23,8 +23,15 @@ type Series struct {
 	Executed string
 	// Newest is what is certain about the newest value, where it is a quantile of a histogram.
 	Newest *distribution.Estimate
-	// Interval is how far the newest value, an estimate, may be off.
-	Interval *distribution.Estimate
+	// Interval is how far the newest value may be off, where it is an estimate or a bound.
+	Interval *Interval
+}
+
+// Interval is what is known about a value that nothing counts: its bounds, and whether the value is an estimate between them
+// or one of them.
+type Interval struct {
+	distribution.Estimate
+	Kind distribution.Kind
 }
 
 // Finite drops what is not a number and what is infinite: a ratio without traffic, the quantile of an idle summary.
@@ -51,17 +58,7 @@ func Finite(in []series.Series) []series.Series {
 // same time, such as those of a replica and of the one that replaced it, are one after the other in one series.
 // Every series needs a sample. It returns the labels that had to be added to the query's.
 func Separate(in []series.Series, identity map[string]signal.Label, groupBy []signal.Label) (out []series.Series, added []signal.Label) {
-	named := make([]series.Series, len(in))
-	for i, s := range in {
-		labels := map[string]string{}
-		for theirs, ours := range identity {
-			if v := s.Labels[theirs]; v != "" {
-				labels[string(ours)] = v
-			}
-		}
-		named[i] = series.Series{Labels: labels, Times: s.Times, Values: s.Values}
-	}
-	for _, group := range grouped(named, groupBy) {
+	for _, group := range grouped(named(in, identity), groupBy) {
 		if !overlap(group) {
 			out = append(out, withLabels(joined(group), groupBy))
 			continue
@@ -79,6 +76,21 @@ func Separate(in []series.Series, identity map[string]signal.Label, groupBy []si
 		}
 	}
 	return out, added
+}
+
+// named gives series the project's labels, and those alone.
+func named(in []series.Series, identity map[string]signal.Label) []series.Series {
+	out := make([]series.Series, len(in))
+	for i, s := range in {
+		labels := map[string]string{}
+		for theirs, ours := range identity {
+			if v := s.Labels[theirs]; v != "" {
+				labels[string(ours)] = v
+			}
+		}
+		out[i] = series.Series{Labels: labels, Times: s.Times, Values: s.Values}
+	}
+	return out
 }
 
 // grouped puts series together that agree in labels, in the order of their first ones; each group by time.

@@ -23,8 +23,39 @@ func Linear(in []Series, of func(labels map[string]string) (a, b float64)) []Ser
 		out[i].Newest = nil
 		if e := s.Interval; e != nil {
 			from, to := a+b*e.Lower, a+b*e.Upper
-			out[i].Interval = &distribution.Estimate{Value: a + b*e.Value, Lower: min(from, to), Upper: max(from, to)}
+			kind := e.Kind
+			if b < 0 {
+				kind = kind.Complement()
+			}
+			out[i].Interval = &Interval{distribution.Estimate{Value: a + b*e.Value, Lower: min(from, to), Upper: max(from, to)}, kind}
 		}
+	}
+	return out
+}
+
+// Quotients divides the series of of by those of to that have the same labels, at the times at which there is something to
+// divide by.
+func Quotients(of, to []Series, by []signal.Label) []Series {
+	divisors := map[string]Series{}
+	for _, d := range to {
+		divisors[Key(d.Labels, by)] = d
+	}
+	var out []Series
+	for _, s := range of {
+		d := divisors[Key(s.Labels, by)]
+		at := map[int64]float64{}
+		for i, t := range s.Times {
+			if j, there := slices.BinarySearch(d.Times, t); there && d.Values[j] > 0 {
+				at[t] = s.Values[i] / d.Values[j]
+			}
+		}
+		if len(at) == 0 {
+			continue
+		}
+		s.Newest, s.Interval = nil, nil
+		s.Times, s.Values = points(at)
+		s.Provenance = addProvenance(slices.Clone(s.Provenance), d.Provenance)
+		out = append(out, s)
 	}
 	return out
 }

@@ -50,7 +50,7 @@ func TestGPUShares(t *testing.T) {
 	utilization := []Series{gpu("r1", "g1", 0.8), gpu("r1", "g2", 0.4), gpu("r2", "g3", 0.6)}
 	computed := []Series{model("r1", "a", 3), model("r1", "b", 1), model("r2", "a", 5)}
 
-	byGPU, unjoined := GPUShares(utilization, computed, []signal.Label{signal.Model, signal.GPU}, everyModel)
+	byGPU, unjoined := GPUShares(utilization, computed, []signal.Label{signal.Model, signal.GPU}, MeanOfGPUs, everyModel)
 	require.Zero(t, unjoined)
 	got := map[string]float64{}
 	for _, s := range byGPU {
@@ -58,18 +58,18 @@ func TestGPUShares(t *testing.T) {
 	}
 	require.InDeltaMapValues(t, map[string]float64{"ag1": 0.6, "bg1": 0.2, "ag2": 0.3, "bg2": 0.1, "ag3": 0.6}, got, 1e-12)
 
-	onlyB, _ := GPUShares(utilization, computed, []signal.Label{signal.Model}, func(l map[string]string) bool { return l["model"] == "b" })
+	onlyB, _ := GPUShares(utilization, computed, []signal.Label{signal.Model}, MeanOfGPUs, func(l map[string]string) bool { return l["model"] == "b" })
 	require.Len(t, onlyB, 1)
 	require.InDelta(t, 0.1, onlyB[0].Values[0], 1e-12, "0.2 and 0.1 of the three GPUs")
 
 	// A host that reports its GPUs under a name of its own: they belong to the deployment's models.
 	host := []Series{gpu("host", "g1", 0.5)}
-	shared, unjoined := GPUShares(host, computed, []signal.Label{signal.Model}, everyModel)
+	shared, unjoined := GPUShares(host, computed, []signal.Label{signal.Model}, MeanOfGPUs, everyModel)
 	require.Zero(t, unjoined)
 	require.InDelta(t, 0.5*8/9, shared[0].Values[0], 1e-12)
 
 	elsewhere := one(map[string]string{"environment": "q", "replica": "r1", "gpu": "g9"}, []int64{1}, 1)
-	_, unjoined = GPUShares([]Series{elsewhere}, computed, nil, everyModel)
+	_, unjoined = GPUShares([]Series{elsewhere}, computed, nil, MeanOfGPUs, everyModel)
 	require.Equal(t, 1, unjoined)
 }
 
@@ -92,7 +92,7 @@ func TestGPUSharesAddUpToTheUtilization(t *testing.T) {
 				computed = append(computed, one(map[string]string{"replica": replica, "model": string(rune('k' + m))}, []int64{1}, r.Float64()+1e-6))
 			}
 		}
-		shares, unjoined := GPUShares(utilization, computed, []signal.Label{signal.Model}, everyModel)
+		shares, unjoined := GPUShares(utilization, computed, []signal.Label{signal.Model}, MeanOfGPUs, everyModel)
 		require.Zero(t, unjoined)
 		sum := 0.0
 		for _, s := range shares {

@@ -8,21 +8,33 @@ import (
 )
 
 var (
+	ofGPU        = []signal.Label{signal.GPU}
 	ofReplica    = []signal.Label{signal.Environment, signal.Deployment, signal.Replica}
 	ofDeployment = []signal.Label{signal.Environment, signal.Deployment}
 )
 
-// GPUShares shares the utilization of GPUs out among the models that were computed beside them, by labels. Utilization needs
-// the labels of replicas and GPUs, compute (seconds of computation per second) those of replicas and models. A GPU belongs to
-// the models of its replica, or of its deployment where no server has its replica's name; its utilization is divided in
-// proportion to their compute time. As the utilization of a group of GPUs is their mean, a model's share in the group is the
-// sum of its parts divided by the number of the GPUs, so that the shares of all models add up to the group's utilization.
+// Fold is how the readings of several GPUs make one number.
+type Fold int
+
+// GPUs' utilization is averaged, their power added up.
+const (
+	MeanOfGPUs Fold = iota
+	SumOfGPUs
+)
+
+// GPUShares shares readings of GPUs out among the models that were computed on them, by labels. Readings need the labels of
+// replicas and GPUs; work, in any unit that all series of a replica have in common, those of replicas and models. A GPU's reading
+// is divided in proportion to the work that names the GPU (by an id that no other one has, whoever reads it), else among the models of its replica, or of its deployment where no server
+// has its replica's name. The shares of all models add up to the readings of their group, whether that is their mean or their sum.
 // Keep says which models are wanted. Unjoined counts the GPUs beside which nothing is computed.
-func GPUShares(utilization, compute []Series, by []signal.Label, keep func(labels map[string]string) bool) (out []Series, unjoined int) {
+func GPUShares(readings, work []Series, by []signal.Label, fold Fold, keep func(labels map[string]string) bool) (out []Series, unjoined int) {
 	models := map[string]map[int64][]part{}
-	for _, c := range compute {
-		for _, labels := range [][]signal.Label{ofReplica, ofDeployment} {
-			key := Key(c.Labels, labels)
+	for _, c := range work {
+		keys := []string{Key(c.Labels, ofReplica), Key(c.Labels, ofDeployment)}
+		if c.Labels[string(signal.GPU)] != "" {
+			keys = []string{Key(c.Labels, ofGPU)}
+		}
+		for _, key := range keys {
 			if models[key] == nil {
 				models[key] = map[int64][]part{}
 			}
@@ -31,11 +43,14 @@ func GPUShares(utilization, compute []Series, by []signal.Label, keep func(label
 			}
 		}
 	}
-	s := sharing{by: by, keep: keep, groups: map[string]*shareGroup{}, gpus: map[string]map[int64]int{}}
-	for _, u := range utilization {
-		beside, joined := models[Key(u.Labels, ofReplica)]
-		if !joined {
-			beside, joined = models[Key(u.Labels, ofDeployment)]
+	s := sharing{by: by, keep: keep, fold: fold, groups: map[string]*shareGroup{}, gpus: map[string]map[int64]int{}}
+	for _, u := range readings {
+		var beside map[int64][]part
+		joined := false
+		for _, labels := range [][]signal.Label{ofGPU, ofReplica, ofDeployment} {
+			if beside, joined = models[Key(u.Labels, labels)]; joined {
+				break
+			}
 		}
 		if !joined {
 			unjoined++
@@ -47,20 +62,20 @@ func GPUShares(utilization, compute []Series, by []signal.Label, keep func(label
 	}
 	out = s.series()
 	provenance := []Series{}
-	provenance = append(append(provenance, utilization...), compute...)
+	provenance = append(append(provenance, readings...), work...)
 	for i := range out {
 		for _, p := range provenance {
 			out[i].Provenance = addProvenance(out[i].Provenance, p.Provenance)
 		}
-		out[i].Statistic = utilization[0].Statistic
+		out[i].Statistic = readings[0].Statistic
 	}
 	return out, unjoined
 }
 
-// part is what one model computes.
+// part is the work that one model does.
 type part struct {
-	labels  map[string]string
-	seconds float64
+	labels map[string]string
+	work   float64
 }
 
 type shareGroup struct {
@@ -72,6 +87,7 @@ type shareGroup struct {
 
 type sharing struct {
 	by     []signal.Label
+	fold   Fold
 	keep   func(map[string]string) bool
 	groups map[string]*shareGroup
 	order  []string
@@ -79,7 +95,7 @@ type sharing struct {
 	gpus map[string]map[int64]int
 }
 
-func (s *sharing) share(gpu map[string]string, t int64, utilization float64, beside []part) {
+func (s *sharing) share(gpu map[string]string, t int64, reading float64, beside []part) {
 	ofGPUs := slices.DeleteFunc(slices.Clone(s.by), func(l signal.Label) bool { return l == signal.Model || l == signal.Version })
 	group := Key(gpu, ofGPUs)
 	if s.gpus[group] == nil {
@@ -88,7 +104,7 @@ func (s *sharing) share(gpu map[string]string, t int64, utilization float64, bes
 	s.gpus[group][t]++
 	total := 0.0
 	for _, p := range beside {
-		total += p.seconds
+		total += p.work
 	}
 	for _, p := range beside {
 		if !s.keep(p.labels) {
@@ -103,7 +119,7 @@ func (s *sharing) share(gpu map[string]string, t int64, utilization float64, bes
 			s.groups[key], s.order = g, append(s.order, key)
 		}
 		if total > 0 {
-			g.at[t] += utilization * p.seconds / total
+			g.at[t] += reading * p.work / total
 		} else {
 			g.at[t] += 0
 		}
@@ -114,8 +130,10 @@ func (s *sharing) series() []Series {
 	out := make([]Series, 0, len(s.order))
 	for _, key := range s.order {
 		g := s.groups[key]
-		for t := range g.at {
-			g.at[t] /= float64(s.gpus[g.gpus][t])
+		if s.fold == MeanOfGPUs {
+			for t := range g.at {
+				g.at[t] /= float64(s.gpus[g.gpus][t])
+			}
 		}
 		one := Series{}
 		one.Labels = g.labels

@@ -31,7 +31,9 @@ func TestLeastCold(t *testing.T) {
 			share, found, err := LeastCold(c.of)
 			require.NoError(t, err)
 			require.Equal(t, c.found, found)
-			require.InDelta(t, c.share, share, 1e-12)
+			require.InDelta(t, c.share, share.Value, 1e-12)
+			require.Equal(t, share.Value, share.Lower) //nolint:testifylint // the same number
+			require.GreaterOrEqual(t, share.Upper, share.Lower)
 		})
 	}
 	for name, c := range map[string]struct {
@@ -65,7 +67,14 @@ func TestLeastColdNeverSaysMore(t *testing.T) {
 		require.NoError(t, err)
 		if found {
 			answered++
-			require.LessOrEqual(t, share, (float64(len(colds))+1)/2000, "%v", of)
+			require.LessOrEqual(t, share.Value, (float64(len(colds))+1)/2000, "%v", of)
+			surelyHot := 0
+			for _, k := range of {
+				if 1-k.Quantile >= share.Upper-1e-12 {
+					surelyHot++
+				}
+			}
+			require.Positive(t, surelyHot, "the upper bound is one of the quantiles")
 		}
 	}
 	require.Greater(t, answered, 200)

@@ -8,7 +8,20 @@ const (
 	Estimated Kind = "estimated"
 	// AtLeast is a lower bound: the modes overlap, and the share may be anything in the interval.
 	AtLeast Kind = "at least"
+	// AtMost is what AtLeast becomes in what is left of the whole: where at least 5 % are cold, at most 95 % are hot.
+	AtMost Kind = "at most"
 )
+
+// Complement is the kind of what is left of the whole.
+func (k Kind) Complement() Kind {
+	switch k {
+	case AtLeast:
+		return AtMost
+	case AtMost:
+		return AtLeast
+	}
+	return k
+}
 
 const (
 	// An estimate is off by at most this share of all requests, and its bounds differ by at most this part of it.

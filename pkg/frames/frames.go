@@ -3,6 +3,7 @@ package frames
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,21 +40,23 @@ type Custom struct {
 	Provenance []series.Provenance `json:"provenance"`
 	// Bucket is the histogram's bucket that the newest value, a quantile, fell into, in the signal's unit.
 	Bucket *Bucket `json:"bucket,omitempty"`
-	// Interval is how far the newest value, an estimate, may be off.
+	// Interval is how far the newest value may be off, where it is an estimate or a bound.
 	Interval *Interval `json:"interval,omitempty"`
 }
 
-// Interval has the bounds of an estimate.
+// Interval has the bounds of a value that nothing counts, and what the value is: "estimated" lies between them, and "at least"
+// and "at most" are a bound themselves.
 type Interval struct {
-	Lower float64 `json:"lower"`
-	Upper float64 `json:"upper"`
+	Kind  distribution.Kind `json:"kind"`
+	Lower float64           `json:"lower"`
+	Upper float64           `json:"upper"`
 }
 
-func intervalOf(e *distribution.Estimate) *Interval {
-	if e == nil {
+func intervalOf(i *analysis.Interval) *Interval {
+	if i == nil {
 		return nil
 	}
-	return &Interval{Lower: e.Lower, Upper: e.Upper}
+	return &Interval{Kind: i.Kind, Lower: i.Lower, Upper: i.Upper}
 }
 
 // Bucket has the bounds that a value is certain to lie between. Saturated ones are open: there is no upper bound.
@@ -142,7 +145,11 @@ func (a Answer) name(labels data.Labels, several bool) string {
 	}
 	var parts []string
 	for _, l := range signal.Labels {
-		if v := labels[string(l)]; v != "" {
+		v := labels[string(l)]
+		if l == signal.GPU {
+			v = shortGPU.ReplaceAllString(v, "$1")
+		}
+		if v != "" {
 			parts = append(parts, v)
 		}
 	}
@@ -154,6 +161,9 @@ func (a Answer) name(labels data.Labels, several bool) string {
 	}
 	return strings.Join(parts, " · ")
 }
+
+// shortGPU cuts the ids that NVIDIA's driver gives GPUs and their slices: the beginning tells those of one host apart.
+var shortGPU = regexp.MustCompile(`^((?:GPU|MIG)-[0-9a-f]{8})-[0-9a-f-]+$`)
 
 // fill puts labels into a legend. Where one is empty, no space is left in its place.
 func fill(legend string, labels data.Labels) string {

@@ -35,13 +35,23 @@ type Select struct {
 	Layer string
 }
 
-// Last is the newest sample of each series.
-type Last struct{ Of Select }
+// Last is the newest sample of each series, as of a time before that of the evaluation.
+type Last struct {
+	Of     Select
+	Before time.Duration
+}
 
 // Rate is the increase per second of each counter over the window, resets corrected.
 type Rate struct {
 	Of     Select
 	Window time.Duration
+}
+
+// Begun is what counters have counted that had no sample Within ago: all of it, and where one was seen in the time Remembered
+// before that, what it has grown by since.
+type Begun struct {
+	Of                 Select
+	Within, Remembered time.Duration
 }
 
 // Total is the increase of each counter over the whole range that is asked for: one number for every step.
@@ -110,6 +120,19 @@ type Above struct {
 	Than float64
 }
 
+// Exactly leaves only values that are one number.
+type Exactly struct {
+	Of    Node
+	Value float64
+}
+
+// SumOver adds up the values that a plan has within the window, at multiples of a step.
+type SumOver struct {
+	Of     Node
+	Window time.Duration
+	Every  time.Duration
+}
+
 // AtLeast raises every value that is below a bound to it.
 type AtLeast struct {
 	Of    Node
@@ -168,6 +191,7 @@ type Without struct {
 
 func (Last) node()           {}
 func (Rate) node()           {}
+func (Begun) node()          {}
 func (Total) node()          {}
 func (Over) node()           {}
 func (Aggregate) node()      {}
@@ -184,5 +208,7 @@ func (Classify) node()       {}
 func (Age) node()            {}
 func (TopK) node()           {}
 func (AtLeast) node()        {}
+func (Exactly) node()        {}
+func (SumOver) node()        {}
 func (Where) node()          {}
 func (Without) node()        {}

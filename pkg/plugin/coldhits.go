@@ -2,96 +2,45 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
-	"github.com/coldhit/modelserving-datasource/pkg/distribution"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
-	"github.com/coldhit/modelserving-datasource/pkg/series"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-const (
-	coldHitRate = "cold_hit_rate"
-	kindOfGuess = "estimated"
-)
+const coldHitRate = "cold_hit_rate"
 
-// withEstimatedColdHits adds, for the models of which nothing counts the cold hits, what their response times tell: the
-// share of requests above the empty valley between two modes. Only models by themselves are split: response times of
-// several models together have several modes for other reasons.
-func (r *signalRun) withEstimatedColdHits(ctx context.Context, counted []analysis.Series) ([]analysis.Series, error) {
-	if !slices.Contains(r.query.GroupBy, signal.Model) && len(r.query.Filters[signal.Model]) != 1 {
+// maxPieces bounds into how many pieces the time of a query is cut to see when no replica was active.
+const maxPieces = 1000
+
+// withColdHitsWithoutReplica adds, for the models of which nothing counts the cold hits, the share of requests that came while
+// no replica was active, where a platform tells how many there are.
+func (r *signalRun) withColdHitsWithoutReplica(ctx context.Context, counted []analysis.Series) ([]analysis.Series, error) {
+	pieces := r.pieces()
+	parts := r.present.WithoutReplica(r.query, r.environ, pieces)
+	if len(parts) == 0 {
 		return counted, nil
 	}
-	var refusals []string
-	estimated, err := r.within("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
-		var all []analysis.Series
-		for _, p := range o.present.Compile(o.query, o.environ) {
-			if len(p.Buckets) == 0 || p.Others {
-				continue
-			}
-			buckets, _, texts, err := o.buckets(ctx, p)
-			if err != nil {
-				return nil, err
-			}
-			o.executed = append(o.executed, "# "+p.Describe()+"\n"+strings.Join(texts, "\n"))
-			split := &splitting{}
-			shares, newest := buckets.Estimated(split.of)
-			guessed, err := o.interpret(ctx, p, partAnswer{Answer: promql.Answer{Series: shares}})
-			if err != nil {
-				return nil, err
-			}
-			for i := range guessed {
-				guessed[i].Statistic, guessed[i].Interval = signal.Mean, &newest[i]
-				guessed[i].Provenance = guesses(guessed[i].Provenance)
-			}
-			all = append(all, guessed...)
-			refusals = append(refusals, split.refusals...)
-		}
-		return all, nil
-	})
+	derived, err := r.run(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
-	missing := analysis.Missing(counted, estimated, r.query.GroupBy)
-	if len(missing) > 0 {
-		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("The cold-hit rate of %s is estimated, with an interval, from response times that have two modes.",
-			describeGroups(missing, r.query.GroupBy)))
-	}
-	if len(counted)+len(missing) == 0 && len(refusals) > 0 {
-		r.warn("The cold-hit rate cannot be estimated from the response times: " + refusals[0])
-	}
-	return append(counted, missing...), nil
+	derived = analysis.Derived(analysis.ColdShares(derived, r.query.GroupBy), fmt.Sprintf("%s; looked at every %s", signal.WithoutReplica.How, pieces.Every))
+	return append(counted, analysis.Missing(counted, derived, r.query.GroupBy)...), nil
 }
 
-// splitting splits distributions and remembers why it did not.
-type splitting struct{ refusals []string }
-
-func (s *splitting) of(labels map[string]string) func(distribution.Distribution) (distribution.Estimate, bool) {
-	return func(of distribution.Distribution) (distribution.Estimate, bool) {
-		split, err := of.Split()
-		var refusal *distribution.Refusal
-		if errors.As(err, &refusal) {
-			if len(s.refusals) == 0 {
-				s.refusals = append(s.refusals, strings.TrimSpace(labels[string(signal.Model)]+": "+refusal.Error()))
-			}
-			return distribution.Estimate{}, false
-		}
-		return split.Cold, err == nil
+// pieces cuts the time that the query looks at as finely as scrapes and maxPieces allow.
+func (r *signalRun) pieces() profile.Pieces {
+	scrape := r.store.ScrapeInterval()
+	total := r.query.Window
+	if total == 0 {
+		total = r.rateInterval()
 	}
-}
-
-// guesses says of the provenance of response times that a share was estimated from them.
-func guesses(of []series.Provenance) []series.Provenance {
-	out := slices.Clone(of)
-	for i := range out {
-		out[i].Kind = kindOfGuess
-		out[i].Recipe = "the share of requests above the valley between the two modes of the response time; where the modes overlap, at least so many"
+	if !r.Instant {
+		total += r.span()
 	}
-	return out
+	every := max(scrape, (total/maxPieces + time.Second - 1).Truncate(time.Second))
+	return profile.Pieces{Every: every, Scrape: scrape}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
@@ -19,6 +18,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -36,10 +36,14 @@ type Datasource struct {
 	catalogue signal.Catalogue
 	// known selects every series that a profile knows, by several selectors that are short enough for an address.
 	known []string
-	// mistakes are what is wrong with the user's own profiles.
+	// recordings are read in place of metrics; nil where nothing is kept about the store, or nobody records in it.
+	recordings *recordings
+	// mistakes are what is wrong with the user's own profiles, or keeps remote write from starting.
 	mistakes []string
 	store    store
-	logger   log.Logger
+	// writer is nil unless the embedded engine's samples are sent to another server, too.
+	writer *remote.Writer
+	logger log.Logger
 }
 
 var (
@@ -60,9 +64,9 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger}
 		d.use(profiles)
 		if s.Kind == settings.KindPrometheus {
-			d.store, err = newRemoteStore(ctx, stored, s.Prometheus)
+			d.store, err = d.remote(ctx, stored)
 		} else {
-			d.store, err = d.embedded(ctx, registry, key, stored.Updated)
+			d.store, err = d.embedded(ctx, registry, key, stored)
 		}
 		if err != nil {
 			return nil, err
@@ -72,12 +76,13 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 	}
 }
 
-func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, key engine.Key, updated time.Time) (store, error) {
-	handle, err := registry.Acquire(ctx, key, d.settings.Embedded, updated)
+func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, key engine.Key, stored backend.DataSourceInstanceSettings) (store, error) {
+	handle, err := registry.Acquire(ctx, key, d.settings.Embedded, stored.Updated)
 	if err != nil {
 		return nil, fmt.Errorf("the embedded engine did not start: %w", err)
 	}
 	handle.UseProfiles(EngineProfiles(d.profiles))
+	d.writeTo(ctx, handle, stored)
 	return handle, nil
 }
 

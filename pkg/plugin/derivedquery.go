@@ -17,10 +17,13 @@ import (
 func (r *signalRun) compute(ctx context.Context) ([]analysis.Series, error) {
 	if r.query.Signal.Derivation == nil {
 		answer, err := r.run(ctx, r.present.Compile(r.query, r.environ))
-		if err == nil && r.query.Signal.Name == coldHitRate {
-			return r.withEstimatedColdHits(ctx, answer)
+		if err != nil || r.query.Signal.Name != coldHitRate {
+			return answer, err
 		}
-		return answer, err
+		if answer, err = r.withColdHitsWithoutReplica(ctx, answer); err != nil {
+			return nil, err
+		}
+		return r.withEstimatedColdHits(ctx, answer)
 	}
 	answer, err := r.derive(ctx)
 	if err != nil {
@@ -44,6 +47,10 @@ func (r *signalRun) derive(ctx context.Context) ([]analysis.Series, error) {
 		return r.cacheHitRatio(ctx)
 	case signal.ModelGPUUtilization:
 		return r.modelGPUUtilization(ctx)
+	case signal.EnergyPerThousandRequests:
+		return r.energyPerThousandRequests(ctx)
+	case signal.SLOObjective:
+		return r.sloObjective(ctx)
 	case signal.SLOViolation:
 		return r.sloViolation(ctx)
 	case signal.SLOBurnRate:
@@ -92,40 +99,6 @@ func (r *signalRun) within(name string, st signal.Statistic, by, without []signa
 func (r *signalRun) cacheHitRatio(ctx context.Context) ([]analysis.Series, error) {
 	cold, err := r.ask(ctx, coldHitRate, signal.Mean, r.query.GroupBy)
 	return analysis.Linear(cold, func(map[string]string) (a, b float64) { return 1, -1 }), err
-}
-
-func (r *signalRun) modelGPUUtilization(ctx context.Context) ([]analysis.Series, error) {
-	ofGPU := []signal.Label{signal.Environment, signal.Deployment, signal.Replica, signal.GPU}
-	utilization, err := r.ask(ctx, "gpu_utilization", r.query.Statistics[0], ofGPU, signal.Model, signal.Version)
-	if err != nil || len(utilization) == 0 {
-		return nil, err
-	}
-	ofModel := []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Replica}
-	if _, filtered := r.query.Filters[signal.Version]; filtered || slices.Contains(r.query.GroupBy, signal.Version) {
-		ofModel = append(ofModel, signal.Version)
-	}
-	computed, err := r.within("inference_time", signal.Mean, ofModel, []signal.Label{signal.Model, signal.Version, signal.GPU}, func(o *signalRun) ([]analysis.Series, error) {
-		return o.run(ctx, o.present.ComputeTime(o.query, o.environ))
-	})
-	if err != nil {
-		return nil, err
-	}
-	shares, unjoined := analysis.GPUShares(utilization, computed, r.query.GroupBy, r.wanted)
-	if unjoined > 0 {
-		r.warn(fmt.Sprintf("%d of %d GPUs are shared out among no models: no server in their environment and deployment times its execution. Give the target that reports the GPUs the environment and deployment of the servers on them.",
-			unjoined, len(utilization)))
-	}
-	return shares, nil
-}
-
-// wanted says whether the query's filters for models and versions leave a series in.
-func (r *signalRun) wanted(labels map[string]string) bool {
-	for _, l := range []signal.Label{signal.Model, signal.Version} {
-		if values, filtered := r.query.Filters[l]; filtered && !slices.Contains(values, labels[string(l)]) {
-			return false
-		}
-	}
-	return true
 }
 
 // limited keeps as many series as the query allows, those with the highest values, and says how many there are.

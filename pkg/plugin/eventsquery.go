@@ -11,25 +11,88 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
 	"github.com/coldhit/modelserving-datasource/pkg/frames"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// eventKinds are the counters whose steps are events, and what a step of each is called.
-var eventKinds = []struct{ signal, title, tag string }{
-	{"model_loads", "Model loaded", "load"},
-	{"model_evictions", "Model unloaded", "unload"},
-}
+// The kinds of events.
+const (
+	kindLoads     = "loads"
+	kindEvictions = "evictions"
+	kindScaling   = "scaling"
+	kindRestarts  = "restarts"
+)
+
+var eventKinds = []string{kindLoads, kindEvictions, kindScaling, kindRestarts}
 
 // maxEvents bounds the annotations of one query; the latest are kept.
 const maxEvents = 1000
 
+// eventsRun is one query for events while it is answered.
+type eventsRun struct {
+	*Datasource
+	filters  map[signal.Label][]string
+	present  profile.Set
+	environ  profile.Environment
+	fine     grid
+	found    []frames.Event
+	executed []string
+	notices  []data.Notice
+}
+
 // eventsQuery answers what happened to models, for annotations.
 func (d *Datasource) eventsQuery(ctx context.Context, r request) (data.Frames, error) {
-	exists, err := d.metrics(ctx, r.asked.From, r.asked.To)
+	kinds, err := wantedKinds(r.Kinds)
+	if err != nil {
+		return nil, badQuery{err}
+	}
+	run, err := d.newEventsRun(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	for _, kind := range kinds {
+		switch kind {
+		case kindLoads:
+			err = run.steps(ctx, "model_loads", "Model loaded", "load")
+		case kindEvictions:
+			err = run.steps(ctx, "model_evictions", "Model unloaded", "unload")
+		case kindScaling:
+			err = run.scaling(ctx)
+		case kindRestarts:
+			err = run.restarts(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(run.executed) == 0 {
+		run.notices = appendNotice(run.notices, data.NoticeSeverityInfo, "Nothing here tells of such events: no target has a management endpoint that answers, counts replicas, or counts requests.")
+	}
+	slices.SortStableFunc(run.found, func(a, b frames.Event) int { return a.Time.Compare(b.Time) })
+	if n := len(run.found); n > maxEvents {
+		run.notices = appendNotice(run.notices, data.NoticeSeverityWarning, fmt.Sprintf("There are %d events in this time range; the latest %d are shown.", n, maxEvents))
+		run.found = run.found[n-maxEvents:]
+	}
+	return frames.Events(run.found, strings.Join(run.executed, "\n\n"), run.notices), nil
+}
+
+// wantedKinds are the kinds of events that a query asks for; all if it names none.
+func wantedKinds(kinds []string) ([]string, error) {
+	for _, k := range kinds {
+		if !slices.Contains(eventKinds, k) {
+			return nil, fmt.Errorf("there is no kind of events %q; choose from: %s", k, strings.Join(eventKinds, ", "))
+		}
+	}
+	if len(kinds) == 0 {
+		return eventKinds, nil
+	}
+	return kinds, nil
+}
+
+func (d *Datasource) newEventsRun(ctx context.Context, r request) (*eventsRun, error) {
 	filters, err := signal.NewFilters(r.Filters)
 	if err != nil {
 		return nil, badQuery{err}
@@ -39,36 +102,42 @@ func (d *Datasource) eventsQuery(ctx context.Context, r request) (data.Frames, e
 	if err != nil {
 		return nil, badQuery{err}
 	}
-	var found []frames.Event
-	var executed []string
-	var notices []data.Notice
-	for _, kind := range eventKinds {
-		sig, _ := signal.Find(kind.signal)
-		counter := d.profiles.Detect(exists).Counter(sig, filters)
-		if counter == nil {
-			continue
-		}
-		expr := promql.Text(counter, 0)
-		executed = append(executed, expr)
-		answer, err := d.store.Range(ctx, expr, fine.start, fine.end, fine.step)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range analysis.Finite(answer.Series) {
-			for _, step := range analysis.Steps(s, fine.start.UnixMilli()) {
-				found = append(found, event(kind.title, kind.tag, s.Labels, step))
-			}
+	// What servers there are is found out as for any other query.
+	run := &signalRun{Datasource: d, request: r}
+	if err := run.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return &eventsRun{Datasource: d, filters: filters, present: run.present, environ: run.environ, fine: fine}, nil
+}
+
+// series runs a plan over the range, as finely as events are looked for.
+func (e *eventsRun) series(ctx context.Context, n plan.Node) ([]series.Series, error) {
+	expr := promql.Text(n, 0)
+	e.executed = append(e.executed, expr)
+	answer, err := e.store.Range(ctx, expr, e.fine.start, e.fine.end, e.fine.step)
+	if err != nil {
+		return nil, err
+	}
+	return analysis.Finite(answer.Series), nil
+}
+
+// steps finds where a counter of a signal rises.
+func (e *eventsRun) steps(ctx context.Context, name, title, tag string) error {
+	sig, _ := signal.Find(name)
+	counter := e.present.Counter(sig, e.filters)
+	if counter == nil {
+		return nil
+	}
+	all, err := e.series(ctx, counter)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		for _, step := range analysis.Steps(s, e.fine.start.UnixMilli()) {
+			e.found = append(e.found, event(title, tag, s.Labels, step))
 		}
 	}
-	if len(executed) == 0 {
-		notices = appendNotice(notices, data.NoticeSeverityInfo, "Nothing here tells when models are loaded and unloaded: no target has a management endpoint that answers.")
-	}
-	slices.SortStableFunc(found, func(a, b frames.Event) int { return a.Time.Compare(b.Time) })
-	if n := len(found); n > maxEvents {
-		notices = appendNotice(notices, data.NoticeSeverityWarning, fmt.Sprintf("There are %d events in this time range; the latest %d are shown.", n, maxEvents))
-		found = found[n-maxEvents:]
-	}
-	return frames.Events(found, strings.Join(executed, "\n\n"), notices), nil
+	return nil
 }
 
 func event(title, tag string, labels map[string]string, step analysis.Step) frames.Event {
@@ -83,11 +152,16 @@ func event(title, tag string, labels map[string]string, step analysis.Step) fram
 	if step.Size > 1 {
 		text += fmt.Sprintf(" (%.0f times)", step.Size)
 	}
-	tags := []string{tag}
+	return frames.Event{Time: time.UnixMilli(step.Time), Title: title + ": " + labels[string(signal.Model)], Text: text, Tags: eventTags(tag, labels)}
+}
+
+// eventTags are the kind of an event, and to whom it happened.
+func eventTags(kind string, labels map[string]string) []string {
+	tags := []string{kind}
 	for _, l := range []signal.Label{signal.Environment, signal.Deployment, signal.Model} {
 		if v := labels[string(l)]; v != "" {
 			tags = append(tags, v)
 		}
 	}
-	return frames.Event{Time: time.UnixMilli(step.Time), Title: title + ": " + labels[string(signal.Model)], Text: text, Tags: tags}
+	return tags
 }

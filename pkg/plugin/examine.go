@@ -25,7 +25,9 @@ type finding struct {
 	Server  string `json:"server,omitempty"`
 	Version string `json:"version,omitempty"`
 	Models  int    `json:"models"`
-	Samples int    `json:"samples"`
+	// GPUs is how many of them (or of their slices) the target reads.
+	GPUs    int `json:"gpus,omitempty"`
+	Samples int `json:"samples"`
 	// RecognizedBy is a metric of each profile that the page shows, in the order of their names in Server.
 	RecognizedBy []string `json:"recognizedBy,omitempty"`
 	// NotLoaded lists models of the server that are not in memory, and the server's word on why.
@@ -42,7 +44,14 @@ func (f finding) short() string {
 	if f.Version != "" {
 		server += " " + f.Version
 	}
-	return fmt.Sprintf("%s with %s", server, count(f.Models, "model", "models"))
+	var with []string
+	if f.Models > 0 || f.GPUs == 0 {
+		with = append(with, count(f.Models, "model", "models"))
+	}
+	if f.GPUs > 0 {
+		with = append(with, count(f.GPUs, "GPU", "GPUs"))
+	}
+	return fmt.Sprintf("%s with %s", server, strings.Join(with, " and "))
 }
 
 func (f finding) long() []string {
@@ -93,16 +102,17 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	}
 	p := found[0]
 	f.Answers, f.Profile, f.Server = true, p.ID, serverNames(found)
-	models := map[string]struct{}{}
+	models, gpus := map[string]struct{}{}, map[string]struct{}{}
 	for _, p := range found {
 		f.RecognizedBy = append(f.RecognizedBy, p.ShownBy(has))
 		f.Missing = append(f.Missing, p.SwitchedOff(has)...)
 		maps.Copy(models, result.Page.Values(p.Labels[signal.Model]))
+		maps.Copy(gpus, result.Page.Values(p.Labels[signal.GPU]))
 		if second := p.Also[signal.Model]; second != "" {
 			maps.Copy(models, result.Page.Values(second))
 		}
 	}
-	f.Models = len(models)
+	f.Models, f.GPUs = len(models), len(gpus)
 	if endpoint, has := EngineProfiles(d.profiles).Management(p.ID); has {
 		f.askManagement(ctx, endpoint, t, d.settings.Embedded)
 	}

@@ -52,18 +52,22 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 		return nil, err
 	}
 	findings = append(findings, discovered...)
-	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, append(d.store.Warnings(), d.mistakes...))}
+	written, writes := d.checkWriting(ctx)
+	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.store.Warnings(), d.mistakes))}
 	detailsJSON, err := json.Marshal(details)
 	if err != nil {
 		return nil, err
 	}
 	status, message := summarize(findings)
+	if writes && written.problem != "" {
+		status, message = backend.HealthStatusError, written.problem+" "+message
+	}
 	if len(d.mistakes) > 0 {
 		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.mistakes), message), " ")
 	}
 	if status == backend.HealthStatusOk {
 		// Grafana 10 shows the message alone where the check passes.
-		message = strings.Join(slices.Concat([]string{message}, firstOf(missing(findings)), d.store.Warnings()), " ")
+		message = strings.Join(slices.Concat([]string{message}, written.lines(), firstOf(missing(findings)), d.store.Warnings()), " ")
 	}
 	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
 }

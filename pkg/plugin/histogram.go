@@ -23,6 +23,8 @@ type partAnswer struct {
 	newest []distribution.Estimate
 	// text is what was run.
 	text string
+	// unrecorded says that recordings were not read after all.
+	unrecorded bool
 }
 
 // executePart runs a part's plan.
@@ -69,7 +71,7 @@ func (r *signalRun) executeQuantile(ctx context.Context, p profile.Part) (partAn
 		return partAnswer{}, err
 	}
 	q, _ := p.Statistic.Quantile()
-	out := partAnswer{text: "# Bucket bounds differ, so the buckets are merged by the plugin:\n" + strings.Join(texts, "\n")}
+	out := partAnswer{unrecorded: true, text: "# Bucket bounds differ, so the buckets are merged by the plugin:\n" + strings.Join(texts, "\n")}
 	out.Warnings = warnings
 	out.Series, out.newest = merged.Quantile(q)
 	return out, nil

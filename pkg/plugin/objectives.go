@@ -23,30 +23,41 @@ type heldTo struct {
 	statistic signal.Statistic
 	// allowed is the most that the value may be, zero where the objective is switched off.
 	allowed func(objective.Objective) float64
-	// budget says that the value is a share of requests.
-	budget bool
+	// budget says that the value is a share of requests; ofRequests, that it rests on requests at all.
+	budget, ofRequests bool
 }
 
 var objectives = []heldTo{
-	{"response_time", "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, false},
-	{"error_rate", "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, true},
+	{"response_time", "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, false, true},
+	{"error_rate", "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, true, true},
 	{signal.CacheHitRatio, coldHitRate, signal.Mean, func(o objective.Objective) float64 {
 		if o.CacheHitRatio == 0 {
 			return 0
 		}
 		return 1 - o.CacheHitRatio
-	}, true},
-	{"prediction_staleness", "prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }, false},
+	}, true, true},
+	{"prediction_staleness", "prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }, false, false},
+}
+
+// sloObjective is the most that each model may do, of what is measured of it.
+func (r *signalRun) sloObjective(ctx context.Context) ([]analysis.Series, error) {
+	return r.againstObjectives(ctx, func(h heldTo) ([]analysis.Series, error) {
+		values, err := r.ask(ctx, h.signal, h.statistic, modelIdentity, signal.Objective)
+		if err != nil {
+			return nil, err
+		}
+		return analysis.Linear(r.held(values, h), func(labels map[string]string) (a, b float64) { return r.allowed(h, labels), 0 }), nil
+	})
 }
 
 // sloViolation is what each model does, divided by what it may do.
 func (r *signalRun) sloViolation(ctx context.Context) ([]analysis.Series, error) {
-	return r.againstObjectives(func(h heldTo) ([]analysis.Series, error) { return r.relative(ctx, h) })
+	return r.againstObjectives(ctx, func(h heldTo) ([]analysis.Series, error) { return r.relative(ctx, h) })
 }
 
 // sloBurnRate is the share of each model's requests that were bad, divided by the share that may be.
 func (r *signalRun) sloBurnRate(ctx context.Context) ([]analysis.Series, error) {
-	return r.againstObjectives(func(h heldTo) ([]analysis.Series, error) {
+	return r.againstObjectives(ctx, func(h heldTo) ([]analysis.Series, error) {
 		switch {
 		case h.budget:
 			return r.relative(ctx, h)
@@ -58,8 +69,8 @@ func (r *signalRun) sloBurnRate(ctx context.Context) ([]analysis.Series, error) 
 }
 
 // againstObjectives asks for each objective that the query wants, and brings the answers to the query's labels.
-func (r *signalRun) againstObjectives(ask func(heldTo) ([]analysis.Series, error)) ([]analysis.Series, error) {
-	var all []analysis.Series
+func (r *signalRun) againstObjectives(ctx context.Context, ask func(heldTo) ([]analysis.Series, error)) ([]analysis.Series, error) {
+	var all, ofRequests []analysis.Series
 	for _, h := range objectives {
 		if wanted, filtered := r.query.Filters[signal.Objective]; filtered && !slices.Contains(wanted, h.name) {
 			continue
@@ -71,9 +82,18 @@ func (r *signalRun) againstObjectives(ask func(heldTo) ([]analysis.Series, error
 		for _, s := range answer {
 			s.Labels[string(signal.Objective)] = h.name
 			s.Statistic = signal.Mean
-			all = append(all, s)
+			if h.ofRequests {
+				ofRequests = append(ofRequests, s)
+			} else {
+				all = append(all, s)
+			}
 		}
 	}
+	enough, err := r.enough(ctx, ofRequests, modelIdentity)
+	if err != nil {
+		return nil, err
+	}
+	all = append(enough, all...)
 	return r.limited(analysis.Highest(all, r.query.GroupBy)), nil
 }
 

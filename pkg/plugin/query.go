@@ -40,6 +40,10 @@ type queryModel struct {
 	Instant    bool                `json:"instant"`
 	Legend     string              `json:"legend"`
 	Expr       string              `json:"expr"`
+	// Kinds are those of events; all if there are none.
+	Kinds []string `json:"kinds"`
+	// MinimumRequests is how many requests in the window a group's value has to rest on; with fewer it has none.
+	MinimumRequests float64 `json:"minimumRequests"`
 }
 
 // request is one query, decoded.

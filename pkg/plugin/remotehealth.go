@@ -39,6 +39,15 @@ func (d *Datasource) checkRemote(ctx context.Context, r *remoteStore) (*backend.
 			lines = append(lines, "   "+m)
 		}
 	}
+	if d.recordings != nil {
+		known, err := d.recordings.ask(ctx, d.store)
+		if err != nil {
+			return nil, err
+		}
+		if line := known.describe(); line != "" {
+			lines = append(lines, "   "+line)
+		}
+	}
 	status, message := backend.HealthStatusOk, fmt.Sprintf("%s has %s of %s.", server, count(len(models), "model", "models"), serverNames(present))
 	if len(present) == 0 {
 		status = backend.HealthStatusError

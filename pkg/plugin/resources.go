@@ -27,6 +27,7 @@ func (d *Datasource) routes() http.Handler {
 	mux.HandleFunc("GET /targets", d.listTargets)
 	mux.HandleFunc("GET /labels", d.listLabels)
 	mux.HandleFunc("GET /rules", d.exportRules)
+	mux.HandleFunc("GET /recording-rules", d.exportRecordingRules)
 	return mux
 }
 

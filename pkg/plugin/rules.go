@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,10 +10,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
-	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/rules"
-	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
 // The formats in which alert rules are exported.
@@ -59,7 +56,7 @@ func (d *Datasource) exportRules(w http.ResponseWriter, r *http.Request) {
 	case formatGrafana:
 		text, err = rules.Grafana(options)
 	case formatPrometheus:
-		text, err = d.prometheusRules(r.Context(), options, ask.Get("profiles"), stored.JSONData)
+		text, err = d.prometheusRules(r.Context(), options, ask.Get("profiles"))
 	default:
 		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("the format is %q; choose one of: %s, %s", format, formatGrafana, formatPrometheus))
 		return
@@ -80,28 +77,12 @@ func (d *Datasource) exportRules(w http.ResponseWriter, r *http.Request) {
 }
 
 // prometheusRules writes the rules for the servers of the named profiles, or else for those that were scraped lately.
-func (d *Datasource) prometheusRules(ctx context.Context, options rules.Options, named string, stored json.RawMessage) ([]byte, error) {
-	held, err := heldBy(stored)
+func (d *Datasource) prometheusRules(ctx context.Context, options rules.Options, named string) ([]byte, error) {
+	servers, err := d.ruleServers(ctx, named)
 	if err != nil {
 		return nil, err
 	}
-	if named != "" {
-		servers, err := d.serversNamed(strings.Split(named, ","))
-		if err != nil {
-			return nil, err
-		}
-		return rules.Prometheus(options, servers, held)
-	}
-	now := time.Now()
-	run := &signalRun{Datasource: d, request: request{asked: backend.TimeRange{From: now.Add(-serversWithin), To: now}}}
-	run.Instant = true
-	if err := run.prepare(ctx); err != nil {
-		return nil, err
-	}
-	if len(run.present.Targets()) == 0 {
-		return nil, errNoServers
-	}
-	return rules.Prometheus(options, rules.Servers{Profiles: run.present, Exists: run.environ.Exists, Together: run.environ.Together}, held)
+	return rules.Prometheus(options, servers, d.held())
 }
 
 // serversNamed are those of profiles, as if they reported everything that they can, histograms as classic ones.
@@ -117,56 +98,7 @@ func (d *Datasource) serversNamed(ids []string) (rules.Servers, error) {
 	return rules.Reporting(set), nil
 }
 
-// heldBy is what the stored settings hold models to, one override at a time: for a rule file each becomes an expression.
-func heldBy(stored json.RawMessage) (rules.Held, error) {
-	var read struct {
-		Objectives struct {
-			Default   map[string]string   `json:"default"`
-			Overrides []map[string]string `json:"overrides"`
-		} `json:"objectives"`
-	}
-	if err := json.Unmarshal(stored, &read); err != nil {
-		return rules.Held{}, fmt.Errorf("read the objectives: %w", err)
-	}
-	var held rules.Held
-	var err error
-	if held.Default, err = heldWith(read.Objectives.Default); err != nil {
-		return rules.Held{}, err
-	}
-	for _, o := range read.Objectives.Overrides {
-		values, err := heldWith(o)
-		if err != nil {
-			return rules.Held{}, err
-		}
-		override := objective.Override{
-			Environment: strings.TrimSpace(o["environment"]), Deployment: strings.TrimSpace(o["deployment"]), Model: strings.TrimSpace(o["model"]),
-		}
-		if o["p95"] != "" {
-			override.P95 = &values.P95
-		}
-		if o["errorRate"] != "" {
-			override.ErrorRate = &values.ErrorRate
-		}
-		if o["cacheHitRatio"] != "" {
-			override.CacheHitRatio = &values.CacheHitRatio
-		}
-		if o["staleness"] != "" {
-			override.Staleness = &values.Staleness
-		}
-		held.Overrides = append(held.Overrides, override)
-	}
-	return held, nil
-}
-
-// heldWith is what a model is held to for which these texts of the settings are all that is set.
-func heldWith(texts map[string]string) (objective.Objective, error) {
-	stored, err := json.Marshal(map[string]any{"objectives": map[string]any{"default": texts}})
-	if err != nil {
-		return objective.Objective{}, err
-	}
-	alone, err := settings.Decode(stored, nil)
-	if err != nil {
-		return objective.Objective{}, err
-	}
-	return alone.Objectives.For("", "", ""), nil
+// held is what models are held to, one override at a time: for a rule file each becomes an expression.
+func (d *Datasource) held() rules.Held {
+	return rules.Held{Default: d.settings.Objectives.Unmatched(), Overrides: d.settings.Objectives.Overrides()}
 }

@@ -63,19 +63,24 @@ func (d *Datasource) signalQuery(ctx context.Context, r request) (data.Frames, e
 	}
 	run.explain(len(answer) > 0, targets)
 	return frames.Of(frames.Answer{
-		Signal: q.Signal, Series: answer, Legend: r.Legend, Step: r.step(),
+		Signal: q.Signal, Series: answer, Legend: r.Legend, Step: run.step(),
 		Notices: run.notices, Executed: strings.Join(run.executed, "\n\n"),
 	}), nil
 }
 
 // prepare finds out which servers are there and whether there are more groups than the limit.
 func (r *signalRun) prepare(ctx context.Context) (err error) {
-	if r.available, err = r.metrics(ctx, r.asked.From, r.asked.To); err != nil {
+	names, err := r.names(ctx, r.asked.From, r.asked.To)
+	if err != nil {
 		return err
 	}
+	r.available = among(names)
 	r.present = r.profiles.Detect(r.available)
 	r.environ = profile.Environment{Window: r.rateInterval(), Exists: r.available}
 	if r.environ.Together, err = r.together(ctx); err != nil {
+		return err
+	}
+	if err = r.readRecordings(ctx, names); err != nil {
 		return err
 	}
 	groups := r.present.Groups(r.query, r.environ)
@@ -92,14 +97,20 @@ func (r *signalRun) prepare(ctx context.Context) (err error) {
 
 // metrics says which of the profiles' metrics have samples in a range.
 func (d *Datasource) metrics(ctx context.Context, from, to time.Time) (func(string) bool, error) {
-	names, err := d.store.LabelValues(ctx, "__name__", d.known, from, to, 0)
-	if err != nil {
-		return nil, err
-	}
-	return func(metric string) bool {
-		_, found := slices.BinarySearch(names, metric)
+	names, err := d.names(ctx, from, to)
+	return among(names), err
+}
+
+// names lists, sorted, the metrics that profiles know and the recordings of them that have samples in a range.
+func (d *Datasource) names(ctx context.Context, from, to time.Time) ([]string, error) {
+	return d.store.LabelValues(ctx, "__name__", d.sought(), from, to, 0)
+}
+
+func among(sorted []string) func(string) bool {
+	return func(name string) bool {
+		_, found := slices.BinarySearch(sorted, name)
 		return found
-	}, nil
+	}
 }
 
 // rateInterval is what rates are taken over: long enough for several scrapes, and for steps to miss nothing.
@@ -116,11 +127,15 @@ func (r *signalRun) span() time.Duration { return r.asked.To.Sub(r.asked.From) }
 // answer runs the plans of the query, and where quantiles are missing for a group in a panel, those of the mean.
 func (r *signalRun) answer(ctx context.Context) ([]analysis.Series, error) {
 	answer, err := r.compute(ctx)
+	if err == nil && r.query.Signal.Group != signal.Objectives { // those have seen to it for each objective
+		answer, err = r.enough(ctx, answer, r.query.GroupBy)
+	}
 	if err != nil || r.query.Signal.Derivation != nil {
 		return answer, err
 	}
 	for _, st := range r.query.Statistics {
-		if len(r.present) > 0 && !r.present.Answers(r.query.Signal, st, r.available) {
+		computed := len(answer) > 0 && len(r.query.Signal.Otherwise) > 0
+		if len(r.present) > 0 && !computed && !r.present.Answers(r.query.Signal, st, r.available) {
 			r.warn(r.present.Explain(r.query.Signal, st, r.available))
 		}
 	}
@@ -170,6 +185,9 @@ func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.S
 	}
 	var answer []analysis.Series
 	for i, p := range parts {
+		if results[i].unrecorded {
+			p.Recorded = nil
+		}
 		r.executed = append(r.executed, fmt.Sprintf("# %s: %s\n%s", p.Statistic, p.Describe(), results[i].text))
 		for _, w := range results[i].Warnings { // not the hints: profiles know better what a metric is than its name does
 			r.warn(w)

@@ -90,6 +90,10 @@ func (env Environment) sameThing(a, b *Profile) []signal.Label {
 	switch {
 	case a == b:
 		return []signal.Label{signal.Environment, signal.Deployment, signal.Model}
+	case a.Layer == layerHost && b.Layer == layerHost && a.Labels[signal.GPU] != "" && b.Labels[signal.GPU] != "":
+		return []signal.Label{signal.GPU} // every GPU has an id that no other one has
+	case a.Layer == layerHost && a.Labels[signal.Model] != "":
+		return []signal.Label{signal.Environment, signal.Model} // by the names that the servers give their models
 	case a.Layer != b.Layer && (around(a) || around(b)):
 		// What stands around the servers has names of its own for what they call deployment and model.
 		return []signal.Label{signal.Environment}

@@ -108,6 +108,7 @@ func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
 		}
 		out = append(out, series.Provenance{
 			Kind: s.Recipe.Provenance(), Server: s.Profile.Name, Layer: s.Profile.Layer, Recipe: s.Recipe.How, Metrics: read,
+			Recorded: p.recordedOf(s),
 		})
 	}
 	return out
@@ -122,6 +123,9 @@ func (p Part) Describe() string {
 			text += ": " + s.Recipe.How
 		}
 		out = append(out, text)
+	}
+	if len(p.Recorded) > 0 {
+		out = append(out, fmt.Sprintf("read from recording rules (rates over %s)", joinWindows(p.Recorded)))
 	}
 	return strings.Join(out, "; ")
 }

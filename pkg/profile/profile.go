@@ -104,6 +104,8 @@ type Recipe struct {
 	Present *Present         `yaml:"present"`
 	// Age is a metric whose value is a time, in seconds since 1970; the number is how long ago that was.
 	Age string `yaml:"age"`
+	// Estimate says that the server itself works its numbers out from others.
+	Estimate bool `yaml:"estimate"`
 }
 
 // Names are the names that one metric has had in different versions of the server, the newest first. Where a server shows
@@ -202,8 +204,11 @@ func (r Recipe) Reads() []string {
 	return out
 }
 
-// Provenance says in a word how the recipe's numbers come about: measured as they are, or derived.
+// Provenance says in a word how the recipe's numbers come about: measured as they are, derived, or estimated.
 func (r Recipe) Provenance() string {
+	if r.Estimate {
+		return "estimated"
+	}
 	if r.Present != nil || r.Age != "" {
 		return "derived"
 	}

@@ -33,7 +33,7 @@ func Schema() map[string]any {
 	for _, kind := range []string{"sum", "average", "ratio", "mean", "summary", "histogram", "present", "age"} {
 		kinds = append(kinds, object{"required": []string{kind}})
 	}
-	recipe := object{"how": text("A clause about what the number is made of."), "where": object{"$ref": "#/$defs/where"}}
+	recipe := object{"how": text("A clause about what the number is made of."), "estimate": object{"type": "boolean", "description": "The server itself works the numbers out from others."}, "where": object{"$ref": "#/$defs/where"}}
 	for k, v := range recipes {
 		recipe[k] = v
 	}

@@ -17,6 +17,8 @@ var (
 	modelservingYAML string
 	//go:embed recorder.yaml
 	recorderYAML string
+	//go:embed nvml.yaml
+	nvmlYAML string
 	//go:embed baseten.yaml
 	basetenYAML string
 	//go:embed bentoml.yaml
@@ -57,6 +59,8 @@ var (
 	ovmsYAML string
 	//go:embed ray_serve.yaml
 	rayServeYAML string
+	//go:embed ray_sglang.yaml
+	raySGLangYAML string
 	//go:embed ray_vllm.yaml
 	rayVllmYAML string
 	//go:embed seldon.yaml
@@ -82,9 +86,9 @@ type Set []*Profile
 func Embedded() (Set, error) {
 	var set Set
 	for _, text := range []string{
-		modelservingYAML, recorderYAML, basetenYAML, bentomlYAML, cadvisorYAML, dcgmYAML, djlYAML, dynamoYAML, envoyYAML, gieYAML, istioYAML,
+		modelservingYAML, recorderYAML, nvmlYAML, basetenYAML, bentomlYAML, cadvisorYAML, dcgmYAML, djlYAML, dynamoYAML, envoyYAML, gieYAML, istioYAML,
 		knativeBefore119YAML, knativeYAML, kserveYAML, kubeStateMetricsYAML, litellmYAML, llamacppYAML, mlserverYAML, modelmeshYAML, otelGenaiYAML, ovmsYAML,
-		rayServeYAML, rayVllmYAML, seldonYAML, sglangYAML, tfservingYAML, tgiYAML, torchserveYAML, tritonYAML, vllmYAML,
+		rayServeYAML, raySGLangYAML, rayVllmYAML, seldonYAML, sglangYAML, tfservingYAML, tgiYAML, torchserveYAML, tritonYAML, vllmYAML,
 	} {
 		p, err := Parse([]byte(text))
 		if err != nil {

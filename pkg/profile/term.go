@@ -3,6 +3,7 @@ package profile
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
@@ -29,6 +30,10 @@ type termOf struct {
 	total bool
 	// standing reads a counter as it stands.
 	standing bool
+	// before reads a gauge as it stood that long ago.
+	before time.Duration
+	// begun, where set, reads a counter that has no sample from that long before.
+	begun time.Duration
 	// native reads a native histogram.
 	native bool
 	// also selects the series that have labels' second names.
@@ -216,13 +221,15 @@ func (c compiler) read(t termOf, selected plan.Select) plan.Node {
 	gauge := t.profile.Metrics[t.Metric[0]].Type == Gauge
 	switch {
 	case t.present != nil || t.standing || (gauge && c.statistic == signal.Last):
-		return plan.Last{Of: selected}
+		return plan.Last{Of: selected, Before: t.before}
 	case gauge && c.statistic == signal.Max:
 		return plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MaxOver}
 	case gauge:
 		return plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MeanOver}
 	case t.total:
 		return plan.Total{Of: selected}
+	case t.begun > 0:
+		return plan.Scale{Of: plan.Begun{Of: selected, Within: t.begun, Remembered: remembered}, Factor: 1 / t.begun.Seconds()}
 	}
 	rate := plan.Rate{Of: selected, Window: c.q.Window}
 	switch {

@@ -32,7 +32,7 @@ func (r randomPlan) node(depth int) plan.Node {
 		return r.leaf()
 	}
 	of := func() plan.Node { return r.node(depth - 1) }
-	switch r.IntN(17) {
+	switch r.IntN(19) {
 	case 0:
 		return plan.Aggregate{Op: pick(r, []plan.Operation{plan.Sum, plan.Mean, plan.Max, plan.Count, plan.Group}), By: r.labels(0), Of: of()}
 	case 1:
@@ -67,6 +67,10 @@ func (r randomPlan) node(depth int) plan.Node {
 		return plan.AtLeast{Of: of(), Bound: r.number()}
 	case 14:
 		return plan.HistogramCount{Of: of()}
+	case 16:
+		return plan.Exactly{Of: of(), Value: r.number()}
+	case 17:
+		return plan.SumOver{Of: of(), Window: r.window(), Every: r.window()}
 	case 12:
 		return plan.Without{Of: of(), On: r.labels(1), Exists: of()}
 	}
@@ -81,6 +85,9 @@ func (r randomPlan) leaf() plan.Node {
 		return plan.Total{Of: r.selection()}
 	case 2:
 		return plan.Over{Of: r.selection(), Window: r.window(), Reduce: pick(r, []plan.Reduction{plan.MeanOver, plan.MaxOver})}
+	}
+	if r.IntN(2) == 0 {
+		return plan.Last{Of: r.selection(), Before: r.window()}
 	}
 	return plan.Last{Of: r.selection()}
 }

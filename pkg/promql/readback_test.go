@@ -31,7 +31,7 @@ func (r readBack) node(e parser.Expr) plan.Node {
 	case *parser.ParenExpr:
 		return r.node(e.Expr)
 	case *parser.VectorSelector:
-		return plan.Last{Of: r.selection(e)}
+		return plan.Last{Of: r.selection(e), Before: e.OriginalOffset}
 	case *parser.AggregateExpr:
 		require.False(r.t, e.Without)
 		return plan.Aggregate{Op: inverse(r.t, operations, e.Op.String()), By: none(e.Grouping), Of: r.node(e.Expr)}
@@ -79,6 +79,10 @@ func (r readBack) call(c *parser.Call) plan.Node {
 	case "histogram_quantile":
 		return plan.Quantile{Q: r.number(c.Args[0]), Of: r.node(c.Args[1])}
 	}
+	if sub, ok := c.Args[0].(*parser.SubqueryExpr); ok {
+		require.Equal(r.t, "sum_over_time", c.Func.Name)
+		return plan.SumOver{Of: r.node(sub.Expr), Window: sub.Range, Every: sub.Step}
+	}
 	window, ok := c.Args[0].(*parser.MatrixSelector)
 	require.True(r.t, ok, c)
 	vector, ok := window.VectorSelector.(*parser.VectorSelector)
@@ -112,6 +116,9 @@ func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
 	case parser.GTR:
 		require.False(r.t, b.ReturnBool)
 		return plan.Above{Of: r.node(b.LHS), Than: r.number(b.RHS)}
+	case parser.EQLC:
+		require.False(r.t, b.ReturnBool)
+		return plan.Exactly{Of: r.node(b.LHS), Value: r.number(b.RHS)}
 	case parser.LOR:
 		require.False(r.t, b.VectorMatching.On)
 		var of []plan.Node

@@ -22,9 +22,15 @@ type writer struct{ span time.Duration }
 func (w writer) expr(n plan.Node) string {
 	switch n := n.(type) {
 	case plan.Last:
-		return Selector(n.Of)
+		if n.Before == 0 {
+			return Selector(n.Of)
+		}
+		return Selector(n.Of) + " offset " + duration(n.Before)
 	case plan.Rate:
 		return fmt.Sprintf("rate(%s[%s])", Selector(n.Of), duration(n.Window))
+	case plan.Begun:
+		counter, ago := Selector(n.Of), " offset "+duration(n.Within)
+		return fmt.Sprintf("((%s - last_over_time(%s[%s]%s)) >= 0 or %s) unless %s%s", counter, counter, duration(n.Remembered), ago, counter, counter, ago)
 	case plan.Total:
 		return fmt.Sprintf("increase(%s[%s] @ end())", Selector(n.Of), duration(w.span))
 	case plan.Over:
@@ -43,6 +49,10 @@ func (w writer) expr(n plan.Node) string {
 		return number(n.Factor) + " * " + w.operand(n.Of)
 	case plan.Above:
 		return w.operand(n.Of) + " > " + number(n.Than)
+	case plan.Exactly:
+		return w.operand(n.Of) + " == " + number(n.Value)
+	case plan.SumOver:
+		return fmt.Sprintf("sum_over_time((%s)[%s:%s])", w.expr(n.Of), duration(n.Window), duration(n.Every))
 	case plan.AtLeast:
 		return fmt.Sprintf("clamp_min(%s, %s)", w.expr(n.Of), number(n.Bound))
 	case plan.Union:
@@ -76,7 +86,7 @@ func (w writer) expr(n plan.Node) string {
 // operand is the text of a node where an operator binds to it.
 func (w writer) operand(n plan.Node) string {
 	switch n.(type) {
-	case plan.Ratio, plan.Scale, plan.Above, plan.Age, plan.Union, plan.TopK, plan.Where, plan.Without:
+	case plan.Ratio, plan.Scale, plan.Above, plan.Exactly, plan.Age, plan.Union, plan.TopK, plan.Where, plan.Without, plan.Begun:
 		return "(" + w.expr(n) + ")"
 	}
 	return w.expr(n)

@@ -28,6 +28,14 @@ type Provenance struct {
 	Layer  string `json:"layer"`
 	// Recipe is a clause about what the numbers are made of, where that is not plain.
 	Recipe string `json:"recipe,omitempty"`
-	// Metrics are those that were read.
+	// Metrics are those that were read, as they are or as Recorded.
 	Metrics []string `json:"metrics"`
+	// Recorded are the recording rules that were read in place of the metrics.
+	Recorded []Recorded `json:"recorded,omitempty"`
+}
+
+// Recorded is a recording rule whose series were read. Window is what its rates are over, as a Prometheus duration.
+type Recorded struct {
+	Rule   string `json:"rule"`
+	Window string `json:"window"`
 }

@@ -15,14 +15,28 @@ var (
 const (
 	CacheHitRatio       = "cache_hit_ratio"
 	ModelGPUUtilization = "model_gpu_utilization"
-	SLOViolation        = "slo_violation"
-	SLOBurnRate         = "slo_burn_rate"
+	// EnergyPerThousandRequests needs the requests of the models on the GPUs whose power is read.
+	EnergyPerThousandRequests = "energy_per_thousand_requests"
+	SLOObjective              = "slo_objective"
+	SLOViolation              = "slo_violation"
+	SLOBurnRate               = "slo_burn_rate"
 )
 
 const (
 	byTokens   = "a language model server that counts tokens (vLLM, SGLang, TGI, LiteLLM)"
 	byRecorder = "the recorder in front of the server, or a gateway that counts it (Istio, Envoy, ModelMesh)"
+	byMisses   = "the recorder, a server that counts misses of its model cache (ModelMesh, Ray Serve multiplexing, Seldon), or a platform that scales to zero and tells how many replicas are active (Baseten, Knative before 1.19, kube-state-metrics)"
 	byQueue    = "a platform with a durable asynchronous queue (SageMaker asynchronous inference, Baseten)"
+)
+
+// What the cold-hit rate is computed from where nothing counts it.
+var (
+	WithoutReplica = Derivation{From: []string{"requests", "replicas"},
+		How: "the share of requests that ended just after a moment without an active replica, where a gauge tells how many there are"}
+	TwoModes = Derivation{From: []string{"response_time"}, Estimated: true,
+		How: "the share of requests above the valley between the two modes of the response time; where the modes overlap, at least so many"}
+	QuantilesJump = Derivation{From: []string{"response_time"}, Estimated: true,
+		How: "at least the share of requests above the lowest quantile of the response time that is far above the one before it"}
 )
 
 var builtin = Catalogue{
@@ -153,9 +167,16 @@ var builtin = Catalogue{
 	{
 		Name: ModelGPUUtilization, Title: "GPU utilization by model", Group: Compute, Shape: Level, Unit: Ratio, GroupBy: ofShare, Default: Mean,
 		Description: "Each model's part of the time in which kernels ran on the GPUs. The parts of all models add up to the GPUs' utilization.",
-		MeasuredBy:  "a server that times its execution, with readings of its GPUs beside it",
+		MeasuredBy:  "the NVML endpoint, or a server that times its execution, with readings of its GPUs beside it",
 		Derivation: &Derivation{From: []string{"gpu_utilization", "inference_time"},
-			How: "the GPU's utilization, shared out by the time that each model's requests took to compute on the same replica"},
+			How: "the GPU's utilization, shared out by what the NVML endpoint reads of each model's processes on that GPU, else by the time that each model's requests took to compute on the same replica"},
+	},
+	{
+		Name: EnergyPerThousandRequests, Title: "Energy per thousand requests", Group: Compute, Shape: Share, Unit: Joules, GroupBy: ofModel,
+		Description: "What a thousand requests cost in energy of the GPUs, idle time included; by model, of what the GPUs draw while they compute.",
+		MeasuredBy:  "the NVML endpoint, dcgm-exporter, or a server on a GPU host that reports it",
+		Derivation: &Derivation{From: []string{"gpu_power", "requests"},
+			How: "the GPUs' power divided by the requests per second, times 1000; by model, the power is shared out as the GPUs' utilization is"},
 	},
 	{
 		Name: "models_resident", Title: "Models resident", Group: ModelCache, Shape: Level, Unit: Models, GroupBy: ofModel,
@@ -180,7 +201,8 @@ var builtin = Catalogue{
 	{
 		Name: "cold_hit_rate", Title: "Cold-hit rate", Group: ModelCache, Shape: Share, Unit: Ratio, GroupBy: ofModel,
 		Description: "Share of requests that had to wait for their model to be loaded. Not the cold-load rate: one load can serve many waiting requests.",
-		MeasuredBy:  "the recorder, or a server that counts misses of its model cache (ModelMesh, Ray Serve multiplexing, Seldon)",
+		MeasuredBy:  byMisses,
+		Otherwise:   []Derivation{WithoutReplica, TwoModes, QuantilesJump},
 	},
 	{
 		Name: "cold_load_rate", Title: "Cold-load rate", Group: ModelCache, Shape: Share, Unit: Ratio, GroupBy: ofModel,
@@ -190,7 +212,7 @@ var builtin = Catalogue{
 	{
 		Name: CacheHitRatio, Title: "Cache hit ratio", Group: ModelCache, Shape: Share, Unit: Ratio, GroupBy: ofModel,
 		Description: "Share of requests whose model was in memory already: 1 − cold-hit rate.",
-		MeasuredBy:  "the recorder, or a server that counts misses of its model cache (ModelMesh, Ray Serve multiplexing, Seldon)",
+		MeasuredBy:  byMisses,
 		Derivation:  &Derivation{From: []string{"cold_hit_rate"}, How: "1 − cold-hit rate"},
 	},
 	{
@@ -222,6 +244,13 @@ var builtin = Catalogue{
 		Name: "feature_extraction_time", Title: "Feature extraction time", Group: Freshness, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
 		Description: "Time to make the model's input out of the request.",
 		MeasuredBy:  "a metric of your own in the service that does it",
+	},
+	{
+		Name: SLOObjective, Title: "SLO objective", Group: Objectives, Shape: Share, Unit: Number, GroupBy: ofTarget,
+		Description: "The most that each model may do of what it is held to: seconds of the response time's p95 and of the staleness of predictions, shares of requests that fail and that are cold. Grouped by less than model and objective, the highest counts.",
+		MeasuredBy:  "whatever measures the signals that the objectives are about",
+		Derivation: &Derivation{From: []string{"response_time", "error_rate", "cold_hit_rate", "prediction_staleness"},
+			How: "the objective in the data source's settings, for the models that are measured"},
 	},
 	{
 		Name: SLOViolation, Title: "SLO violation", Group: Objectives, Shape: Share, Unit: Times, GroupBy: ofTarget,

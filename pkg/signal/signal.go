@@ -114,6 +114,8 @@ type Signal struct {
 	Default Statistic
 	// Derivation, where set, says what the signal is computed from; no profile fills it.
 	Derivation *Derivation
+	// Otherwise says what the signal is computed from for the models of which no profile's recipe tells it, the preferred first.
+	Otherwise []Derivation
 }
 
 // Derivation is how a signal is computed from others.
@@ -122,6 +124,8 @@ type Derivation struct {
 	From []string
 	// How is a clause for the user.
 	How string
+	// Estimated says that the number is a guess with an interval.
+	Estimated bool
 }
 
 // Statistics lists what the signal can be asked for.

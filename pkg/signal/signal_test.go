@@ -17,7 +17,7 @@ var published = []string{
 	"gpu_memory", "gpu_power", "models_resident", "model_loads", "model_evictions", "load_time", "response_cache_hit_ratio",
 	"time_to_first_token", "inter_token_latency", "prefill_time", "decode_time", "input_tokens", "output_tokens", "model_memory", "cold_hit_rate",
 	"cold_load_rate", "age_at_eviction", "prefix_cache_hit_ratio", "kv_cache_usage", "prediction_staleness", "feature_extraction_time",
-	"cache_hit_ratio", "model_gpu_utilization", "slo_violation", "slo_burn_rate", "gpu_memory_usage",
+	"cache_hit_ratio", "model_gpu_utilization", "energy_per_thousand_requests", "slo_violation", "slo_burn_rate", "slo_objective", "gpu_memory_usage",
 }
 
 func TestPublishedNamesStay(t *testing.T) {
@@ -89,7 +89,7 @@ func TestUnits(t *testing.T) {
 		factor   float64
 	}{
 		{Microseconds, Seconds, 1e-6}, {Milliseconds, Seconds, 1e-3}, {Nanoseconds, Milliseconds, 1e-6}, {Seconds, Microseconds, 1e6},
-		{Kibibytes, Bytes, 1024}, {Gibibytes, Mebibytes, 1024}, {Percent, Ratio, 0.01}, {Milliwatts, Watts, 1e-3}, {Microseconds, Microseconds, 1},
+		{Kibibytes, Bytes, 1024}, {Gibibytes, Mebibytes, 1024}, {Percent, Ratio, 0.01}, {BasisPoints, Ratio, 1e-4}, {BasisPoints, Percent, 0.01}, {Milliwatts, Watts, 1e-3}, {Microseconds, Microseconds, 1},
 	} {
 		got, err := c.from.Factor(c.to)
 		require.NoError(t, err)

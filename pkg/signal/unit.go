@@ -21,15 +21,18 @@ const (
 	Gibibytes    Unit = "gibibytes"
 	Ratio        Unit = "ratio"
 	Percent      Unit = "percent"
-	Watts        Unit = "watts"
-	Milliwatts   Unit = "milliwatts"
-	Joules       Unit = "joules"
-	Requests     Unit = "requests"
-	Tokens       Unit = "tokens"
-	Models       Unit = "models"
-	Replicas     Unit = "replicas"
-	Events       Unit = "events"
-	Times        Unit = "times"
+	// BasisPoints are hundredths of a percent.
+	BasisPoints Unit = "basis_points"
+	Watts       Unit = "watts"
+	Milliwatts  Unit = "milliwatts"
+	Joules      Unit = "joules"
+	Requests    Unit = "requests"
+	Tokens      Unit = "tokens"
+	Models      Unit = "models"
+	Replicas    Unit = "replicas"
+	Events      Unit = "events"
+	Times       Unit = "times"
+	Number      Unit = "number"
 )
 
 type measure struct {
@@ -51,6 +54,7 @@ var measures = map[Unit]measure{
 	Gibibytes:    {"size", 1 << 30, "gbytes", ""},
 	Ratio:        {"ratio", 1, "percentunit", ""},
 	Percent:      {"ratio", 1e-2, "percent", ""},
+	BasisPoints:  {"ratio", 1e-4, "suffix: bp", ""},
 	Watts:        {"power", 1, "watt", ""},
 	Milliwatts:   {"power", 1e-3, "mwatt", ""},
 	Joules:       {"energy", 1, "joule", "watt"},
@@ -60,6 +64,7 @@ var measures = map[Unit]measure{
 	Replicas:     {"replicas", 1, "short", ""},
 	Events:       {"events", 1, "short", "ops"},
 	Times:        {"multiple", 1, "suffix:×", ""},
+	Number:       {"number", 1, "short", ""},
 }
 
 // Known says whether u is in the table of units.

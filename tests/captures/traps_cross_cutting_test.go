@@ -1,7 +1,6 @@
 package captures
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"math"
@@ -109,11 +108,35 @@ func TestUnitsInTheWild(t *testing.T) {
 		})
 	}
 	t.Run("basis points of modelmesh", func(t *testing.T) {
-		everyRecipe(embedded(t), func(p *profile.Profile, name string, r profile.Recipe) {
-			require.NotContains(t, r.Reads(), "modelmesh_instance_used_bps", "%s of %s: there is no unit for it", name, p.ID)
-		})
+		t.Parallel()
+		set, problems := embedded(t).With([]profile.Text{{Name: "fill.yaml", Text: cacheFill}})
+		require.Empty(t, problems)
+		s := newStore(t, 1)
+		s.add("modelmesh", []byte("modelmesh_instance_capacity_bytes 8e9\nmodelmesh_instance_used_bytes 6e9\nmodelmesh_instance_used_bps 7500\n"))
+		q, err := set.Catalogue().NewQuery("model_cache_fill", nil, nil, nil, 0, false, 0)
+		require.NoError(t, err)
+		parts := set.Detect(s.has).Compile(q, profile.Environment{Window: window, Exists: s.has})
+		require.Len(t, parts, 1)
+		require.InDelta(t, s.number("modelmesh_instance_used_bytes / modelmesh_instance_capacity_bytes"), s.number(promql.Text(parts[0].Plan, s.span)), 1e-9)
 	})
 }
+
+// cacheFill is a profile of somebody's own: no signal of the catalogue is how full a model cache is.
+const cacheFill = `id: fill
+name: Model cache
+layer: gateway
+fingerprint: [modelmesh_instance_used_bps]
+identity: modelmesh_instance_used_bps
+replica: [job, instance]
+labels: {replica: instance, environment: environment, deployment: deployment}
+metrics:
+  modelmesh_instance_used_bps: {type: gauge, unit: basis_points, labels: []}
+define:
+  model_cache_fill: {title: Model cache, unit: ratio, shape: level, description: Share of a pod's model cache that is taken.}
+signals:
+  model_cache_fill:
+    - average: [{metric: modelmesh_instance_used_bps}]
+`
 
 func TestLabelThatMeansModel(t *testing.T) {
 	t.Parallel()
@@ -335,28 +358,6 @@ vllm:num_requests_running{%[1]s} 1
 		found[sample.Metric.Get("model")] = sample.F
 	}
 	requireClose(t, map[string]float64{"llama": 0.25, "gpt-4": 0.25}, found)
-}
-
-// Ray shows an engine's metrics under names of its own, and makes up the sums of their histograms.
-func TestRayWrapsItsEngines(t *testing.T) {
-	t.Parallel()
-	set := embedded(t)
-	wrapped := func(name string) []byte {
-		page := bytes.ReplaceAll(recording(t, "vllm", name), []byte("vllm:"), []byte("ray_vllm_"))
-		return bytes.ReplaceAll(page, []byte(`engine="0"`), []byte(`engine="0",ReplicaId="r",WorkerId="w"`))
-	}
-	s := newStore(t, 2)
-	s.add("ray", append(recording(t, "ray_serve", rayServe[0].recordings[0]), wrapped("1-metrics-idle")...),
-		append(recording(t, "ray_serve", rayServe[0].recordings[1]), wrapped("2-metrics-loaded")...))
-	require.Equal(t, []string{"model=llama 0.25"}, s.answers(set, "prefix_cache_hit_ratio", signal.Mean, "model"))
-	const first = "time_to_first_token"
-	plain := replay(t, "vllm", []string{"1-metrics-idle", "2-metrics-loaded"})
-	require.Equal(t, plain.answers(embedded(t), first, signal.P95, "model"), s.answers(set, first, signal.P95, "model"))
-	require.NotEmpty(t, plain.answers(embedded(t), first, signal.Mean, "model"))
-	require.Empty(t, s.answers(set, first, signal.Mean, "model"), "the sum is made up")
-	for _, line := range s.answers(set, "requests", signal.Rate, "model") {
-		require.NotContains(t, line, "model=llama", "Ray Serve counts the same requests")
-	}
 }
 
 // Until its series end, what a model did counts; from then on there is none, neither zero nor less.

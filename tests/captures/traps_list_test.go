@@ -3,11 +3,12 @@ package captures
 // traps are all that are known.
 var traps = []trap{
 	{"every server", "Three caches share the word cache hit: models in memory, responses, prefixes", "Three signals, and no metric fills two of them", TestThreeCachesShareTheWordCacheHit},
-	{"every server", "Units: micro-, milli- and whole seconds; bytes, mebibytes called megabytes, gibibytes called gigabytes; percentages, ratios called percent, basis points", "Each metric has its unit in the profile; values are converted to the signal's. Basis points are not read", TestUnitsInTheWild},
+	{"every server", "Units: micro-, milli- and whole seconds; bytes, mebibytes called megabytes, gibibytes called gigabytes; percentages, ratios called percent, basis points", "Each metric has its unit in the profile; values are converted to the signal's. Basis points are in no signal of the catalogue; a profile of one's own reads them", TestUnitsInTheWild},
 	{"every server", "The label that means the model has a dozen names, or is missing; DCGM's modelName is a GPU", "Each profile names its own; where there is none, none is made up", TestLabelThatMeansModel},
 	{"every server", "Gauges and histograms named _total, counters without it", "The profile has the type as it is, whatever the name says", TestGaugesNamedTotalAndCountersWithoutIt},
 	{"every server", "Gauges that hold the last event's value: load times, TorchServe's PredictionTime", "Load times are answered as the last one alone; the last request's time is not read", TestLastValueGaugesAreNotAveraged},
 	{"every server", "A platform shows its engine's metrics under its own labels (Triton, Dynamo)", "Who is preferred counts, the other one is left out", TestPlatformWrapping},
+	{"every server", "A platform renames its engine's metrics (vertex_)", "They are nobody else's and count nothing twice; the names themselves are published nowhere, so that they are read by a profile of one's own, which is vLLM's with other names", TestVertexRenamesAnEnginesMetrics},
 	{"every server", "A platform and its engine share a page", "The engine's numbers are left out where the platform tells them", TestAPlatformAndItsEngineOnOnePageCountOnce},
 	{"every server", "Series disappear when a model is unloaded", "What was counted until then stays in windows that reach there; nothing is zero or less", TestSeriesDisappearOnUnload},
 	{"every server", "Gateway, queue proxy, activator, server and worker count the same request", "One layer is read, and named with the answer", TestMultiLayerDoubleCounting},
@@ -26,7 +27,7 @@ var traps = []trap{
 	{"Ray Serve", "The counter of loads counts failed ones, the histogram of load times does not", "Loads are counted by the counter, failed ones included, as the answer says", TestRayLoadsThatFailedAreCounted},
 	{"Ray Serve", "The label handle=\" contains le=\"", "Labels are parsed, not searched for", TestHandleContainsLe},
 	{"Ray Serve", "Handles beside the bounds of buckets", "They stay apart", TestRayHandlesAreNotBounds},
-	{"Ray Serve", "An engine's metrics are called ray_vllm_, and their sums are made up", "A profile of their own, without means; Ray Serve's count of requests is preferred", TestRayWrapsItsEngines},
+	{"Ray Serve", "Engines' metrics are called ray_vllm_ and ray_sglang_, and their sums are made up", "Profiles of their own, without means; Ray Serve's count of requests is preferred", TestRayWrapsItsEngines},
 
 	{"Triton", "An error that a Python model returns for one request counts as a success", "Said with every answer about requests and errors", TestTritonErrorsOfSingleRequestsCountAsSuccesses},
 	{"Triton", "An ensemble's failure counts twice", "Said with every answer about requests and errors", TestTritonEnsembleFailuresCountTwice},
@@ -58,5 +59,10 @@ var traps = []trap{
 	{"BentoML", "Health checks are counted like requests", "They are left out", TestBentoMLHealthChecksAreNoRequests},
 	{"BentoML", "A request that passes through services is counted by each", "Services are told apart", TestBentoMLServicesBehindServicesAreApart},
 
+	{"Knative, KServe, Baseten", "A server that answers scrapes is a replica, and one that does not may be a gap in scraping", "Only a gauge that reads 0 says that no replica is active; requests of times that nobody knows of are left out of the cold-hit rate", TestGapsInScrapingAreNotWithoutAReplica},
 	{"Knative", "Request metrics of a queue proxy do not say the model", "target_info on the same page does", TestKnativeQueueProxiesAreFilteredByTheirTargetInfo},
+
+	{"SageMaker", "Microseconds, and percentages of several CPUs or GPUs, which go beyond 100", "CloudWatch's words for units are in the table of units. Nothing reads CloudWatch yet", TestUnitsOfSageMaker},
+	{"SageMaker", "moto, which stands for CloudWatch in tests, answers statistics of exact dimensions; percentiles fail with HTTP 500, searches and metric math are empty, Metrics Insights is wrong", "Cannot be met: nothing reads CloudWatch yet. Its answers are recorded, and whoever reads CloudWatch may not test those with moto", TestMotoAnswersStatisticsAndNothingElse},
+	{"SageMaker", "moto lists a metric once for each value", "Cannot be met: nothing reads CloudWatch yet", TestMotoListsMetricsOnceForEachValue},
 }

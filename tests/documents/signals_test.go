@@ -60,6 +60,9 @@ func writeSignal(b *strings.Builder, s signal.Signal, set profile.Set) {
 	if d := s.Derivation; d != nil {
 		fmt.Fprintf(b, "- Computed from `%s`: %s.\n", strings.Join(d.From, "`, `"), d.How)
 	}
+	for _, d := range s.Otherwise {
+		fmt.Fprintf(b, "- Where no recipe tells it of a model, it is %s from `%s`: %s.\n", kindOf(d), strings.Join(d.From, "`, `"), d.How)
+	}
 	var rows []string
 	for _, p := range set {
 		for _, r := range p.Signals[s.Name] {
@@ -73,6 +76,13 @@ func writeSignal(b *strings.Builder, s signal.Signal, set profile.Set) {
 	if len(rows) > 0 {
 		fmt.Fprintf(b, "\n| server | provenance | metrics | how |\n|---|---|---|---|\n%s\n", strings.Join(rows, "\n"))
 	}
+}
+
+func kindOf(d signal.Derivation) string {
+	if d.Estimated {
+		return "estimated"
+	}
+	return "derived"
 }
 
 // writeMatrix writes which server answers which signal; the better of its recipes counts.
@@ -95,16 +105,38 @@ func writeMatrix(b *strings.Builder, set profile.Set) {
 // can be computed from any of them, a share of the GPU only from all.
 func answer(p *profile.Profile, s signal.Signal) string {
 	if s.Derivation == nil {
-		return mark(p.Signals[s.Name])
+		if reported := mark(p.Signals[s.Name]); reported != "" {
+			return reported
+		}
+		return otherwise(p, s)
 	}
 	filled := 0
-	for _, from := range s.Derivation.From {
-		if len(p.Signals[from]) > 0 {
+	for _, name := range s.Derivation.From {
+		if from, _ := signal.Find(name); from.Derivation == nil && answer(p, from) != "" {
 			filled++
 		}
 	}
 	if filled == len(s.Derivation.From) || (filled > 0 && s.Group == signal.Objectives) {
 		return "○"
+	}
+	return ""
+}
+
+// otherwise is the mark of a signal that is derived from what a profile counts, all of it by model or none: a replica that is
+// there because it answers is no count.
+func otherwise(p *profile.Profile, s signal.Signal) string {
+	counts := func(from string, byModel bool) bool {
+		return slices.ContainsFunc(p.Signals[from], func(r profile.Recipe) bool {
+			return len(r.Sum) > 0 && slices.Contains(p.Metrics[r.Sum[0].Metric[0]].Labels, signal.Model) == byModel
+		})
+	}
+	for _, d := range s.Otherwise {
+		all := func(byModel bool) bool {
+			return !slices.ContainsFunc(d.From, func(from string) bool { return !counts(from, byModel) })
+		}
+		if !d.Estimated && (all(true) || all(false)) {
+			return "○"
+		}
 	}
 	return ""
 }
