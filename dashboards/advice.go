@@ -134,9 +134,14 @@ var adviceOf = map[string]advice{
 		low:      "cheap to keep in memory, so better kept than loaded anew.",
 	},
 	signal.ModelGPUUtilization: {
-		measured: "by sharing out the GPU's utilization, which the driver reports, in proportion to the time that the server took to compute each model's requests: an estimate where models run at the same time.",
+		measured: "by sharing out the GPU's utilization, which the driver reports, in proportion to what the NVML endpoint reads of each model's processes, else to the time that the server took to compute each model's requests: an estimate where models run at the same time.",
 		high:     "this model is what the GPU works for. When the GPU is full, it is the one to move, to batch or to give a GPU of its own.",
 		low:      "the model takes little of the GPU; another one is what fills it.",
+	},
+	signal.EnergyPerThousandRequests: {
+		measured: "from the power that the driver reports and the requests that the servers count; by model, shared out as the GPU's utilization is.",
+		high:     "the GPUs draw power for little work: batch more, put more models on a GPU, or scale down when traffic is low.",
+		low:      "the GPUs' power goes into requests.",
 	},
 	"models_resident": {
 		measured: byPolls,

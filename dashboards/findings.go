@@ -26,7 +26,8 @@ func findingTable() panel {
 			"**Measured:** replicas by state, response time, requests and concurrent requests of each deployment. The response time is compared with the deployment's objective.\n\n" +
 			"**High:** each row says what to change. Click a deployment to see its metrics.\n\n" +
 			"**Low:** no row means that nothing was found, or that the number of replicas is not known; a notice says which. A state has to last for two minutes to be found.",
-		GridPos: gridPos{W: whole, H: tall},
+		// At the top of its dashboard, and mostly empty.
+		GridPos: gridPos{W: whole, H: 6},
 		FieldConfig: &fieldConfig{
 			Defaults: fieldDefaults{
 				Color: color{Mode: "fixed", FixedColor: "text"}, NoValue: "–",

@@ -13,9 +13,10 @@ func GPU() Dashboard {
 		}},
 		{title: "GPUs", panels: gpus()},
 		{title: "Share of each model", panels: []panel{
-			chart{ask: ask{signal: signal.ModelGPUUtilization, statistics: mean, groupBy: []signal.Label{signal.Model}}, of: ", stacked", stacked: true,
+			chart{ask: ask{signal: signal.ModelGPUUtilization, statistics: mean, groupBy: []signal.Label{signal.Model}}, of: ", stacked", stacked: true, width: third,
 				note: "Stacked, the parts of all models are the mean utilization of the GPUs; of some models only, what those take of it."}.panel(),
-			chart{ask: ask{signal: "model_memory", statistics: last, groupBy: byModel}, of: " by model, stacked", stacked: true}.panel(),
+			chart{ask: ask{signal: "model_memory", statistics: last, groupBy: byModel}, of: " by model, stacked", stacked: true, width: third}.panel(),
+			chart{ask: ask{signal: signal.EnergyPerThousandRequests, statistics: mean, groupBy: byModel}, of: " by model", width: third}.panel(),
 		}},
 		{title: "What the GPUs work on", panels: []panel{
 			p95ByModel("inference_time", ""),

@@ -1,5 +1,7 @@
 package dashboards
 
+import "cmp"
+
 const (
 	dashboardWidth = 24
 	// rowIDs leaves room for panels to be added to a row without others' ids changing: links and alerts name panels by id.
@@ -12,6 +14,8 @@ type row struct {
 	panels []panel
 	// closed rows show their heading alone, and ask nothing, until they are opened.
 	closed bool
+	// number is what the ids of the panels begin with, where it is not the row's place: a row that moves keeps its ids.
+	number int
 }
 
 // arrange places rows under one another.
@@ -19,7 +23,7 @@ func arrange(rows []row) []panel {
 	var out []panel
 	y := 0
 	for i, r := range rows {
-		id := (i + 1) * rowIDs
+		id := cmp.Or(r.number, i+1) * rowIDs
 		heading := panel{
 			Type: "row", Title: r.title, ID: id, Collapsed: &r.closed, Panels: &[]panel{},
 			GridPos: gridPos{H: 1, W: dashboardWidth, Y: y},

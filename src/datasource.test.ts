@@ -45,7 +45,7 @@ it('sends queries whose variables are replaced', async () => {
   expect(requests).toHaveLength(1);
   const [sent] = requests[0].data.queries;
   expect(sent).toMatchObject({ refId: 'A', signal: 'requests' });
-  expect(sent.filters).toEqual({ model: ['bert', 'gpt'], environment: ['$environment'] });
+  expect(sent.filters).toEqual({ model: ['bert', 'gpt'] });
 });
 
 it('runs complete queries only', () => {
@@ -123,13 +123,13 @@ describe('variables', () => {
     expect(JSON.parse(filters)).toEqual({ environment: ['production', 'staging'] });
   });
 
-  it('that depend on one without a value do not take every value', async () => {
+  it('that depend on one without a value are not filtered by it', async () => {
     const requests = answerRequests(() => ({ values: [], truncated: false }));
     const { variables } = newDataSource([{ name: 'environment', value: [], multi: true }]);
     await lastValueFrom(
       variables.query(variableRequest({ label: 'model', filters: { environment: ['$environment'] } }))
     );
-    expect(JSON.parse(requests[0].params?.filters)).toEqual({ environment: ['$environment'] });
+    expect(JSON.parse(requests[0].params?.filters)).toEqual({});
   });
 
   it('without a label have no values and ask nothing', async () => {

@@ -46,6 +46,7 @@ describe('describeQuery', () => {
     },
     { fields: { queryType: 'objectives' }, want: 'Objectives' },
     { fields: { queryType: 'events' }, want: 'Events' },
+    { fields: { queryType: 'events', kinds: ['scaling', 'restarts'] }, want: 'Events (scaling, restarts)' },
     { fields: { queryType: 'events', filters: { model: ['bert'] } }, want: 'Events where model is bert' },
     {
       fields: { queryType: 'diagnosis', filters: { deployment: ['vision'] } },

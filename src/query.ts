@@ -63,7 +63,7 @@ export function describeQuery(query: ModelServingQuery): string {
     case 'diagnosis':
       return 'Diagnosis' + describeFilters(query.filters);
     case 'events':
-      return 'Events' + describeFilters(query.filters);
+      return (query.kinds?.length ? `Events (${query.kinds.join(', ')})` : 'Events') + describeFilters(query.filters);
     case 'promql':
       return query.expr?.trim() ?? '';
     default:

@@ -27,8 +27,12 @@ export interface ModelServingQuery extends DataQuery {
   window?: string;
   instant?: boolean;
   legend?: string;
+  /** Values that rest on fewer requests in the window are left out. Alert rules set it. */
+  minimumRequests?: number;
   /** PromQL, for queryType promql only. */
   expr?: string;
+  /** For queryType events only: loads, evictions, scaling, restarts. None is all of them. */
+  kinds?: string[];
 }
 
 /** What a dashboard's ad-hoc filter variable holds, in every Grafana version. */
@@ -163,6 +167,18 @@ export interface SigV4Settings {
   sigV4ExternalId?: string;
 }
 
+/** Whether and how the embedded engine's samples are sent to a server, too. Its address and authentication are in Grafana's HTTP settings. */
+export interface RemoteWriteSettings {
+  on?: boolean;
+  /** Where samples are sent; empty for the HTTP settings' URL followed by /api/v1/write. */
+  url?: string;
+  /** How far back sending begins at first; empty for all that is kept. */
+  history?: string;
+  nativeHistograms?: boolean;
+  /** Of one request, in seconds. */
+  timeout?: number;
+}
+
 /** Whatever is left out has the backend's default. */
 export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
   kind?: Kind;
@@ -174,6 +190,7 @@ export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
   /** Empty for no bound by size. */
   retentionSize?: string;
   fileDiscovery?: boolean;
+  remoteWrite?: RemoteWriteSettings;
   limits?: ScrapeLimits;
   targets?: TargetSettings[];
   profiles?: ProfileSettings[];

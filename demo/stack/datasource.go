@@ -61,6 +61,7 @@ func (s *Stack) dataSource() grafana.DataSource {
 				{ID: "long-tail", URL: s.tail.MetricsURL, ManagementURL: s.tail.TritonURL, Environment: Environment, Deployment: TailDeployment},
 				{ID: "recorder", URL: s.tail.RecorderMetricsURL, Environment: Environment, Deployment: TailDeployment},
 				{ID: "training", URL: s.trainingURL, Environment: Environment, Deployment: TailDeployment},
+				{ID: "gpus", URL: s.gpus.Metrics, Environment: Environment, Deployment: Deployment},
 			},
 			"profiles":   []map[string]string{{"name": "training.yaml", "text": trainingProfile}},
 			"objectives": map[string]any{"overrides": overrides},

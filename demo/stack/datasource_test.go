@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/demo/fleet"
+	"github.com/coldhit/modelserving-datasource/demo/gpuhost"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
@@ -19,12 +20,13 @@ func TestTheDataSourcesSettingsAreValid(t *testing.T) {
 	s := &Stack{
 		MetricsURL: "http://127.0.0.1:1/metrics", TritonURL: "http://127.0.0.1:2", trainingURL: "http://127.0.0.1:3/training/metrics",
 		tail: &longTail{MetricsURL: "http://127.0.0.1:4/metrics", TritonURL: "http://127.0.0.1:5", RecorderMetricsURL: "http://127.0.0.1:6/metrics"},
+		gpus: &gpuhost.Host{Metrics: "http://127.0.0.1:7/metrics"},
 	}
 	text, err := json.Marshal(s.dataSource().JSONData)
 	require.NoError(t, err)
 	decoded, err := settings.Decode(text, nil)
 	require.NoError(t, err)
-	require.Len(t, decoded.Embedded.Targets, 4)
+	require.Len(t, decoded.Embedded.Targets, 5)
 	require.Len(t, decoded.Profiles, 1)
 	_, err = profile.Parse([]byte(decoded.Profiles[0].Text))
 	require.NoError(t, err)

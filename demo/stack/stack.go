@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/demo/fleet"
+	"github.com/coldhit/modelserving-datasource/demo/gpuhost"
 	"github.com/coldhit/modelserving-datasource/demo/grafana"
 	"github.com/coldhit/modelserving-datasource/demo/load"
 	"github.com/coldhit/modelserving-datasource/demo/pluginbuild"
@@ -61,6 +62,7 @@ type Stack struct {
 	group       supervise.Group
 	endpoints   *endpoints
 	tail        *longTail
+	gpus        *gpuhost.Host
 	trainingURL string
 	lock        *supervise.Lock
 	out         *progress.Printer
@@ -124,6 +126,9 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 	if err := s.serveCounts(drivers); err != nil {
 		return err
 	}
+	if err := s.startGPUHost(ctx, options, &builder); err != nil {
+		return err
+	}
 	running, err := s.startGrafana(ctx, options, installed)
 	if err != nil {
 		return err
@@ -132,6 +137,9 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 		return err
 	}
 	s.out.Printf("Triton: all models are loaded")
+	if err := s.gpus.Work(server.PID()); err != nil {
+		return err
+	}
 	s.startTraffic(ctx, drivers)
 	s.out.Printf("Waiting for data to flow through the plugin")
 	if err := running.WaitForData(ctx, DataSourceUID, "requests", dataTimeout); err != nil {
@@ -139,6 +147,20 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 	}
 	s.out.Printf("Data flows")
 	return nil
+}
+
+// startGPUHost gives the demo's Triton GPUs, which this host need not have: they are fakes, the endpoint that reads them is not.
+func (s *Stack) startGPUHost(ctx context.Context, options Options, builder *pluginbuild.Builder) error {
+	program, err := builder.NVML(ctx)
+	if err != nil {
+		return err
+	}
+	s.gpus, err = gpuhost.Start(ctx, &s.group, options.Root, program, filepath.Join(options.Folder, "gpus"))
+	if err != nil {
+		return fmt.Errorf("the host with fake GPUs: %w", err)
+	}
+	s.out.Printf("GPUs: three fakes, read by the NVML endpoint, metrics at %s", s.gpus.Metrics)
+	return awaitOK(ctx, s.gpus.Process, s.gpus.Base+"/-/health")
 }
 
 func (s *Stack) startGrafana(ctx context.Context, options Options, installed *grafana.Grafana) (*grafana.Server, error) {

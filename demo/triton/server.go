@@ -16,9 +16,9 @@ import (
 
 // Server is a running Triton.
 type Server struct {
-	// HTTP is the base URL of inference and model control, Metrics the URL to scrape.
-	HTTP, Metrics string
-	process       *supervise.Process
+	// HTTP and GRPC are the base URLs of inference and model control, Metrics is the URL to scrape.
+	HTTP, GRPC, Metrics string
+	process             *supervise.Process
 }
 
 // cacheBytes is the size of the response cache.
@@ -98,10 +98,14 @@ func start(group *supervise.Group, installation *Installation, o options) (*Serv
 	}
 	return &Server{
 		HTTP:    fmt.Sprintf("http://127.0.0.1:%d", ports[0]),
+		GRPC:    fmt.Sprintf("http://127.0.0.1:%d", ports[1]),
 		Metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", ports[2]),
 		process: process,
 	}, nil
 }
+
+// PID is the server's process.
+func (s *Server) PID() int { return s.process.PID() }
 
 // sharedMemoryFolder is where Linux shows shared memory as files.
 const sharedMemoryFolder = "/dev/shm"

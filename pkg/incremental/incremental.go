@@ -46,6 +46,8 @@ type Backend struct {
 	kept    *store
 	ranges  flights[promql.Answer]
 	others  flights[any]
+	// held is what was answered just now, of what is about one time.
+	held momentary
 }
 
 var _ promql.Backend = (*Backend)(nil)
@@ -70,16 +72,28 @@ type Statistics struct {
 func (b *Backend) Statistics() Statistics { return b.kept.statistics() }
 
 // Forget drops all that is kept.
-func (b *Backend) Forget() { b.kept.forget() }
+func (b *Backend) Forget() {
+	b.kept.forget()
+	b.held.forget()
+}
 
 // ScrapeInterval is that of the backend behind.
 func (b *Backend) ScrapeInterval() time.Duration { return b.behind.ScrapeInterval() }
 
-// Instant asks the backend behind; calls at the same time share the request.
+// Instant asks the backend behind; calls within a moment share the request.
 func (b *Backend) Instant(ctx context.Context, expr string, at time.Time) (promql.Answer, error) {
-	return b.shared(ctx, fmt.Sprintf("instant\x00%s\x00%d", expr, at.UnixNano()), func(ctx context.Context) (promql.Answer, error) {
+	key := fmt.Sprintf("instant\x00%s\x00%d", expr, at.UnixNano())
+	begun := b.options.Now()
+	if held, ok := b.held.get(key, begun); ok {
+		return join.Copy(held.(promql.Answer)), nil
+	}
+	answer, err := b.shared(ctx, key, func(ctx context.Context) (promql.Answer, error) {
 		return b.behind.Instant(ctx, expr, at)
 	})
+	if err == nil && len(answer.Warnings) == 0 {
+		b.held.put(key, join.Copy(answer), len(answer.Series)+len(answer.Histograms), begun, b.options.Now())
+	}
+	return answer, err
 }
 
 // wholeRange asks for a range of which nothing can be kept; calls at the same time share the request.
@@ -98,14 +112,20 @@ func (b *Backend) shared(ctx context.Context, key string, ask func(context.Conte
 	return join.Copy(answer.(promql.Answer)), nil
 }
 
-// LabelValues asks the backend behind; calls at the same time share the request.
+// LabelValues asks the backend behind; calls within a moment share the request.
 func (b *Backend) LabelValues(ctx context.Context, label string, selectors []string, start, end time.Time, limit int) ([]string, error) {
 	key := fmt.Sprintf("values\x00%s\x00%q\x00%d\x00%d\x00%d", label, selectors, start.UnixNano(), end.UnixNano(), limit)
-	values, err := b.others.do(ctx, key, grid{}, func(ctx context.Context) (any, error) {
-		return b.behind.LabelValues(ctx, label, selectors, start, end, limit)
-	})
-	if err != nil {
-		return nil, err
+	begun := b.options.Now()
+	values, ok := b.held.get(key, begun)
+	if !ok {
+		var err error
+		values, err = b.others.do(ctx, key, grid{}, func(ctx context.Context) (any, error) {
+			return b.behind.LabelValues(ctx, label, selectors, start, end, limit)
+		})
+		if err != nil {
+			return nil, err
+		}
+		b.held.put(key, values, len(values.([]string)), begun, b.options.Now())
 	}
 	return append([]string(nil), values.([]string)...), nil
 }
@@ -113,8 +133,16 @@ func (b *Backend) LabelValues(ctx context.Context, label string, selectors []str
 // Range evaluates expr at every step of [start, end].
 func (b *Backend) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (promql.Answer, error) {
 	g, ok := newGrid(start, end, step)
-	if !ok || !independentOfRange(expr) || (b.options.IndependentSteps != nil && !b.options.IndependentSteps(ctx)) {
+	if !ok || (b.options.IndependentSteps != nil && !b.options.IndependentSteps(ctx)) {
 		return b.wholeRange(ctx, expr, start, end, step)
+	}
+	asked := expr
+	expr, err := b.withBusiest(ctx, asked, end)
+	if err != nil {
+		return promql.Answer{}, err
+	}
+	if !independentOfRange(expr) {
+		return b.wholeRange(ctx, asked, start, end, step)
 	}
 	key := g.key(expr)
 	answer, err := b.ranges.do(ctx, key, g, func(ctx context.Context) (promql.Answer, error) {

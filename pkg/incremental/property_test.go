@@ -147,9 +147,12 @@ var expressions = []string{
 	`time() - timestamp(queue_size)`,
 	`queue_size > 100`,
 	`nothing_of_the_kind`,
+	`sum by (model) (rate(requests_total[1m])) and on (model) topk(2, sum by (model) (increase(requests_total[10m] @ end())))`,
+	`sum(sum by (model, replica) (rate(requests_total[1m])) unless on (model, replica) topk(3, sum by (model, replica) (increase(requests_total[10m] @ end()))))`,
+	`(queue_size unless on (model) topk(2, nothing @ end())) / on (model, replica) (requests_total and on (model) topk(2, sum by (model) (queue_size @ end())))`,
 	// Not kept:
 	`sum(increase(requests_total[10m] @ end()))`,
-	`sum by (model) (rate(requests_total[1m])) and on (model) topk(2, increase(requests_total[10m] @ end()))`,
+	`sum by (model) (rate(requests_total[1m])) and on (model) topk(2, increase(requests_total[10m] @ start()))`,
 	`queue_size offset -1m`,
 }
 

@@ -93,6 +93,18 @@ func (s Set) For(environment, deployment, model string) Objective {
 	return out
 }
 
+// Unmatched is what the models are held to that no override matches.
+func (s Set) Unmatched() Objective { return s.unmatched }
+
+// Overrides are those that the set was made of, in their order.
+func (s Set) Overrides() []Override {
+	out := make([]Override, len(s.rules))
+	for i := range s.rules {
+		out[i] = s.rules[i].override
+	}
+	return out
+}
+
 // Over is an objective with the fields that the override sets; the others stay.
 func (o Override) Over(other Objective) Objective {
 	if o.P95 != nil {

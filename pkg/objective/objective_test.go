@@ -222,3 +222,13 @@ func BenchmarkFor(b *testing.B) {
 		})
 	}
 }
+
+func TestASetTellsWhatItWasMadeOf(t *testing.T) {
+	t.Parallel()
+	share := 0.5
+	overrides := []Override{{Model: "llama-*", ErrorRate: &share}, {Deployment: "chat", Environment: "production"}}
+	s := newSet(t, Default(), overrides...)
+	require.Equal(t, Default(), s.Unmatched())
+	require.Equal(t, overrides, s.Overrides())
+	require.Empty(t, Set{}.Overrides())
+}

@@ -189,6 +189,9 @@ func TestLabelValues(t *testing.T) {
 	}
 	before := server.Requests.Load()
 	require.Equal(t, []string{"latency"}, values("__name__", 0, many...))
+	require.EqualValues(t, 1, server.Requests.Load()-before, "by their beginnings, in one request")
+	before = server.Requests.Load()
+	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, append(many, "requests_total")...))
 	require.Greater(t, server.Requests.Load()-before, int64(2), "in several requests")
 }
 

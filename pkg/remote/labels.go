@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"net/url"
@@ -12,8 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql/parser"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -32,15 +29,14 @@ func (c *Client) LabelValues(ctx context.Context, label string, selectors []stri
 	if err != nil {
 		return nil, err
 	}
-	keep := func(string) bool { return true }
-	if label == metricName && !server.Features.NameExpressions && len(selectors) > 0 {
-		if keep, err = namesOf(selectors); err != nil {
+	var keep func(string) bool
+	if label == metricName && len(selectors) > 0 {
+		if selectors, keep, err = nameSelectors(selectors, server.Features.NameExpressions); err != nil {
 			return nil, err
 		}
-		selectors = nil
 	}
 	parameters := url.Values{"start": {seconds(start)}, "end": {seconds(end)}}
-	if limit > 0 && server.Features.LimitedLabelValues && selectors != nil {
+	if limit > 0 && server.Features.LimitedLabelValues && keep == nil {
 		parameters.Set("limit", strconv.Itoa(limit))
 	}
 	requests := packed(selectors)
@@ -63,7 +59,10 @@ func (c *Client) LabelValues(ctx context.Context, label string, selectors []stri
 		}
 		return nil, err
 	}
-	values := slices.DeleteFunc(slices.Concat(found...), func(v string) bool { return !keep(v) })
+	values := slices.Concat(found...)
+	if keep != nil {
+		values = slices.DeleteFunc(values, func(v string) bool { return !keep(v) })
+	}
 	slices.Sort(values)
 	values = slices.Compact(values)
 	if limit > 0 && len(values) > limit {
@@ -72,12 +71,27 @@ func (c *Client) LabelValues(ctx context.Context, label string, selectors []stri
 	return values, nil
 }
 
+// nameSelectors are those that a server is asked by for metrics' names, in one request however many names there are, and which of the
+// names that it answers are wanted; nil if all are.
+func nameSelectors(selectors []string, expressions bool) (asked []string, keep func(string) bool, err error) {
+	if !expressions {
+		keep, err = namesOf(selectors)
+		return nil, keep, err
+	}
+	asked, err = inOneRequest(selectors)
+	if err != nil || slices.Equal(asked, selectors) {
+		return selectors, nil, err
+	}
+	keep, err = namesOf(selectors)
+	return asked, keep, err
+}
+
 // packed puts selectors together so that each group fits into an address. Without selectors there is one empty group.
 func packed(selectors []string) [][]string {
 	groups := [][]string{nil}
 	size := 0
 	for _, s := range selectors {
-		own := len(url.QueryEscape(s)) + len("&match%5B%5D=")
+		own := sizeInAddress(s)
 		if last := len(groups) - 1; size > 0 && size+own > maxAddressBytes {
 			groups, size = append(groups, []string{s}), own
 		} else {
@@ -85,29 +99,6 @@ func packed(selectors []string) [][]string {
 		}
 	}
 	return groups
-}
-
-// namesOf tells the metrics' names that selectors by name alone mean, for servers that know no expressions there.
-func namesOf(selectors []string) (func(name string) bool, error) {
-	p := parser.NewParser(parser.Options{})
-	var sets [][]*labels.Matcher
-	for _, s := range selectors {
-		matchers, err := p.ParseMetricSelector(s)
-		if err != nil {
-			return nil, fmt.Errorf("the selector %s cannot be read: %w", s, err)
-		}
-		for _, m := range matchers {
-			if m.Name != metricName {
-				return nil, &Error{Problem: Unsupported, Sentence: "This server lists metrics' names only for selectors by name; " + s + " has the label " + m.Name + "."}
-			}
-		}
-		sets = append(sets, matchers)
-	}
-	return func(name string) bool {
-		return slices.ContainsFunc(sets, func(set []*labels.Matcher) bool {
-			return !slices.ContainsFunc(set, func(m *labels.Matcher) bool { return !m.Matches(name) })
-		})
-	}, nil
 }
 
 // valuesAtOnce makes one request. The warnings that come with values say that there are more than the limit: that is what was

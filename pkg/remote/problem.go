@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
 
@@ -63,9 +64,12 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Sentence }
 
-// Unwrap gives context errors through, so that callers can test for them; other causes may hold secrets and stay inside.
+// Pause is how long the server wants to be left alone; zero if it did not say.
+func (e *Error) Pause() time.Duration { return e.RetryAfter }
+
+// Unwrap gives errors through that callers can test for; other causes may hold secrets and stay inside.
 func (e *Error) Unwrap() error {
-	for _, public := range []error{context.Canceled, context.DeadlineExceeded} {
+	for _, public := range []error{context.Canceled, context.DeadlineExceeded, remotewrite.ErrRefused} {
 		if errors.Is(e.cause, public) {
 			return public
 		}
@@ -184,6 +188,9 @@ func (s subject) inItsWords(status int, words *said) *Error {
 		return e
 	case status == http.StatusTooManyRequests:
 		return s.problem(RateLimited, words, "%s answers fewer requests than it is asked (HTTP 429): %s. Refresh less often, or raise the tenant's limits.", s.where(), message)
+	case strings.Contains(message, "-search.maxQueryLen"):
+		return s.problem(QueryTooLarge, words, "The query is too long for %s: %s. Start VictoriaMetrics with a larger -search.maxQueryLen, such as 256KB, or filter by deployment: "+
+			"every kind of model server adds to a query.", s.where(), message)
 	case words.kind == "timeout" || words.kind == "canceled":
 		return s.problem(ServerTimeout, words, "%s gave the query up: %s. Choose a shorter range, a longer step or fewer series.", s.where(), message)
 	case words.kind == "too_many_samples", words.kind == "execution" && strings.Contains(message, "too many samples"), status == http.StatusRequestEntityTooLarge:

@@ -1,17 +1,11 @@
 package remote
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,52 +17,13 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/tests/victoriametrics"
 )
-
-const victoriaModule, victoriaVersion = "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics", "v1.150.0"
-
-// victoriaBinary is a real VictoriaMetrics, built from its module into the cache folder where it is not there yet.
-func victoriaBinary(t *testing.T) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	folder := filepath.Join(cache, "modelserving-datasource", "victoriametrics-"+victoriaVersion)
-	binary := filepath.Join(folder, "victoria-metrics")
-	if _, err := os.Stat(binary); err == nil {
-		return binary
-	}
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	// go install puts the whole binary in place at its end, so that what is there is complete.
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	build := exec.CommandContext(ctx, "go", "install", victoriaModule+"@"+victoriaVersion)
-	build.Dir, build.Env = t.TempDir(), append(os.Environ(), "GOBIN="+folder, "GOFLAGS=")
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-	return binary
-}
 
 // runVictoria runs a VictoriaMetrics for the length of the test, with the samples in it, and answers its address.
 func runVictoria(t *testing.T, samples []prometheustest.Sample) string {
 	t.Helper()
-	binary := victoriaBinary(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := free.Addr().String()
-	require.NoError(t, free.Close())
-	var log bytes.Buffer
-	server := exec.Command(binary, "-httpListenAddr="+address, "-storageDataPath="+t.TempDir(), "-retentionPeriod=100y", "-search.latencyOffset=0s", "-memory.allowedBytes=256MB")
-	server.Stdout, server.Stderr = &log, &log
-	require.NoError(t, server.Start())
-	t.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt)
-		_ = server.Wait()
-		if t.Failed() {
-			t.Logf("%.3000s", log.String())
-		}
-	})
-	base := "http://" + address
-	require.Eventually(t, func() bool { return statusOf(t, http.MethodGet, base+"/health", "") == http.StatusOK }, 30*time.Second, 20*time.Millisecond)
+	base := victoriametrics.Run(t, "-retentionPeriod=100y")
 	var text strings.Builder
 	for _, s := range samples {
 		fmt.Fprintf(&text, "%s%s %v %d\n", s.Labels.Get("__name__"), labels.NewBuilder(s.Labels).Del("__name__").Labels(), s.Value, s.At.UnixMilli())

@@ -32,7 +32,7 @@ func burnRates(o Options) []Rule {
 		// Shorter than the window of all other rates there would be too few scrapes.
 		long, short := max(o.Period/b.long, o.Window), max(o.Period/b.short, o.Window)
 		query := func(ref string, window time.Duration) Query {
-			return Query{Ref: ref, Signal: signal.SLOBurnRate, Statistic: signal.Mean, Window: window}
+			return Query{Ref: ref, Signal: signal.SLOBurnRate, Statistic: signal.Mean, Window: window, MinimumRequests: o.MinimumRequests}
 		}
 		all = append(all, Rule{
 			Name: "error-budget-burns-" + b.inWords, Title: "Error budget burns " + b.inWords, Group: BurnRates, Severity: b.severity, For: b.lasting,
@@ -40,7 +40,6 @@ func burnRates(o Options) []Rule {
 			When: []Comparison{{Ref: "long", Is: ">", Than: b.rate}, {Ref: "short", Is: ">", Than: b.rate}},
 			Summary: fmt.Sprintf("{who} uses up its budget for the objective {objective} {long:times} times as fast as it may: over %s, and {short:times} times over the last %s.",
 				durationText(long), durationText(short)),
-			Plain: fmt.Sprintf("{who} uses up its budget for the objective {objective} {long:times} times as fast as it may, over %s.", durationText(long)),
 			Means: fmt.Sprintf("An objective leaves a budget of requests that may be bad: too slow, failed, or cold. The model uses it up more than %g times as fast as would make it last for the period, %s, "+
 				"over a long window (%s) and over a short one (%s) alike. In the long window, that is %s of the period's budget.",
 				b.rate, durationText(o.Period), durationText(long), durationText(short), b.share),
@@ -50,7 +49,7 @@ func burnRates(o Options) []Rule {
 			},
 			Actions: []string{
 				"The label objective says which of response_time, error_rate and cache_hit_ratio it is: do what is said under the rule of that objective.",
-				"Few requests make this rule nervous: of ten requests in the window, one that fails burns a budget of 1 % at 10 times. Give models with little traffic a larger objective.",
+				"Few requests make this rule nervous: of twenty requests in the window, one that fails burns a budget of 1 % at 5 times. Give models with little traffic a larger objective, or export the rules with a higher minimumRequests.",
 			},
 			Panels: []string{signal.SLOBurnRate, signal.SLOViolation, "error_rate"},
 		})

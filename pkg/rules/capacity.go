@@ -15,7 +15,7 @@ func modelCache(o Options) []Rule {
 	return []Rule{
 		{
 			Name: "cache-hit-ratio-low", Title: "Cache hit ratio low", Group: ModelCache, Severity: Critical, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{{Ref: "ratio", Signal: signal.CacheHitRatio, Statistic: signal.Mean, Window: o.Window}},
+			By: byModel, Queries: []Query{{Ref: "ratio", Signal: signal.CacheHitRatio, Statistic: signal.Mean, Window: o.Window, MinimumRequests: o.MinimumRequests}},
 			When:    []Comparison{{Ref: "ratio", Is: "<", Than: o.CacheHitRatio}},
 			Summary: "Only {ratio:share} of the requests of {who} find it in memory, under the limit of " + shareText(o.CacheHitRatio) + " for any model.",
 			Means:   "Whatever the model's own objective is, more of its requests wait for a load than the limit allows that the rules were exported with (cacheHitRatio).",
@@ -25,7 +25,7 @@ func modelCache(o Options) []Rule {
 		},
 		{
 			Name: "cold-load-rate-high", Title: "Cold load rate high", Group: ModelCache, Severity: Warning, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{{Ref: "rate", Signal: "cold_load_rate", Statistic: signal.Mean, Window: o.Window}},
+			By: byModel, Queries: []Query{{Ref: "rate", Signal: "cold_load_rate", Statistic: signal.Mean, Window: o.Window, MinimumRequests: o.MinimumRequests}},
 			When:    []Comparison{{Ref: "rate", Is: ">", Than: o.ColdLoadRate}},
 			Summary: "{who} is loaded {rate:share} as often as it is asked, over the limit of " + shareText(o.ColdLoadRate) + ".",
 			Means:   "The model is loaded often for the requests that it gets. One load can serve many waiting requests, so that the share of cold requests is higher still.",
@@ -45,7 +45,6 @@ func modelCache(o Options) []Rule {
 			When:    []Comparison{{Ref: "rate", Factor: perHour, Is: ">", Than: o.Evictions}},
 			Shown:   []Formula{{"hourly", fmt.Sprintf("$rate * %d", perHour)}},
 			Summary: "{who} evicts {hourly:number} models an hour; " + numberText(o.Evictions) + " are usual.",
-			Plain:   "{who} evicts {rate:number} models an hour; " + numberText(o.Evictions) + " are usual.",
 			Means:   "Models are taken out of memory again and again, longer than a roll-out takes.",
 			Causes: []string{
 				"The model cache is too small for the models that are in use.",
@@ -61,11 +60,10 @@ func modelCache(o Options) []Rule {
 			By: byModel,
 			Queries: []Query{
 				{Ref: "resident", Signal: "models_resident", Statistic: signal.Mean, Beside: signal.Max, Window: o.Window},
-				{Ref: "refused", Signal: "client_error_rate", Statistic: signal.Mean, Window: o.Window},
+				{Ref: "refused", Signal: "client_error_rate", Statistic: signal.Mean, Window: o.Window, MinimumRequests: o.MinimumRequests},
 			},
 			When:    []Comparison{{Ref: "refused", Is: ">", Than: 0.5}, {Ref: "resident", Is: "<=", Than: 0}},
 			Summary: "{who} is in the memory of no server, and {refused:share} of the requests for it are refused.",
-			Plain:   "{who} is in the memory of no server, and {refused:share} of the requests for it are refused.",
 			Means:   "Clients ask for a model that the servers know and have not loaded, and most of them are turned away. It needs something that counts requests in front of the server: the recorder, or a gateway.",
 			Causes: []string{
 				"The model was unloaded, and clients do not know.",
@@ -105,7 +103,6 @@ func capacity(o Options) []Rule {
 				Reduced: []Reduction{{"waiting", "last"}, {"usual", "mean"}}}},
 			When:    []Comparison{{Ref: "waiting", Is: ">", Than: o.QueueSize}, {Ref: "waiting", Is: ">", Than: 1.2, ThanRef: "usual"}},
 			Summary: "{waiting:number} requests wait in the asynchronous queue of {who}, on average {usual:number} over the last " + durationText(6*o.Window) + ": it grows.",
-			Plain:   "{waiting:number} requests wait in the asynchronous queue of {who}, and it grows.",
 			Means:   "More requests are put into the durable queue than replicas take out of it, and more wait than the least that matters (queueSize).",
 			Causes: []string{
 				"More requests than the replicas can take.",
@@ -121,7 +118,6 @@ func capacity(o Options) []Rule {
 			By: byDeployment, Queries: []Query{{Ref: "starting", Signal: "replicas", Statistic: signal.Last, Filters: inState("starting"), Window: o.Window}},
 			When:    []Comparison{{Ref: "starting", Is: ">", Than: 0}},
 			Summary: "{starting:number} replicas of {who} have been starting for " + durationText(o.StartingFor) + ".",
-			Plain:   "{starting:number} replicas of {who} have been starting for " + durationText(o.StartingFor) + ".",
 			Means:   "All the time there were replicas that are scheduled or loading and do not serve.",
 			Causes: []string{
 				"No node has the GPU or the memory that the replica asks for.",

@@ -40,7 +40,7 @@ What each alert rule means, why it may fire and what to do. This page is made fr
 One rule covers all models: it fires for each environment, deployment and model on its own, by labels, and what each model is
 held to comes from the objectives in the data source's settings. A new model is watched as soon as it has traffic.
 
-**What never fires a rule:** a model without traffic, a model that was just unloaded, a server that restarts and whose counters
+**What never fires a rule:** a model without traffic, a handful of requests (minimumRequests), a model that was just unloaded, a server that restarts and whose counters
 begin at 0 again, a gap in scraping. All of these are *no data*, and no data is *Normal*. Servers that do not answer at all have a
 rule of their own.
 
@@ -120,6 +120,9 @@ func asks(q Query, r Rule) string {
 			text += fmt.Sprintf(", %s %s", l, strings.Join(values, ", "))
 		}
 	}
+	if q.MinimumRequests > 0 {
+		text += fmt.Sprintf(", of models with at least %s requests in that time", numberText(q.MinimumRequests))
+	}
 	if q.Over > 0 {
 		text += ", at every moment of " + durationText(q.Over)
 		if q.Ago > 0 {
@@ -153,6 +156,7 @@ func describedParameters(o Options) []parameter {
 		{"queueSize", numberText(o.QueueSize), "how many requests have to wait for a growing queue to matter"},
 		{"startingFor", durationText(o.StartingFor), "how long replicas may take to start"},
 		{"gpuMemory", percent(o.GPUMemory), "the share of a GPU's memory that may be in use"},
+		{"minimumRequests", numberText(o.MinimumRequests), "how many requests in its window a ratio, a response time or a burn rate has to rest on; with fewer there is no data"},
 	}
 }
 

@@ -162,6 +162,9 @@ func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 	if q.Beside != "" {
 		m["statistics"] = []string{string(q.Statistic), string(q.Beside)}
 	}
+	if q.MinimumRequests > 0 {
+		m["minimumRequests"] = q.MinimumRequests
+	}
 	for l, values := range q.Filters {
 		m["filters"] = map[string][]string{string(l): values}
 	}

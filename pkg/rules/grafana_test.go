@@ -93,8 +93,8 @@ func TestSummaries(t *testing.T) {
 			"5% of the requests of fraud (deployment demo in production) fail, 5.0 times its objective of 1%. Likely cause: the model itself fails: an input that it cannot take, a missing file, a dependency that is down.",
 		},
 		{
-			"response-time-over-objective", map[string]value{"violation": {2.345}},
-			"The p95 response time of fraud (deployment demo in production) is 2.3 times its objective. Likely cause: more requests than the replicas can take: they wait in the queue.",
+			"response-time-over-objective", map[string]value{"violation": {2.3}, "objective": {0.4}, "measured": {0.92}},
+			"The p95 response time of fraud (deployment demo in production) is 920ms, 2.3 times its objective of 400ms. Likely cause: more requests than the replicas can take: they wait in the queue.",
 		},
 		{
 			"error-rate-over-objective", nil,

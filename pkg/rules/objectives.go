@@ -16,21 +16,31 @@ const (
 
 // violation is what a model does as a multiple of what its objective allows. It is the query violation.
 func violation(o Options, objective string) Query {
-	return Query{Ref: "violation", Signal: signal.SLOViolation, Statistic: signal.Mean,
-		Filters: map[signal.Label][]string{signal.Objective: {objective}}, Window: o.Window}
+	return against(o, objective, "violation", signal.SLOViolation)
+}
+
+// allowed is what a model's objective allows, wherever there is a violation. It is the query objective.
+func allowed(o Options, objective string) Query {
+	return against(o, objective, "objective", signal.SLOObjective)
+}
+
+func against(o Options, objective, ref, name string) Query {
+	return Query{Ref: ref, Signal: name, Statistic: signal.Mean, Filters: map[signal.Label][]string{signal.Objective: {objective}},
+		Window: o.Window, MinimumRequests: o.MinimumRequests}
 }
 
 var violates = Comparison{Ref: "violation", Is: ">", Than: 1}
 
 func objectives(o Options) []Rule {
 	measured := func(name string) Query {
-		return Query{Ref: "measured", Signal: name, Statistic: signal.Mean, Window: o.Window}
+		return Query{Ref: "measured", Signal: name, Statistic: signal.Mean, Window: o.Window, MinimumRequests: o.MinimumRequests}
 	}
 	return []Rule{
 		{
 			Name: "response-time-over-objective", Title: "Response time over objective", Group: Objectives, Severity: Warning, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, ofResponseTime)}, When: []Comparison{violates},
-			Summary: "The p95 response time of {who} is {violation:times} times its objective.",
+			By: byModel, Queries: []Query{violation(o, ofResponseTime), allowed(o, ofResponseTime)}, When: []Comparison{violates},
+			Shown:   []Formula{{"measured", "round($violation * $objective * 1000) / 1000"}},
+			Summary: "The p95 response time of {who} is {measured:duration}, {violation:times} times its objective of {objective:duration}.",
 			Means:   "Of the model's requests, more than 5 % take longer than the objective that the data source's settings have for it.",
 			Causes: []string{
 				"More requests than the replicas can take: they wait in the queue.",
@@ -47,7 +57,7 @@ func objectives(o Options) []Rule {
 		},
 		{
 			Name: "response-time-too-long", Title: "Response time too long", Group: Objectives, Severity: Critical, For: 10 * time.Minute,
-			By: byModel, Queries: []Query{{Ref: "measured", Signal: "response_time", Statistic: signal.P95, Window: o.Window}},
+			By: byModel, Queries: []Query{{Ref: "measured", Signal: "response_time", Statistic: signal.P95, Window: o.Window, MinimumRequests: o.MinimumRequests}},
 			When:    []Comparison{{Ref: "measured", Is: ">", Than: o.ResponseTime.Seconds()}},
 			Summary: "The p95 response time of {who} is {measured:duration}, over the limit of " + durationText(o.ResponseTime) + " for any model.",
 			Means:   "Whatever the model's own objective is, more than 5 % of its requests take longer than the limit that the rules were exported with (responseTime).",
@@ -66,7 +76,6 @@ func objectives(o Options) []Rule {
 			By: byModel, Queries: []Query{violation(o, ofErrorRate), measured("error_rate")}, When: []Comparison{violates},
 			Shown:   []Formula{{"objective", "$measured / $violation"}},
 			Summary: "{measured:share} of the requests of {who} fail, {violation:times} times its objective of {objective:share}.",
-			Plain:   "The error rate of {who} is {violation:times} times its objective.",
 			Means:   "A larger share of the model's requests fails on the server's side than its objective allows. Mistakes of clients do not count.",
 			Causes: []string{
 				"The model itself fails: an input that it cannot take, a missing file, a dependency that is down.",
@@ -84,7 +93,6 @@ func objectives(o Options) []Rule {
 			By: byModel, Queries: []Query{violation(o, ofCacheHitRatio), measured(signal.CacheHitRatio)}, When: []Comparison{violates},
 			Shown:   []Formula{{"objective", "1 - (1 - $measured) / $violation"}},
 			Summary: "Only {measured:share} of the requests of {who} find it in memory; its objective is {objective:share}.",
-			Plain:   "The requests of {who} that do not find it in memory are {violation:times} times what its objective allows.",
 			Means:   "Too many requests have to wait until their model is loaded. This is the model cache: the models that are in memory, not answers that are used again.",
 			Causes: []string{
 				"The model cache is too small for the models that are in use.",
@@ -99,8 +107,9 @@ func objectives(o Options) []Rule {
 		},
 		{
 			Name: "predictions-stale", Title: "Predictions stale", Group: Objectives, Severity: Warning, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, ofStaleness)}, When: []Comparison{violates},
-			Summary: "The last training of {who} is {violation:times} times as long ago as its objective allows.",
+			By: byModel, Queries: []Query{violation(o, ofStaleness), allowed(o, ofStaleness)}, When: []Comparison{violates},
+			Shown:   []Formula{{"measured", "round($violation * $objective)"}},
+			Summary: "The last training of {who} was {measured:duration} ago, {violation:times} times its objective of {objective:duration}.",
 			Means:   "The model has not been trained for longer than its objective allows, so that its predictions rest on old data.",
 			Causes: []string{
 				"The training job failed, or did not run.",

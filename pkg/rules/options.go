@@ -38,6 +38,8 @@ type Options struct {
 	QueueSize float64
 	// StartingFor is how long a replica may take to start.
 	StartingFor time.Duration
+	// MinimumRequests is how many requests in its window a ratio or a response time has to rest on.
+	MinimumRequests float64
 	// GPUMemory is the share of a GPU's memory that may be in use.
 	GPUMemory float64
 }
@@ -51,7 +53,7 @@ func Defaults(dataSourceUID string, orgID int64) Options {
 		DataSourceUID: dataSourceUID, OrgID: orgID, Folder: DefaultFolder,
 		Interval: time.Minute, Window: 5 * time.Minute, Period: 30 * 24 * time.Hour,
 		ResponseTime: 500 * time.Millisecond, CacheHitRatio: 0.75, ColdLoadRate: 0.1, Evictions: 12,
-		QueueSize: 10, StartingFor: 10 * time.Minute, GPUMemory: 0.95,
+		QueueSize: 10, StartingFor: 10 * time.Minute, GPUMemory: 0.95, MinimumRequests: 10,
 	}
 }
 
@@ -78,6 +80,8 @@ func (o *Options) Read(given url.Values) error {
 		"gpuMemory":     shareOf(&o.GPUMemory),
 		"evictions":     numberOf(&o.Evictions),
 		"queueSize":     numberOf(&o.QueueSize),
+
+		"minimumRequests": numberOf(&o.MinimumRequests),
 	}
 	for _, name := range Parameters() {
 		if text := strings.TrimSpace(given.Get(name)); text != "" {
@@ -96,7 +100,7 @@ func (o *Options) Read(given url.Values) error {
 func Parameters() []string {
 	return []string{
 		"folder", "interval", "window", "for", "period",
-		"responseTime", "cacheHitRatio", "coldLoadRate", "evictions", "queueSize", "startingFor", "gpuMemory",
+		"responseTime", "cacheHitRatio", "coldLoadRate", "evictions", "queueSize", "startingFor", "gpuMemory", "minimumRequests",
 	}
 }
 
@@ -162,9 +166,14 @@ func numberOf(to *float64) func(string) error {
 
 // Unknown lists the parameters of a request that mean nothing here, other than those that are expected besides.
 func Unknown(given url.Values, besides ...string) []string {
+	return UnknownOf(given, Parameters(), besides...)
+}
+
+// UnknownOf lists the parameters of a request that are not among the known ones, nor expected besides.
+func UnknownOf(given url.Values, known []string, besides ...string) []string {
 	var out []string
 	for name := range given {
-		if !slices.Contains(Parameters(), name) && !slices.Contains(besides, name) {
+		if !slices.Contains(known, name) && !slices.Contains(besides, name) {
 			out = append(out, name)
 		}
 	}

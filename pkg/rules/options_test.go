@@ -11,13 +11,13 @@ import (
 func TestOptionsAreRead(t *testing.T) {
 	t.Parallel()
 	o := defaults()
-	given, err := url.ParseQuery("folder=On-call&interval=30s&window=2m&for=0s&period=7d&responseTime=1s&cacheHitRatio=60%25&coldLoadRate=0.2&evictions=5&queueSize=100&startingFor=20m&gpuMemory=98%25")
+	given, err := url.ParseQuery("folder=On-call&interval=30s&window=2m&for=0s&period=7d&responseTime=1s&cacheHitRatio=60%25&coldLoadRate=0.2&evictions=5&queueSize=100&startingFor=20m&gpuMemory=98%25&minimumRequests=3")
 	require.NoError(t, err)
 	require.NoError(t, o.Read(given))
 	zero := time.Duration(0)
 	require.Equal(t, Options{
 		DataSourceUID: "modelserving", OrgID: 1, Folder: "On-call", Interval: 30 * time.Second, Window: 2 * time.Minute, For: &zero, Period: 7 * 24 * time.Hour,
-		ResponseTime: time.Second, CacheHitRatio: 0.6, ColdLoadRate: 0.2, Evictions: 5, QueueSize: 100, StartingFor: 20 * time.Minute, GPUMemory: 0.98,
+		ResponseTime: time.Second, CacheHitRatio: 0.6, ColdLoadRate: 0.2, Evictions: 5, QueueSize: 100, StartingFor: 20 * time.Minute, GPUMemory: 0.98, MinimumRequests: 3,
 	}, o)
 	require.Empty(t, Unknown(given))
 }

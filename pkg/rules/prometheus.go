@@ -3,7 +3,9 @@ package rules
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,7 +53,7 @@ func Prometheus(o Options, servers Servers, held Held) ([]byte, error) {
 	alerts := map[string][]prometheusRule{}
 	var left []string
 	for _, r := range All(o) {
-		expr, missing := w.condition(r)
+		expr, values, missing := w.condition(r)
 		if missing != "" {
 			left = append(left, fmt.Sprintf("%s: %s.", r.Title, missing))
 			continue
@@ -60,7 +62,7 @@ func Prometheus(o Options, servers Servers, held Held) ([]byte, error) {
 			Alert: alertName(r), Expr: expr, For: durationText(r.For),
 			Labels: map[string]string{"severity": string(r.Severity)},
 			Annotations: map[string]string{
-				"summary":     r.fill(r.plain(), func(_, form string) string { return form }) + r.likely(),
+				"summary":     r.fill(r.Summary, r.looksUp(values)) + r.likely(),
 				"description": r.Means, "runbook_url": Runbook + "#" + r.Name,
 			},
 		})
@@ -114,20 +116,13 @@ func (w *recordings) header(left []string) string {
 	return out.String()
 }
 
-// condition is the rule's expression; missing says why there is none.
-func (w *recordings) condition(r Rule) (expr, missing string) {
-	values := map[string]string{}
-	needed := map[string]bool{}
-	for _, c := range r.When {
-		needed[c.Ref], needed[c.ThanRef] = true, true
-	}
+// condition is the rule's expression and those of its numbers by ref; missing says why there is none.
+func (w *recordings) condition(r Rule) (expr string, values map[string]string, missing string) {
+	values = map[string]string{}
 	for _, q := range r.Queries {
-		if !needed[q.Ref] && !slices.ContainsFunc(q.Reduced, func(d Reduction) bool { return needed[d.Ref] }) {
-			continue
-		}
 		recorded, missing := w.query(r, q)
 		if missing != "" {
-			return "", missing
+			return "", nil, missing
 		}
 		values[q.Ref] = recorded
 		for _, reduced := range q.Reduced {
@@ -154,7 +149,41 @@ func (w *recordings) condition(r Rule) (expr, missing string) {
 			parts[i] = "(" + parts[i] + ")"
 		}
 	}
-	return strings.Join(parts, " and on ("+by+") "), ""
+	return strings.Join(parts, " and on ("+by+") "), values, ""
+}
+
+var (
+	// recordedSeries is a reference to recorded series, with its matchers.
+	recordedSeries = regexp.MustCompile(`modelserving:[\w:]+(\{[^}]*\})?`)
+	reference      = regexp.MustCompile(`\$(\w+)`)
+)
+
+// looksUp writes the numbers of a text. The alert's value is that of the first comparison; others are looked up by the
+// alert's labels when it fires.
+func (r Rule) looksUp(values map[string]string) func(ref, form string) string {
+	return func(ref, form string) string {
+		if ref == r.When[0].Ref && r.When[0].Factor == 0 {
+			return form
+		}
+		expr := "$" + ref
+		if i := slices.IndexFunc(r.Shown, func(f Formula) bool { return f.Ref == ref }); i >= 0 {
+			expr = r.Shown[i].Expression
+		}
+		matchers, arguments := "", ""
+		for _, l := range words(r.By) {
+			matchers += l + "=%q, "
+			arguments += " .Labels." + l
+		}
+		given := ""
+		expr = reference.ReplaceAllStringFunc(expr, func(found string) string {
+			return "sum(" + recordedSeries.ReplaceAllStringFunc(values[found[1:]], func(series string) string {
+				given += arguments
+				name, own, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
+				return name + "{" + strings.TrimSuffix(matchers+own, ", ") + "}"
+			}) + ")"
+		})
+		return "{{ with query (printf " + strconv.Quote(expr) + given + ") }}{{ with first . }}" + form + "{{ end }}{{ end }}"
+	}
 }
 
 // overTime is what a query makes of a recorded range.

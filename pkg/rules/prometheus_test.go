@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"context"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -11,7 +12,9 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/template"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
@@ -127,7 +130,7 @@ func TestOverridesAreThoseOfTheObjectives(t *testing.T) {
 	w := &recordings{options: defaults(), servers: Reporting(profiles(t, "vllm")), held: held, windows: map[time.Duration][]prometheusRule{}, known: map[string]bool{}}
 	for _, r := range objectives(defaults()) {
 		if r.Name == "error-rate-over-objective" || r.Name == "response-time-over-objective" {
-			_, missing := w.condition(r)
+			_, _, missing := w.condition(r)
 			require.Empty(t, missing)
 		}
 	}
@@ -276,6 +279,70 @@ func TestPrometheusRulesFireForTheModelThatIsAtFault(t *testing.T) {
 	require.Contains(t, got, "ResponseTimeTooLong llama")
 	require.NotContains(t, got, "ErrorRateOverObjective qwen", "it is well again")
 	require.NotContains(t, got, "ErrorBudgetBurns14x qwen", "the short window ends the alert")
+}
+
+// summaries are those of the alerts that fire now, by the alert's name and what it is about, as Prometheus writes them.
+func (f *fleet) summaries() map[string]string {
+	out := map[string]string{}
+	for _, g := range f.groups.Groups {
+		for _, r := range g.Rules {
+			if r.Alert == "" {
+				continue
+			}
+			for _, s := range f.ask(r.Expr, f.now) {
+				data := template.AlertTemplateData(s.Metric.Map(), nil, "", promql.Sample{F: s.F})
+				expander := template.NewTemplateExpander(f.t.Context(), r.Annotations["summary"], "summary", data, 0,
+					func(_ context.Context, expr string, _ time.Time) (promql.Vector, error) {
+						return f.ask(expr, f.now), nil
+					}, nil, nil)
+				text, err := expander.Expand()
+				require.NoError(f.t, err)
+				out[strings.TrimPrefix(r.Alert, "ModelServing")+" "+s.Metric.Get("model")+" "+s.Metric.Get("objective")] = text
+			}
+		}
+	}
+	return out
+}
+
+func TestPrometheusSummariesTellTheNumbers(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, defaults())
+	f.run(20*time.Minute, map[string]traffic{"llama": slowly, "qwen": failing})
+	got := f.summaries()
+	for name, want := range map[string]string{
+		"ResponseTimeOverObjective llama response_time": "The p95 response time of llama (deployment chat in production) is 4.728s, 23.6 times its objective of 200ms.",
+		"ErrorRateOverObjective qwen error_rate":        "50% of the requests of qwen (deployment chat in production) fail, 50.0 times its objective of 1%.",
+		"ErrorBudgetBurns14x qwen error_rate":           "qwen (deployment chat in production) uses up its budget for the objective error_rate 50.0 times as fast as it may: over 1h, and 50.0 times over the last 5m.",
+		"ErrorBudgetBurns14x llama response_time":       "llama (deployment chat in production) uses up its budget for the objective response_time 17.6 times as fast as it may: over 1h, and 17.6 times over the last 5m.",
+	} {
+		require.Contains(t, got, name)
+		text, _, _ := strings.Cut(got[name], " Likely cause")
+		require.Equal(t, want, text)
+	}
+}
+
+// Of a request a minute, one that fails is a fifth of a window's, and says nothing yet; over hours it does.
+func TestPrometheusRulesWantAFewRequests(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, defaults())
+	busy := map[string]traffic{"llama": healthy}
+	minute := func(rare traffic) {
+		f.run(scrapeEvery, map[string]traffic{"llama": healthy, "qwen": rare})
+		f.run(time.Minute-scrapeEvery, map[string]traffic{"llama": healthy, "qwen": idle})
+	}
+	for range 20 {
+		minute(traffic{fast: 1})
+	}
+	require.Empty(t, f.active())
+	for range 3 {
+		minute(traffic{failed: 1})
+	}
+	require.NotContains(t, f.active(), "ErrorRateOverObjective qwen", "of five requests")
+	f.run(10*time.Minute, busy)
+	for range 10 {
+		minute(traffic{failed: 10})
+	}
+	require.Contains(t, f.active(), "ErrorRateOverObjective qwen")
 }
 
 func TestPrometheusRulesStayQuiet(t *testing.T) {

@@ -43,9 +43,8 @@ type Rule struct {
 	When []Comparison
 	// Shown are numbers for the summary alone, computed from queries.
 	Shown []Formula
-	// Summary says what is the matter. {who} is what the alert is about, {ref:form} the value of a query or formula. Plain
-	// says it with no more than the value of the first comparison, {ref:form} with its ref.
-	Summary, Plain string
+	// Summary says what is the matter. {who} is what the alert is about, {ref:form} the value of a query or formula.
+	Summary string
 	// Means, Causes (the likeliest first) and Actions are the rule's section of docs/alerts.md.
 	Means           string
 	Causes, Actions []string
@@ -68,6 +67,8 @@ type Query struct {
 	// Over, where set, asks for a range of that length, which ended Ago, and Reduced says what numbers are made of it.
 	Over, Ago time.Duration
 	Reduced   []Reduction
+	// MinimumRequests is how many requests in the window a number has to rest on; with fewer there is none.
+	MinimumRequests float64
 	// Unanswered, where set, asks instead for the places whose servers have not answered one scrape in the window.
 	Unanswered bool
 }
@@ -85,7 +86,7 @@ type Comparison struct {
 	ThanRef string
 }
 
-// Formula is a number for texts, an expression of Grafana's over refs. It needs a result wherever the condition has one:
+// Formula is a number for texts, an expression over refs that Grafana and Prometheus both read. It needs a result wherever the condition has one:
 // Grafana takes an expression without any for missing data.
 type Formula struct{ Ref, Expression string }
 

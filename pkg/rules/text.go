@@ -66,11 +66,3 @@ func (r Rule) likely() string {
 	cause := r.Causes[0]
 	return " Likely cause: " + strings.ToLower(cause[:1]) + cause[1:]
 }
-
-// plain is the summary that needs no more than the first comparison's value.
-func (r Rule) plain() string {
-	if r.Plain == "" {
-		return r.Summary
-	}
-	return r.Plain
-}

@@ -6,8 +6,8 @@ import { Resolved, resolve, splitReferences } from './references';
 /**
  * The filters with every variable replaced by its values.
  *
- * A value that is nothing but a variable whose choice is All drops its label's filter. A variable that has no value keeps
- * its own text as the value, so that the query matches nothing instead of everything.
+ * A value that is nothing but a variable whose choice is All drops its label's filter, and so does a variable that has no
+ * value, such as a text box that was left empty, where it is all that the filter has.
  */
 export function interpolateFilters(templateSrv: TemplateSrv, filters: Filters, scopedVars: ScopedVars): Filters {
   const interpolated: Filters = {};
@@ -17,7 +17,9 @@ export function interpolateFilters(templateSrv: TemplateSrv, filters: Filters, s
       continue;
     }
     const found = unique(expanded.flatMap((one) => one.values));
-    interpolated[label] = found.length > 0 ? found : values;
+    if (found.length > 0) {
+      interpolated[label] = found;
+    }
   }
   return interpolated;
 }
@@ -39,8 +41,9 @@ function expand(templateSrv: TemplateSrv, text: string, scopedVars: ScopedVars):
   );
   // "v$version" still says something when the choice is All, unless a custom All value hides what there is.
   const everything = resolved.some(({ kind, values }) => kind === 'all' && (parts.length === 1 || values.length === 0));
+  // Within a text a variable without a value is empty, as Grafana has it everywhere.
   const values = resolved.reduce(
-    (texts, { values }) => texts.flatMap((start) => values.map((end) => start + end)),
+    (texts, { values }) => texts.flatMap((start) => (values.length > 0 ? values : ['']).map((end) => start + end)),
     ['']
   );
   return { everything, values: values.filter((value) => value !== '') };

@@ -7,6 +7,7 @@ const templateSrv = new DashboardTemplateSrv([
   { name: 'statistic', value: ['p50', 'p99'], multi: true },
   { name: 'label', value: ['model', 'version'], multi: true },
   { name: 'model', value: ['resnet', 'bert'], multi: true },
+  { name: 'kind', value: 'scaling' },
   { name: 'top', value: '5' },
   { name: 'half', value: '2.5' },
   { name: 'empty', value: '' },
@@ -27,6 +28,7 @@ it('replaces variables in every field', () => {
     instant: false,
     legend: '$model {{version}}',
     expr: 'up{model=~"$model"}',
+    kinds: ['$kind', 'restarts'],
   };
   const before = JSON.stringify(query);
 
@@ -43,6 +45,7 @@ it('replaces variables in every field', () => {
     instant: false,
     legend: 'resnet + bert {{version}}',
     expr: 'up{model=~"(resnet|bert)"}',
+    kinds: ['scaling', 'restarts'],
   });
   expect(JSON.stringify(query)).toBe(before);
 });

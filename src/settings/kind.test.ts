@@ -31,6 +31,17 @@ it('keeps what the other kind reads, but for the timeout, which both write in th
   });
 });
 
+it('takes over the labels of what the embedded engine has written, unless others were chosen', () => {
+  const remoteWrite = { on: true };
+  const labels = { environment: 'environment', deployment: 'deployment', replica: 'instance' };
+  expect(changeKind(settingsWith({ remoteWrite }), 'prometheus').jsonData.prometheus).toEqual({ labels });
+  const chosen = { labels: { environment: 'stage' } };
+  expect(changeKind(settingsWith({ remoteWrite, prometheus: chosen }), 'prometheus').jsonData.prometheus).toEqual(
+    chosen
+  );
+  expect(changeKind(settingsWith({ remoteWrite: { on: false } }), 'prometheus').jsonData.prometheus).toBeUndefined();
+});
+
 it.each([
   { timeout: '5s', want: '5s' },
   { timeout: 30, want: undefined },

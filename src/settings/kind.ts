@@ -1,4 +1,5 @@
 import { Kind } from '../types';
+import { WRITTEN_LABELS } from './remoteWrite';
 import { ModelServingSettings } from './secrets';
 
 export function kindOf({ jsonData }: ModelServingSettings): Kind {
@@ -9,7 +10,17 @@ export function kindOf({ jsonData }: ModelServingSettings): Kind {
 export function changeKind(settings: ModelServingSettings, kind: Kind): ModelServingSettings {
   // A text of the embedded engine's, a number of Grafana's HTTP settings: neither can read the other's.
   const { timeout: _, ...jsonData } = settings.jsonData;
-  return { ...settings, jsonData: { ...jsonData, kind } };
+  const changed = { ...settings, jsonData: { ...jsonData, kind } };
+  return kind === 'prometheus' ? withWrittenLabels(changed) : changed;
+}
+
+/** A server that the embedded engine has written to has its labels, by their own names. */
+function withWrittenLabels(settings: ModelServingSettings): ModelServingSettings {
+  const { remoteWrite, prometheus = {} } = settings.jsonData;
+  if (!remoteWrite?.on || prometheus.labels) {
+    return settings;
+  }
+  return { ...settings, jsonData: { ...settings.jsonData, prometheus: { ...prometheus, labels: WRITTEN_LABELS } } };
 }
 
 /** The embedded engine's time-out as it was typed. */

@@ -46,6 +46,7 @@ var badQueries = map[string]struct {
 	"window":         {with(map[string]any{"window": "a while"}), `the window "a while" is not a duration`},
 	"type":           {with(map[string]any{"queryType": "sql"}), `there is no query type "sql"; choose one of: signal, models, events, promql`},
 	"events' filter": {map[string]any{"queryType": "events", "filters": map[string]any{"pod": []string{"x"}}}, `there is no label "pod" to filter by`},
+	"events' kind":   {map[string]any{"queryType": "events", "kinds": []string{"crashes"}}, `there is no kind of events "crashes"; choose from: loads, evictions, scaling, restarts`},
 	"no PromQL":      {promQL("  "), "the PromQL expression is empty"},
 	"broken PromQL":  {promQL("sum by (model (up)"), "the query cannot be read: 1:15: parse error"},
 	"text PromQL":    {promQL(`"text"`), "the query cannot be read: "},

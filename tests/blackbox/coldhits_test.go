@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
@@ -45,20 +46,15 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		answer = p.Ask(s, 30*time.Second, within("20s", query("cold_hit_rate", nil, "model")))["A"]
 		share, found := driver.Find(answer, two)
-		return found && math.Abs(share-0.1) < 0.01
+		return found && math.Abs(share-0.1) < 0.01 && intervalOf(t, answer, two).Kind == "estimated"
 	}, waitForScrape, 4*pollEvery)
 	_, found := driver.Find(answer, map[string]string{"model": "one"})
 	require.False(t, found)
 	from := provenanceOf(t, answer, two)
 	require.Equal(t, "estimated", from[0].Kind)
 	require.Contains(t, driver.Notices(answer), "The cold-hit rate of two is estimated")
-	text, err := json.Marshal(answer.Frames[0].Meta.Custom)
-	require.NoError(t, err)
-	var custom struct {
-		Interval struct{ Lower, Upper float64 }
-	}
-	require.NoError(t, json.Unmarshal(text, &custom))
-	require.True(t, 0 < custom.Interval.Lower && custom.Interval.Lower < 0.1 && 0.1 < custom.Interval.Upper && custom.Interval.Upper < 0.4, string(text))
+	bounds := intervalOf(t, answer, two)
+	require.True(t, 0 < bounds.Lower && bounds.Lower < 0.1 && 0.1 < bounds.Upper && bounds.Upper < 0.4, "%v", bounds)
 
 	one := query("cold_hit_rate", nil, "model")
 	one["filters"] = map[string]any{"model": []string{"one"}}
@@ -68,6 +64,98 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	require.False(t, found, "the response times of several models together say nothing of loads")
 	require.InDelta(t, 0.9, driver.Value(t, answers["C"], two), 0.01)
 	require.Equal(t, "estimated", provenanceOf(t, answers["C"], two)[0].Kind)
+}
+
+type interval struct {
+	Kind         string
+	Lower, Upper float64
+}
+
+// intervalOf is what a series' frame says about the bounds of its newest value.
+func intervalOf(t *testing.T, answer backend.DataResponse, labels map[string]string) interval {
+	t.Helper()
+	for _, frame := range answer.Frames {
+		for _, field := range frame.Fields {
+			if field.Type() != data.FieldTypeFloat64 || !driver.Includes(field.Labels, labels) {
+				continue
+			}
+			text, err := json.Marshal(frame.Meta.Custom)
+			require.NoError(t, err)
+			var custom struct{ Interval *interval }
+			require.NoError(t, json.Unmarshal(text, &custom))
+			require.NotNil(t, custom.Interval, string(text))
+			return *custom.Interval
+		}
+	}
+	require.Fail(t, "no such series", driver.Describe(answer))
+	return interval{}
+}
+
+// Where the modes overlap, the share is a lower bound, and what is left of it an upper one.
+func TestColdHitsOfOverlappingModesAreAtLeastSoMany(t *testing.T) {
+	t.Parallel()
+	page := latencies("blurred", map[float64]float64{0.3: 300, 0.5: 500, 0.8: 120, 1: 40, 1.5: 40, 2: 40, 2.5: 30, 5: 100, 10: 300, 15: 100})
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("blurred", driver.Target("vllm", growing(t, page).URL+"/metrics"))
+	blurred := map[string]string{"model": "blurred"}
+	answer := eventually(t, p, s, within("20s", query("cold_hit_rate", nil, "model")), blurred)
+	require.Equal(t, "at least", intervalOf(t, answer, blurred).Kind)
+	require.Contains(t, driver.Notices(answer), "The cold-hit rate of blurred is estimated and at least what is shown: the modes of the response times overlap.")
+	answer = p.Ask(s, 30*time.Second, within("20s", query("cache_hit_ratio", nil, "model")))["A"]
+	ratio := intervalOf(t, answer, blurred)
+	require.Equal(t, "at most", ratio.Kind)
+	require.InDelta(t, ratio.Upper, driver.Value(t, answer, blurred), 0.1)
+}
+
+// summaries is a Triton with quantiles of the response time, in milliseconds.
+func summaries(model string, milliseconds map[float64]float64) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "nv_inference_request_success{model=%[1]q,version=\"1\"} +20\nnv_inference_request_duration_us{model=%[1]q,version=\"1\"} +4000000\n", model)
+	for q, value := range milliseconds {
+		fmt.Fprintf(&b, "nv_inference_request_summary_us{model=%q,version=\"1\",quantile=\"%g\"} %g\n", model, q, value*1000)
+	}
+	return b.String()
+}
+
+// recorderPage is that of a recorder which has seen no request.
+const recorderPage = "modelserving_recorder_models_limit 1000\n"
+
+// A p50 of 40 ms with a p95 of 3 s means that at least 5 % of the requests were cold. Once something counts them, the share
+// itself is shown.
+func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
+	t.Parallel()
+	p := driver.Start(t, binary, t.TempDir())
+	triton := growing(t, summaries("seldom", map[float64]float64{0.5: 40, 0.95: 3000, 0.99: 3100})+summaries("tailed", map[float64]float64{0.5: 40, 0.95: 200, 0.99: 300}))
+	recorder := newFakeServer(t, recorderPage)
+	s := driver.Embedded("quantiles", driver.Target("triton", triton.URL+"/metrics"), driver.Target("recorder", recorder.URL+"/metrics"))
+	seldom := map[string]string{"model": "seldom"}
+	q := within("10s", query("cold_hit_rate", nil, "model"))
+	q["instant"] = true
+	answer := eventually(t, p, s, q, seldom)
+	require.InDelta(t, 0.05, driver.Value(t, answer, seldom), 1e-9)
+	bounds := intervalOf(t, answer, seldom)
+	require.Equal(t, "at least", bounds.Kind)
+	require.InDelta(t, 0.05, bounds.Lower, 1e-9)
+	require.InDelta(t, 0.5, bounds.Upper, 1e-9)
+	from := provenanceOf(t, answer, seldom)
+	require.Equal(t, "estimated", from[0].Kind)
+	require.Equal(t, "NVIDIA Triton Inference Server", from[0].Server)
+	require.Contains(t, driver.Notices(answer), "The cold-hit rate of seldom is estimated and at least what is shown")
+	_, found := driver.Find(answer, map[string]string{"model": "tailed"})
+	require.False(t, found, "a long tail says nothing of loads")
+	overTime := eventually(t, p, s, within("10s", query("cold_hit_rate", nil, "model")), seldom)
+	require.InDelta(t, 0.05, driver.Value(t, overTime, seldom), 1e-9)
+
+	recorder.show(recorderPage + `modelserving_requests_total{model="seldom",version="",path="hot",verdict_source="header",protocol="http",code="200"} +17
+modelserving_requests_total{model="seldom",version="",path="cold",verdict_source="header",protocol="http",code="200"} +3
+`)
+	require.Eventually(t, func() bool {
+		answer = p.Ask(s, 30*time.Second, q)["A"]
+		share, found := driver.Find(answer, seldom)
+		return found && math.Abs(share-0.15) < 1e-9
+	}, untilRounds, 4*pollEvery)
+	require.Equal(t, "measured", provenanceOf(t, answer, seldom)[0].Kind)
+	require.NotContains(t, driver.Notices(answer), "at least")
 }
 
 func TestObjectivesTable(t *testing.T) {

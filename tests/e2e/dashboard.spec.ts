@@ -5,33 +5,9 @@ import {
   dashboardUrl,
   dataSourceUid,
   grafanaUrl,
-  QueryAnswer,
-  seriesOf,
+  modelsIn,
+  watchAnswers,
 } from './stack';
-
-/** Collects the answers to the queries that a page sends. */
-function watchAnswers(page: Page) {
-  const answers: QueryAnswer[] = [];
-  page.on('response', async (response) => {
-    if (response.url().includes('/api/ds/query') && !response.request().failure()) {
-      // A page that moves on takes unread answers with it.
-      const answer = await response.json().catch(() => undefined);
-      if (answer) {
-        answers.push(answer);
-      }
-    }
-  });
-  return answers;
-}
-
-/** The models in answers, over all panels. */
-function modelsIn(answers: QueryAnswer[]): string[] {
-  const frames = answers.flatMap(({ results }) =>
-    Object.values(results ?? {}).flatMap((result) => result.frames ?? [])
-  );
-  const models = seriesOf(frames).flatMap(({ labels }) => (labels.model ? [labels.model] : []));
-  return [...new Set(models)].sort();
-}
 
 function variableValue(page: Page, label: string) {
   return page

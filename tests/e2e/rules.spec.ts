@@ -2,6 +2,7 @@
 import { APIRequestContext, Browser, expect, test } from '@playwright/test';
 import { copyFile, rm, writeFile } from 'fs/promises';
 import { join } from 'path';
+import { AskedThroughRecorder } from './askedThroughRecorder';
 import { asyncQueue, FakeServer, healthyModel, modelCache, trained, trainingProfile } from './fakeServers';
 import { administratorsPage, authorization, grafanaUrl, metricsUrl, tritonUrl } from './stack';
 
@@ -15,6 +16,12 @@ const headers = authorization;
 /** The models of the real Triton in which faults are put. */
 const slowModel = 'address-parser';
 const failingModel = 'toxicity';
+/** It is taken out of memory while clients still ask for it. */
+const missingModel = 'summarizer';
+
+const clients = new AskedThroughRecorder(tritonUrl, missingModel);
+/** Another name of the same server, so that its models are looked at for a second deployment, too. */
+const sameTriton = (url: string) => url.replace('127.0.0.1', 'localhost');
 
 const servers = {
   cache: new FakeServer(modelCache(0, 0)),
@@ -29,8 +36,13 @@ const servers = {
 /** Where Grafana reads provisioned rules. */
 let provisioned: string;
 
-async function dataSource(): Promise<Record<string, unknown>> {
-  const targets = [{ id: 'triton', url: metricsUrl, managementUrl: tritonUrl, environment, deployment: 'triton' }];
+async function dataSource(request: APIRequestContext): Promise<Record<string, unknown>> {
+  const behind = { environment, deployment: 'recorded' };
+  const targets = [
+    { id: 'triton', url: metricsUrl, managementUrl: tritonUrl, environment, deployment: 'triton' },
+    { id: 'recorder', url: await clients.start(request), managementUrl: '', ...behind },
+    { id: 'recorded', url: sameTriton(metricsUrl), managementUrl: sameTriton(tritonUrl), ...behind },
+  ];
   for (const [deployment, server] of Object.entries(servers)) {
     targets.push({
       id: deployment,
@@ -54,7 +66,7 @@ async function dataSource(): Promise<Record<string, unknown>> {
       objectives: {
         default: { p95: 'none', errorRate: 'none', cacheHitRatio: 'none', staleness: '48h' },
         overrides: [
-          { deployment: 'triton', model: slowModel, p95: '800ms' },
+          { deployment: 'triton', model: slowModel, p95: '600ms' },
           // All requests fail: the budget burns at 1.5 times, soon after the fault and not long after its end.
           { deployment: 'triton', model: failingModel, errorRate: '65%' },
           { deployment: 'cache', cacheHitRatio: '80%' },
@@ -95,11 +107,17 @@ async function breakModel(request: APIRequestContext, model: string, parameters:
   });
 }
 
+async function changeResidency(request: APIRequestContext, model: string, change: 'load' | 'unload') {
+  const response = await request.post(`${tritonUrl}/v2/repository/models/${model}/${change}`, { data: {} });
+  expect(response.ok(), await response.text()).toBe(true);
+}
+
 async function repairModels(request: APIRequestContext) {
   for (const [model, config] of healthyConfigs) {
     await loadModel(request, model, config);
   }
   healthyConfigs.clear();
+  await changeResidency(request, missingModel, 'load');
 }
 
 async function reloadRules(request: APIRequestContext) {
@@ -151,6 +169,7 @@ async function download(browser: Browser): Promise<string> {
     For: '0s',
     Period: '1h',
     'Response time': '1h',
+    'Minimum requests': '1', // in a window of 10 s
   })) {
     await page.getByLabel(`Rules: ${label}`, { exact: true }).fill(text);
   }
@@ -179,7 +198,7 @@ test.describe.configure({ mode: 'serial' });
 test.beforeAll(async ({ request }) => {
   const settings = await (await request.get(`${grafanaUrl}/api/admin/settings`, { headers })).json();
   provisioned = join(settings.paths.provisioning, 'alerting', `${uid}.yaml`);
-  const response = await request.post(`${grafanaUrl}/api/datasources`, { headers, data: await dataSource() });
+  const response = await request.post(`${grafanaUrl}/api/datasources`, { headers, data: await dataSource(request) });
   expect(response.ok(), await response.text()).toBe(true);
 });
 
@@ -202,7 +221,7 @@ test.afterAll(async ({ request }) => {
       await request.delete(`${grafanaUrl}/api/folders/${uid}`, { headers });
     }
   }
-  await Promise.all(Object.values(servers).map((server) => server.stop()));
+  await Promise.all([clients, ...Object.values(servers)].map((one) => one.stop()));
 });
 
 /** Rules are evaluated every 10 s over windows of 10 s to 30 s, and Triton's quantiles are over the last minute. */
@@ -219,8 +238,10 @@ test('faults fire exactly the right rules in Grafana, and end', async ({ browser
   expect(await firing(request)).toEqual([]);
 
   await test.step('faults', async () => {
-    await breakModel(request, slowModel, { service_ms: '1200', spread: '0.05' });
+    // Just over the objective, so that what is asked is still served.
+    await breakModel(request, slowModel, { service_ms: '650', spread: '0.02' });
     await breakModel(request, failingModel, { fail_share: '1' });
+    await changeResidency(request, missingModel, 'unload');
     servers.cache.page = modelCache(100, 30);
     servers.gone.page = undefined;
     servers.training.page = trained('72h');
@@ -241,6 +262,7 @@ test('faults fire exactly the right rules in Grafana, and end', async ({ browser
         `Error budget burns 1x · warning · triton · ${failingModel} · error_rate`,
         `Error rate over objective · critical · triton · ${failingModel}`,
         'Evictions sustained · warning · cache',
+        `Model missing · critical · recorded · ${missingModel}`,
         'Predictions stale · warning · training · churn',
         `Response time over objective · warning · triton · ${slowModel}`,
         'Servers do not answer · critical · gone',
@@ -262,7 +284,19 @@ test('faults fire exactly the right rules in Grafana, and end', async ({ browser
     );
     expect(failing.runbook_url).toContain('docs/alerts.md#error-rate-over-objective');
     expect(failing.__dashboardUid__).toBe('modelserving-model');
-    expect(found('Response time over objective').annotations.summary).toContain(`response time of ${slowModel} `);
+    expect(found('Response time over objective').annotations.summary).toMatch(
+      new RegExp(
+        `^The p95 response time of ${slowModel} \\(deployment triton in ${environment}\\) is [\\dms. ]+, \\d+\\.\\d times its objective of 600ms\\. Likely cause: `
+      )
+    );
+    expect(found('Predictions stale').annotations.summary).toMatch(
+      /^The last training of churn \(deployment training in trial\) was [\ddhms ]+ ago, 1\.5 times its objective of 2d 0h 0m 0s\./
+    );
+    expect(found('Model missing').annotations.summary).toMatch(
+      new RegExp(
+        `^${missingModel} \\(.*\\) is in the memory of no server, and [\\d.]+% of the requests for it are refused`
+      )
+    );
     expect(found('Async queue growing').annotations.summary).toMatch(/^\d+ requests wait in the asynchronous queue/);
     const link = new URL(failing.dashboard);
     expect(link.origin).toBe(grafanaUrl);

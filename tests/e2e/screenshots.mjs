@@ -2,7 +2,7 @@
 //
 //   GRAFANA_URL=http://127.0.0.1:3000 node tests/e2e/screenshots.mjs [folder]
 //
-// CHROMIUM names a browser where Playwright has not installed its own, RANGE the beginning of the time range.
+// CHROMIUM names a browser where Playwright has not installed its own, RANGE the beginning of the time range and TO its end.
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
@@ -13,12 +13,13 @@ const grafanaUrl = process.env.GRAFANA_URL ?? 'http://127.0.0.1:3000';
 const folder = process.argv[2] ?? fileURLToPath(new URL('../../docs/img', import.meta.url));
 const largestBytes = 300_000;
 
-/** The pictures: a dashboard, its window and what is selected. The demo has no GPU to show. */
+/** The pictures: a dashboard, its window and what is selected. The demo's GPUs are fakes. */
 const pictures = [
   { name: 'fleet', width: 1600, height: 1500 },
-  { name: 'model', width: 1250, height: 1320, query: 'var-deployment=long-tail&var-model=demand-de' },
+  { name: 'model', width: 1500, height: 1320, query: 'var-deployment=long-tail&var-model=demand-de' },
   { name: 'metrics', width: 1500, height: 1150 },
   { name: 'autoscaling', width: 1500, height: 1300, query: 'var-deployment=demo' },
+  { name: 'gpu', width: 1500, height: 1250, query: 'var-deployment=demo' },
 ];
 
 /** Waits until no panel is loading any more, and what is drawn has been drawn. */
@@ -37,11 +38,12 @@ async function settle(page) {
 async function take(browser, { name, width, height, query = '' }) {
   const page = await browser.newPage({ viewport: { width, height } });
   const range = process.env.RANGE ?? 'now-15m';
-  await page.goto(`${grafanaUrl}/d/modelserving-${name}?from=${range}&to=now&refresh=1h&${query}`);
+  const end = process.env.TO ?? 'now';
+  await page.goto(`${grafanaUrl}/d/modelserving-${name}?from=${range}&to=${end}&refresh=1h&${query}`);
   await settle(page);
   let picture = await page.screenshot();
   // A picture that is too large loses its foot.
-  for (let cut = height; picture.length > largestBytes; ) {
+  for (let cut = height; picture.length > largestBytes;) {
     cut = Math.floor(cut * 0.95);
     picture = await page.screenshot({ clip: { x: 0, y: 0, width, height: cut } });
   }

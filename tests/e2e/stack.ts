@@ -132,3 +132,27 @@ export async function ask(
   expect(answer.results?.A?.error, JSON.stringify(answer)).toBeUndefined();
   return seriesOf(answer.results.A.frames);
 }
+
+/** Collects the answers to the queries that a page sends. */
+export function watchAnswers(page: Page): QueryAnswer[] {
+  const answers: QueryAnswer[] = [];
+  page.on('response', async (response) => {
+    if (response.url().includes('/api/ds/query') && !response.request().failure()) {
+      // A page that moves on takes unread answers with it.
+      const answer = await response.json().catch(() => undefined);
+      if (answer) {
+        answers.push(answer);
+      }
+    }
+  });
+  return answers;
+}
+
+/** The models in answers, over all panels. */
+export function modelsIn(answers: QueryAnswer[]): string[] {
+  const frames = answers.flatMap(({ results }) =>
+    Object.values(results ?? {}).flatMap((result) => result.frames ?? [])
+  );
+  const models = seriesOf(frames).flatMap(({ labels }) => (labels.model ? [labels.model] : []));
+  return [...new Set(models)].sort();
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/regexp"
+	remoteapi "github.com/prometheus/client_golang/exp/api/remote"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/route"
 	"github.com/prometheus/prometheus/config"
@@ -25,7 +26,7 @@ import (
 // Version is what the server says that it is: the version of the module in go.mod.
 const Version = "3.16.0"
 
-// Server is a Prometheus that stores what it is given and scrapes nothing.
+// Server is a Prometheus that stores what it is given, by remote write, too, and scrapes nothing.
 type Server struct {
 	URL string
 	DB  *tsdb.DB
@@ -33,26 +34,41 @@ type Server struct {
 	Requests, Bytes atomic.Int64
 	// Intercept, if set, may answer in the server's place: it reports whether it did. Set it before the first request.
 	Intercept func(w http.ResponseWriter, r *http.Request) bool
+	close     func()
 }
 
-// New starts a server, which ends with the test.
-func New(t testing.TB) *Server {
+// WithoutLateSamples is an option of New: samples have to come in order, as is Prometheus's default.
+func WithoutLateSamples(o *tsdb.Options) { o.OutOfOrderTimeWindow = 0 }
+
+// New starts a server, which ends with the test. It takes samples that are up to an hour late, unless an option says otherwise.
+func New(t testing.TB, changes ...func(*tsdb.Options)) *Server {
 	t.Helper()
-	options := tsdb.DefaultOptions()
-	options.RetentionDuration = 0
-	options.OutOfOrderTimeWindow = time.Hour.Milliseconds()
-	db, err := tsdb.Open(t.TempDir(), slog.New(slog.DiscardHandler), nil, options, nil)
+	s, err := Open(t.TempDir(), changes...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Open starts a server with its storage in a folder, for programs that end it themselves.
+func Open(folder string, changes ...func(*tsdb.Options)) (*Server, error) {
+	options := tsdb.DefaultOptions()
+	options.RetentionDuration = 0
+	options.OutOfOrderTimeWindow = time.Hour.Milliseconds()
+	for _, change := range changes {
+		change(options)
+	}
+	db, err := tsdb.Open(folder, slog.New(slog.DiscardHandler), nil, options, nil)
+	if err != nil {
+		return nil, err
+	}
 	queries := parser.NewParser(parser.Options{})
 	engine := promql.NewEngine(promql.EngineOpts{
 		Logger: slog.New(slog.DiscardHandler), MaxSamples: 50_000_000, Timeout: 2 * time.Minute, Parser: queries,
 		EnableAtModifier: true, EnableNegativeOffset: true,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 	})
-	t.Cleanup(func() { _ = engine.Close() })
 	s := &Server{DB: db}
 	router := route.New()
 	newAPI(db, engine, queries).Register(router.WithPrefix("/api/v1"))
@@ -62,20 +78,27 @@ func New(t testing.TB) *Server {
 			router.ServeHTTP(&counting{w, &s.Bytes}, r)
 		}
 	}))
-	t.Cleanup(server.Close)
 	s.URL = server.URL
-	return s
+	s.close = func() {
+		server.Close()
+		_ = engine.Close()
+		_ = db.Close()
+	}
+	return s, nil
 }
+
+// Close ends a server that Open has started.
+func (s *Server) Close() { s.close() }
 
 func newAPI(db *tsdb.DB, engine *promql.Engine, queries parser.Parser) *api.API {
 	none := prometheus.NewRegistry()
 	return api.NewAPI(
-		engine, db, nil, nil, nil, nil, nil,
+		engine, db, db, nil, nil, nil, nil,
 		func() config.Config { return config.DefaultConfig }, nil, api.GlobalURLOptions{},
 		func(f http.HandlerFunc) http.HandlerFunc { return f }, nil, "", false, false, 0, slog.New(slog.DiscardHandler), nil,
 		0, 0, 0, false, regexp.MustCompile(".*"), nil,
 		&api.PrometheusVersion{Version: Version, Revision: "test", GoVersion: "go"},
-		nil, nil, none, none, nil, false, nil, false, false, false, 5*time.Minute, false, false, nil, nil, api.OpenAPIOptions{}, queries, false, 2*time.Minute,
+		nil, nil, none, none, nil, true, remoteapi.MessageTypes{remoteapi.WriteV1MessageType}, false, false, false, 5*time.Minute, false, false, nil, nil, api.OpenAPIOptions{}, queries, false, 2*time.Minute,
 	)
 }
 

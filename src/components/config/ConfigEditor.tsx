@@ -9,6 +9,7 @@ import { KindField } from './KindField';
 import { ObjectiveSection } from './ObjectiveSection';
 import { ProfileList } from './ProfileList';
 import { RequestSections, ServerSections } from './PrometheusSections';
+import { RecordingRuleExport } from './RecordingRuleExport';
 import { RuleExport } from './RuleExport';
 import { useSaved } from './useSaved';
 
@@ -40,6 +41,9 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
       </FieldSet>
       <FieldSet label="Alert rules">
         <RuleExport uid={options.uid} />
+      </FieldSet>
+      <FieldSet label="Recording rules">
+        <RecordingRuleExport uid={options.uid} />
       </FieldSet>
       {embedded ? <ScrapeSections {...section} /> : <RequestSections {...section} />}
     </>

@@ -3,6 +3,7 @@ import { FieldSet } from '@grafana/ui';
 import { CertificateField } from './CertificateField';
 import { SectionProps } from './ConfigEditor';
 import { LimitFields } from './LimitFields';
+import { RemoteWriteFields } from './RemoteWriteFields';
 import { RetentionFields } from './RetentionFields';
 import { ScrapeFields } from './ScrapeFields';
 import { TargetList } from './TargetList';
@@ -34,6 +35,9 @@ export function ScrapeSections(section: SectionProps) {
       </FieldSet>
       <FieldSet label="History" disabled={disabled}>
         <RetentionFields {...section} />
+      </FieldSet>
+      <FieldSet label="Remote write" disabled={disabled}>
+        <RemoteWriteFields {...section} />
       </FieldSet>
       <FieldSet label="Limits of one scrape" disabled={disabled}>
         <p>A page that goes over one of these is refused as a whole, and Save &amp; test says which limit it was.</p>

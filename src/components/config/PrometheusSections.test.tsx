@@ -46,6 +46,7 @@ it('changes the kind and back, and keeps what was set', async () => {
     'Alert rules',
     'Scraping',
     'History',
+    'Remote write',
     'Limits of one scrape',
   ]);
 

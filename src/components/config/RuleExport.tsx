@@ -1,14 +1,9 @@
 import React, { useState } from 'react';
-import { css } from '@emotion/css';
-import { GrafanaTheme2 } from '@grafana/data';
-import { getBackendSrv } from '@grafana/runtime';
 import { Alert, Button, useStyles2 } from '@grafana/ui';
-import { lastValueFrom } from 'rxjs';
-import { errorMessage } from '../useAnswer';
-import { fieldRow } from './fieldRow';
+import { ruleExportStyles } from './ruleExportStyles';
+import { RuleParameterFields } from './RuleParameterFields';
 import parameters from './ruleParameters.json';
-import { saveFile } from './saveFile';
-import { TextField } from './TextField';
+import { useRuleDownload } from './useRuleDownload';
 
 type Format = 'grafana' | 'prometheus';
 
@@ -16,26 +11,11 @@ const RUNBOOK = 'https://github.com/coldhit/modelserving-datasource/blob/main/do
 
 /** Downloads the alert rules for the data source, with thresholds that are chosen here and kept nowhere. */
 export function RuleExport({ uid }: { uid: string }) {
-  const row = useStyles2(fieldRow);
-  const styles = useStyles2(getStyles);
+  const styles = useStyles2(ruleExportStyles);
   const [chosen, setChosen] = useState<Record<string, string>>({});
-  const [problem, setProblem] = useState<string>();
-
-  const download = async (format: Format) => {
-    setProblem(undefined);
-    try {
-      const request = {
-        url: `/api/datasources/uid/${uid}/resources/rules`,
-        params: { ...chosen, format },
-        responseType: 'text' as const,
-        showErrorAlert: false,
-      };
-      const { data } = await lastValueFrom(getBackendSrv().fetch<string>(request));
-      saveFile(`modelserving-${uid}-${format}.yaml`, 'application/yaml', data);
-    } catch (error) {
-      setProblem(reasonOf(error));
-    }
-  };
+  const { download, problem } = useRuleDownload(uid);
+  const downloadFor = (format: Format) =>
+    download({ resource: 'rules', params: { ...chosen, format }, name: `modelserving-${uid}-${format}.yaml` });
 
   return (
     <>
@@ -47,60 +27,20 @@ export function RuleExport({ uid }: { uid: string }) {
           What each rule means
         </a>
       </p>
-      <div className={row}>
-        {parameters.map(({ name, default: placeholder, description }) => (
-          <TextField
-            key={name}
-            label={labelOf(name)}
-            ariaLabel={`Rules: ${labelOf(name)}`}
-            description={sentence(description)}
-            placeholder={placeholder}
-            width={32}
-            value={chosen[name] ?? ''}
-            onChange={(text) => setChosen({ ...chosen, [name]: text })}
-          />
-        ))}
-      </div>
+      <RuleParameterFields about="Rules" parameters={parameters} chosen={chosen} onChange={setChosen} />
       {problem && (
         <Alert severity="error" title="The rules could not be exported">
           {problem}
         </Alert>
       )}
       <div className={styles.buttons}>
-        <Button icon="download-alt" variant="secondary" type="button" onClick={() => download('grafana')}>
+        <Button icon="download-alt" variant="secondary" type="button" onClick={() => downloadFor('grafana')}>
           Download for Grafana
         </Button>
-        <Button icon="download-alt" variant="secondary" type="button" onClick={() => download('prometheus')}>
+        <Button icon="download-alt" variant="secondary" type="button" onClick={() => downloadFor('prometheus')}>
           Download for Prometheus
         </Button>
       </div>
     </>
   );
-}
-
-/** The backend's sentence. It arrives as text, because the rules do, which Grafana wraps up once more. */
-function reasonOf(error: unknown): string {
-  const { data } = (error ?? {}) as { data?: string | { error?: string } };
-  const text = typeof data === 'string' ? data : data?.error;
-  try {
-    return errorMessage({ data: JSON.parse(text ?? '') });
-  } catch {
-    return errorMessage(error);
-  }
-}
-
-/** cacheHitRatio as Cache hit ratio. */
-function labelOf(name: string): string {
-  return sentence(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function getStyles(theme: GrafanaTheme2) {
-  return {
-    link: css({ color: theme.colors.text.link, textDecoration: 'underline' }),
-    buttons: css({ display: 'flex', flexWrap: 'wrap', gap: theme.spacing(1), marginBottom: theme.spacing(2) }),
-  };
 }

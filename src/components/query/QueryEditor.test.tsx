@@ -264,4 +264,13 @@ describe('query type', () => {
     await choose('Add filter', 'gpu');
     expect(current.query).toMatchObject({ queryType: 'events', filters: { gpu: [] } });
   });
+
+  it('asks for the kinds of events that are chosen', async () => {
+    const current = await showEditor({ queryType: 'events', filters: { model: ['bert'] } });
+    await choose('Kinds', 'scaling');
+    expect(current.query).toMatchObject({ queryType: 'events', kinds: ['scaling'], filters: { model: ['bert'] } });
+    await choose('Kinds', 'restarts');
+    expect(current.query.kinds).toEqual(['scaling', 'restarts']);
+    expect(current.runs).toBe(2);
+  });
 });

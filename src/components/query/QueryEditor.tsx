@@ -31,7 +31,7 @@ const QUERY_TYPES: Array<SelectableValue<QueryType>> = [
     value: 'diagnosis',
     description: 'A table of what is wrong with the scaling of deployments, and what to do',
   },
-  { label: 'Events', ariaLabel: 'Events', value: 'events', description: 'Loads, evictions and restarts' },
+  { label: 'Events', ariaLabel: 'Events', value: 'events', description: 'Loads, evictions, scaling and restarts' },
   { label: 'PromQL', ariaLabel: 'PromQL', value: 'promql', description: 'The stored metrics themselves' },
 ];
 

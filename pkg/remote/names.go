@@ -1,0 +1,96 @@
+package remote
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/grafana/regexp"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// namesOf tells the metrics' names that selectors by name alone mean, for servers that know no expressions there, and for those that
+// are asked for more names than are wanted.
+func namesOf(selectors []string) (func(name string) bool, error) {
+	sets, err := matchersOf(selectors)
+	if err != nil {
+		return nil, err
+	}
+	for i, set := range sets {
+		for _, m := range set {
+			if m.Name != metricName {
+				return nil, &Error{Problem: Unsupported, Sentence: "This server lists metrics' names only for selectors by name; " + selectors[i] + " has the label " + m.Name + "."}
+			}
+		}
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(sets, func(set []*labels.Matcher) bool {
+			return !slices.ContainsFunc(set, func(m *labels.Matcher) bool { return !m.Matches(name) })
+		})
+	}, nil
+}
+
+func matchersOf(selectors []string) (sets [][]*labels.Matcher, err error) {
+	p := parser.NewParser(parser.Options{})
+	for _, s := range selectors {
+		matchers, err := p.ParseMetricSelector(s)
+		if err != nil {
+			return nil, fmt.Errorf("the selector %s cannot be read: %w", s, err)
+		}
+		sets = append(sets, matchers)
+	}
+	return sets, nil
+}
+
+// inOneRequest makes of selectors that list names, too many for one address, one that does with their beginnings. It may let more
+// names through. Selectors of any other kind stay as they are.
+func inOneRequest(selectors []string) ([]string, error) {
+	if len(packed(selectors)) == 1 {
+		return selectors, nil
+	}
+	sets, err := matchersOf(selectors)
+	if err != nil {
+		return nil, err
+	}
+	var names, others []string
+	left := maxAddressBytes
+	for i, set := range sets {
+		if len(set) == 1 && set[0].Name == metricName && len(set[0].SetMatches()) > 0 {
+			names = append(names, set[0].SetMatches()...)
+			continue
+		}
+		others = append(others, selectors[i])
+		left -= sizeInAddress(selectors[i])
+	}
+	for length := longestName(names); length > 0; length-- {
+		if selector := beginningWith(names, length); sizeInAddress(selector) <= left {
+			return append(others, selector), nil
+		}
+	}
+	return selectors, nil
+}
+
+func longestName(names []string) (longest int) {
+	for _, name := range names {
+		longest = max(longest, len(name))
+	}
+	return longest
+}
+
+// beginningWith selects the names, of longer ones all that begin with as many characters.
+func beginningWith(names []string, length int) string {
+	var parts []string
+	for _, name := range names {
+		if len(name) <= length {
+			parts = append(parts, regexp.QuoteMeta(name))
+		} else {
+			parts = append(parts, regexp.QuoteMeta(name[:length])+".*")
+		}
+	}
+	slices.Sort(parts)
+	return fmt.Sprintf("{__name__=~%q}", strings.Join(slices.Compact(parts), "|"))
+}
+
+func sizeInAddress(selector string) int { return len(url.QueryEscape(selector)) + len("&match%5B%5D=") }

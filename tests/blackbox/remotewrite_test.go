@@ -1,0 +1,55 @@
+package blackbox
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
+	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
+)
+
+// writing is an embedded data source that sends what it scrapes to a server.
+func writing(uid, to string, targets ...map[string]any) driver.Source {
+	s := driver.Embedded(uid, targets...)
+	s.URL = to
+	s.JSON["remoteWrite"] = map[string]any{"on": true}
+	return s
+}
+
+func TestSaveAndTestTellsHowRemoteWriteGoes(t *testing.T) {
+	t.Parallel()
+	triton := newReplay(t, "1-metrics-all-idle", "3-repository-index")
+	server := prometheustest.New(t, prometheustest.WithoutLateSamples)
+	var refusing http.HandlerFunc
+	nowhere := prometheustest.New(t)
+	nowhere.Intercept = func(w http.ResponseWriter, r *http.Request) bool { refusing(w, r); return true }
+	refusing = http.NotFound
+	p := driver.Start(t, binary, t.TempDir())
+
+	s := writing("writing", server.URL, triton.target("one"))
+	s.ID = 51
+	require.Eventually(t, func() bool {
+		health := p.Check(s)
+		require.Equal(t, "OK", health.Status.String(), health.Message)
+		require.Contains(t, health.Message, "Remote write to "+server.URL+"/api/v1/write: ")
+		return server.DB.Head().NumSeries() > 100
+	}, time.Minute, time.Second, "samples arrive")
+	require.Contains(t, p.Check(s).Message, "it keeps up")
+
+	broken := writing("broken", nowhere.URL, triton.target("two"))
+	broken.ID = 52
+	health := p.Check(broken)
+	require.Equal(t, "ERROR", health.Status.String())
+	require.Contains(t, health.Message, "Remote write: "+nowhere.URL+"/api/v1/write takes no samples (HTTP 404). Prometheus has to be started with --web.enable-remote-write-receiver")
+	require.Contains(t, health.Message, "1 target answers", "what is scraped is told all the same")
+
+	faulty := writing("faulty", "", triton.target("three"))
+	faulty.ID = 53
+	health = p.Check(faulty)
+	require.Equal(t, "ERROR", health.Status.String())
+	require.Contains(t, health.Message, "Samples are not sent to another server. Remote write: the URL of the Prometheus-compatible server is missing")
+	require.NoError(t, p.Ask(faulty, time.Minute, query("requests", nil, "model"))["A"].Error, "panels are answered")
+}
