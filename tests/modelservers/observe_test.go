@@ -69,9 +69,15 @@ func observe(t *testing.T, server subject) *observer {
 	require.Equal(t, server.unmanaged, strings.Contains(health.Message, "management"), "whether the management endpoint is missing: %s", health.Message)
 	require.Contains(t, string(health.JSONDetails), "Recognized by ")
 	t.Log(health.Message)
-	require.Eventually(t, func() bool { return o.scrapes() >= fewestScrapes }, scrapeTimeout, pollEvery, "it was not scraped")
+	o.awaitScrapes()
 	o.begin = o.promQL(o.counter)
 	return o
+}
+
+// awaitScrapes returns when there are enough scrapes of the warm-up.
+func (o *observer) awaitScrapes() {
+	o.t.Helper()
+	require.Eventually(o.t, func() bool { return o.scrapes() >= fewestScrapes }, scrapeTimeout, pollEvery, "it was not scraped")
 }
 
 // scrapes is how often the target was scraped within the window.
@@ -213,6 +219,31 @@ type bucket struct {
 
 func bucketOf(t *testing.T, r backend.DataResponse, want labels) bucket {
 	t.Helper()
+	custom := customOf(t, r, want)
+	require.NotNil(t, custom.Bucket)
+	return *custom.Bucket
+}
+
+type interval struct {
+	Kind         string
+	Lower, Upper float64
+}
+
+func intervalOf(t *testing.T, r backend.DataResponse, want labels) interval {
+	t.Helper()
+	custom := customOf(t, r, want)
+	require.NotNil(t, custom.Interval)
+	return *custom.Interval
+}
+
+// custom is what a series' frame says beside its numbers.
+type custom struct {
+	Bucket   *bucket
+	Interval *interval
+}
+
+func customOf(t *testing.T, r backend.DataResponse, want labels) (out custom) {
+	t.Helper()
 	for _, frame := range r.Frames {
 		for _, field := range frame.Fields {
 			if field.Type() != data.FieldTypeFloat64 || !driver.Includes(field.Labels, want) {
@@ -220,14 +251,12 @@ func bucketOf(t *testing.T, r backend.DataResponse, want labels) bucket {
 			}
 			text, err := json.Marshal(frame.Meta.Custom)
 			require.NoError(t, err)
-			var custom struct{ Bucket *bucket }
-			require.NoError(t, json.Unmarshal(text, &custom))
-			require.NotNil(t, custom.Bucket, string(text))
-			return *custom.Bucket
+			require.NoError(t, json.Unmarshal(text, &out))
+			return out
 		}
 	}
 	require.Fail(t, "no such series", driver.Describe(r))
-	return bucket{}
+	return out
 }
 
 // requireBusy requires that a model's concurrency, which was made of a time by Little's law, is the rate of its requests times

@@ -32,12 +32,21 @@ type kind struct {
 	header map[string]string
 	status int
 	count  int
+	// answered, where set, is told of each response once its body was read. It may be called side by side.
+	answered func(header http.Header, took time.Duration)
 }
 
 // send sends a number of requests of the kind, a few at a time, and answers how long each took, in ascending order.
 func (k kind) send(t *testing.T, count int) []time.Duration {
 	t.Helper()
-	client := &http.Client{Timeout: requestTimeout}
+	return k.sendAtOnce(t, count, atOnce)
+}
+
+// sendAtOnce is send with another number at a time.
+func (k kind) sendAtOnce(t *testing.T, count, atOnce int) []time.Duration {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: atOnce}
+	client := &http.Client{Timeout: requestTimeout, Transport: transport}
 	defer client.CloseIdleConnections()
 	took := make([]time.Duration, count)
 	statuses := make([]int, count)
@@ -75,12 +84,16 @@ func (k kind) sendOne(t *testing.T, client *http.Client) (int, error) {
 	for name, value := range k.header {
 		request.Header.Set(name, value)
 	}
+	begin := time.Now()
 	response, err := client.Do(request)
 	if err != nil {
 		return 0, err
 	}
 	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)
+	if err == nil && k.answered != nil {
+		k.answered(response.Header, time.Since(begin))
+	}
 	return response.StatusCode, err
 }
 
