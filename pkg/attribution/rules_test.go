@@ -66,7 +66,7 @@ func TestDefaultRules(t *testing.T) {
 		"TGI, launcher":      {arguments: []string{"text-generation-launcher"}, environment: []string{"MODEL_ID=google/gemma"}, want: want{"tgi", "google/gemma", ""}},
 		"llama.cpp":          {arguments: []string{"/app/llama-server", "-m", "/models/tiny.gguf", "--port", "1"}, want: want{"llamacpp", "tiny", ""}},
 		"llama.cpp, alias":   {arguments: []string{"/app/llama-server", "-m", "/models/tiny.gguf", "--alias", "t"}, want: want{"llamacpp", "t", ""}},
-		"Ollama":             {arguments: []string{"/usr/bin/ollama", "runner", "--model", "/root/.ollama/models/blobs/sha256-0123456789abcdef0123", "--port", "4"}, want: want{"ollama", "sha256-0123456789ab", ""}},
+		"Ollama":             {arguments: []string{"/usr/bin/ollama", "runner", "--model", "/usr/share/ollama/.ollama/models/blobs/sha256-0123456789abcdef0123", "--port", "4"}, want: want{"ollama", "sha256-0123456789ab", ""}},
 		"Ray Serve":          {arguments: []string{"ray::ServeReplica:sleeping:Sleeping"}, want: want{"ray_serve", "sleeping", ""}},
 		"Ray Serve, at work": {arguments: []string{"ray::ServeReplica:sleeping:Sleeping.handle_request_with_rejection"}, want: want{"ray_serve", "sleeping", ""}},
 		"Ray Serve, starting": {arguments: []string{"ray::SERVE_REPLICA::failing#Failing#j6r4y35q:ServeReplica:failing:Failing.__init__"},
