@@ -23,13 +23,14 @@ func programs(t *testing.T, outputs map[string]string) {
 }
 
 func TestCheck(t *testing.T) {
-	complete := map[string]string{"getconf": "glibc 2.36", "go": "go", "node": "v22.1.0", "npm": "10.0.0", "python3": "3.11.7"}
+	complete := map[string]string{"getconf": "glibc 2.36", "go": "go", "gcc": "gcc", "node": "v22.1.0", "npm": "10.0.0", "python3": "3.11.7"}
 	for name, test := range map[string]struct {
 		change   map[string]string
 		remove   []string
 		messages []string
 	}{
 		"all there":           {},
+		"no compiler":         {remove: []string{"gcc"}, messages: []string{"gcc, which the NVML endpoint is built with, is not on PATH", "apt-get install -y gcc"}},
 		"no node":             {remove: []string{"node"}, messages: []string{"Node.js 20 or newer is not on PATH", "apt-get install -y nodejs"}},
 		"old node":            {change: map[string]string{"node": "v18.19.0"}, messages: []string{"Node.js 18.19.0 is too old"}},
 		"no npm":              {remove: []string{"npm"}, messages: []string{"npm, which comes with Node.js"}},
