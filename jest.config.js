@@ -11,5 +11,5 @@ module.exports = {
   // The d3 packages ship ES modules that Jest does not load, and a build for everything else behind this condition.
   testEnvironmentOptions: { customExportConditions: ['browser', 'umd'] },
   // A whole editor takes seconds to show on a busy machine.
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 };

@@ -42,9 +42,11 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
       <FieldSet label="Alert rules">
         <RuleExport uid={options.uid} />
       </FieldSet>
-      <FieldSet label="Recording rules">
-        <RecordingRuleExport uid={options.uid} />
-      </FieldSet>
+      {!embedded && (
+        <FieldSet label="Recording rules">
+          <RecordingRuleExport uid={options.uid} />
+        </FieldSet>
+      )}
       {embedded ? <ScrapeSections {...section} /> : <RequestSections {...section} />}
     </>
   );

@@ -58,6 +58,7 @@ it('changes the kind and back, and keeps what was set', async () => {
     'Profiles',
     'Objectives',
     'Alert rules',
+    'Recording rules',
     'Queries',
     'Kept answers',
     'Limits of one answer',
