@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"errors"
 	"net"
 	"net/url"
 	"strconv"
@@ -22,6 +23,8 @@ type claim struct {
 	rule    *Metrics
 	address string
 	worker  string
+	// models is where the server is asked which of its models are ensembles; empty if the rule does not say.
+	models string
 	// owner is the number of the process that the rule fits: this one or a parent.
 	owner   int
 	problem *Problem
@@ -83,22 +86,44 @@ func (a *Attributor) directClaim(p *process) claim {
 // addPage finds the address of the server's metrics page.
 func (a *Attributor) addPage(c *claim, m *Metrics, p *process, groups map[string]string) {
 	c.rule = m
-	port, err := strconv.ParseUint(firstOf(m.Port, p, groups), 10, 16)
-	if err != nil || port == 0 {
-		c.problem = &Problem{Kind: ServerMetrics, Sentence: "The port of a server's metrics page is not a number between 1 and 65535."}
-		return
-	}
-	host, err := a.hostOf(p, firstOf(m.Address, p, groups), uint16(port))
+	page, err := a.serverURL(p, m.Port, m.Address, groups)
 	if err != nil {
 		c.problem = &Problem{Kind: ServerMetrics, cause: err, Sentence: "A server's metrics page cannot be read: " + withoutPath(err) + "."}
 		return
 	}
-	path := m.Path
-	if path == "" {
-		path = "/metrics"
-	}
-	c.address = (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.FormatUint(port, 10)), Path: path}).String()
 	c.worker = firstOf(m.Worker, p, groups)
+	if m.Ensembles != nil {
+		models, err := a.serverURL(p, m.Ensembles.Port, m.Ensembles.Address, groups)
+		if err != nil {
+			c.problem = ensemblesProblem(err)
+		} else {
+			c.models = models.String()
+		}
+	}
+	page.Path = m.Path
+	if page.Path == "" {
+		page.Path = "/metrics"
+	}
+	c.address = page.String()
+}
+
+var errNoPort = errors.New("its port is not a number between 1 and 65535")
+
+// serverURL is where a server is asked that the process is, without a path.
+func (a *Attributor) serverURL(p *process, ports, addresses []Source, groups map[string]string) (*url.URL, error) {
+	port, err := strconv.ParseUint(firstOf(ports, p, groups), 10, 16)
+	if err != nil || port == 0 {
+		return nil, errNoPort
+	}
+	host, err := a.hostOf(p, firstOf(addresses, p, groups), uint16(port))
+	if err != nil {
+		return nil, err
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.FormatUint(port, 10))}, nil
+}
+
+func ensemblesProblem(cause error) *Problem {
+	return &Problem{Kind: ServerMetrics, cause: cause, Sentence: "Which of a server's models are ensembles is not known, so that the steps of those that are get too little: " + sentence(cause)}
 }
 
 // fits answers also the named groups of the expressions. A file that cannot be read becomes the claim's problem.

@@ -3,6 +3,7 @@ package attribution
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ const (
 type pageKey struct {
 	address string
 	rule    *Metrics
+	// models is where the server is asked about its models, or empty.
+	models string
 }
 
 // page is what is known from a server's metrics page.
@@ -35,6 +38,9 @@ type page struct {
 	err      error
 	// elsewhere are models that have processes of their own, by the server's process.
 	elsewhere map[int]elsewhere
+	// ensembles is, for each model that was asked about, whether it is one; ensemblesErr is why others were not.
+	ensembles    map[string]bool
+	ensemblesErr error
 }
 
 // pages are the metrics pages of the host's servers.
@@ -51,6 +57,9 @@ type pages struct {
 type account struct {
 	latest, earlier *reading
 	apart           elsewhere
+	// ensembles are those of the models that are; ensemblesErr is why that is not known of all.
+	ensembles    map[string]bool
+	ensemblesErr error
 }
 
 // need has a page read from now on for a server's process, and answers what is known of it so far. The error says why the
@@ -63,7 +72,7 @@ func (ps *pages) need(key pageKey, server int) (account, error) {
 		if len(ps.known) >= maxPages {
 			return account{}, errTooManyPages
 		}
-		p = &page{elsewhere: map[int]elsewhere{}}
+		p = &page{elsewhere: map[int]elsewhere{}, ensembles: map[string]bool{}}
 		ps.known[key] = p
 		select {
 		case ps.wake <- struct{}{}:
@@ -86,7 +95,10 @@ func (ps *pages) need(key pageKey, server int) (account, error) {
 	if key.rule.Workers == nil && apart.looked.IsZero() {
 		return account{}, nil
 	}
-	out := account{latest: latest, apart: apart}
+	if p.ensemblesErr == nil && len(p.unasked(key, latest)) > 0 {
+		return account{}, nil // for as long as there are models that were not asked about
+	}
+	out := account{latest: latest, apart: apart, ensembles: maps.Clone(p.ensembles), ensemblesErr: p.ensemblesErr}
 	if len(p.readings) > 1 {
 		out.earlier = &p.readings[0]
 	}
@@ -120,6 +132,9 @@ func (ps *pages) readAll(ctx context.Context, a *Attributor, onlyNew bool) {
 			asked, cancel := context.WithTimeout(ctx, ps.settings.Timeout)
 			defer cancel()
 			read, err := readPage(asked, ps.client, ps.settings.Timeout, key.address, key.rule)
+			if err == nil {
+				ps.findEnsembles(ctx, key, read)
+			}
 			if ctx.Err() == nil {
 				ps.keep(key, read, err)
 			}

@@ -69,8 +69,10 @@ type Metrics struct {
 	Memory       string `yaml:"memory"`
 	ModelLabel   string `yaml:"modelLabel"`
 	VersionLabel string `yaml:"versionLabel"`
-	// Except leaves models out, such as ensembles that only pass on to others.
+	// Except leaves models out.
 	Except *Expression `yaml:"except"`
+	// Ensembles is where the server tells which models are ensembles, which are left out: they pass on to others.
+	Ensembles *Ensembles `yaml:"ensembles"`
 	// Worker is this process's name in Workers.
 	Worker  []Source `yaml:"worker"`
 	Workers *Workers `yaml:"workers"`
@@ -212,6 +214,9 @@ func (m *Metrics) check(groups []string) error {
 	if (m.Compute == "") == (m.Workers == nil) {
 		return errors.New("metrics: set either compute, a counter by which models share, or workers, a metric that names each worker's model")
 	}
+	if err := m.Ensembles.check(groups); err != nil {
+		return err
+	}
 	if m.Compute != "" {
 		if m.ModelLabel == "" {
 			return errors.New("metrics: modelLabel is not set")
@@ -224,6 +229,21 @@ func (m *Metrics) check(groups []string) error {
 	for _, group := range []string{"worker", "model"} {
 		if m.Workers.Pattern.SubexpIndex(group) < 0 {
 			return fmt.Errorf("metrics: the pattern of workers has no group (?P<%s>…)", group)
+		}
+	}
+	return nil
+}
+
+func (e *Ensembles) check(groups []string) error {
+	if e == nil {
+		return nil
+	}
+	if len(e.Port) == 0 {
+		return errors.New("metrics: ensembles: port is not set")
+	}
+	for _, s := range slices.Concat(e.Port, e.Address) {
+		if err := s.check(groups); err != nil {
+			return fmt.Errorf("metrics: ensembles: %w", err)
 		}
 	}
 	return nil

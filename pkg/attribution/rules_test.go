@@ -152,6 +152,8 @@ func TestParseRulesRefuses(t *testing.T) {
 		"no label":             {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], compute: a}}]", "modelLabel"},
 		"no compute":           {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}]}}]", "compute"},
 		"worker without group": {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], worker: [{text: a}], workers: {metric: a, label: b, pattern: (c)}}}]", "(?P<worker>…)"},
+		"no port of models":    {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], compute: a, modelLabel: b, ensembles: {}}}]", "ensembles: port is not set"},
+		"source of models":     {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], compute: a, modelLabel: b, ensembles: {port: [{}]}}}]", "ensembles: each place"},
 		"too many":             {"rules: [" + strings.Repeat("{},", 501) + "]", "at most 500"},
 	} {
 		t.Run(name, func(t *testing.T) {

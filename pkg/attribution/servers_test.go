@@ -21,19 +21,35 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/attribution"
 )
 
-// server is a metrics page whose text a test sets.
+// server is a metrics page whose text a test sets, and the configurations of its models: pipe… are ensembles.
 type server struct {
 	*httptest.Server
 	port  int
 	page  atomic.Value
 	asked atomic.Int64
+	// configurations counts how often one was asked for.
+	configurations atomic.Int64
+}
+
+// configuration is what Triton answers about a model.
+func configuration(w http.ResponseWriter, model string) {
+	platform := "onnxruntime_onnx"
+	if strings.HasPrefix(model, "pipe") {
+		platform = "ensemble"
+	}
+	_, _ = fmt.Fprintf(w, `{"name":%q,"platform":%q,"max_batch_size":8}`, model, platform)
 }
 
 func startServer(t *testing.T, page string) *server {
 	t.Helper()
 	s := &server{}
 	s.page.Store(page)
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, isModel := strings.CutPrefix(r.URL.Path, "/v2/models/"); isModel {
+			s.configurations.Add(1)
+			configuration(w, strings.TrimSuffix(name, "/config"))
+			return
+		}
 		s.asked.Add(1)
 		_, _ = w.Write([]byte(s.page.Load().(string)))
 	}))
@@ -76,7 +92,7 @@ func run(t *testing.T, s attribution.Settings) *attribution.Attributor {
 }
 
 func tritonAt(pid, port int) proc {
-	return proc{pid: pid, parent: 1, arguments: []string{"/opt/tritonserver/bin/tritonserver", "--metrics-port=" + strconv.Itoa(port)}}
+	return proc{pid: pid, parent: 1, arguments: []string{"/opt/tritonserver/bin/tritonserver", "--metrics-port=" + strconv.Itoa(port), "--http-port=" + strconv.Itoa(port)}}
 }
 
 // byModel is what shares of one device say, by model/version.

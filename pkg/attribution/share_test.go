@@ -53,10 +53,9 @@ func TestPartsAddUp(t *testing.T) {
 func FuzzParts(f *testing.F) {
 	f.Add(0.37, 1.0, 2.0, 3.0)
 	f.Add(1.0, math.MaxFloat64, math.MaxFloat64, 0.0)
-	f.Add(1e-300, math.SmallestNonzeroFloat64, 1.0, 1e300)
 	f.Fuzz(func(t *testing.T, total, a, b, c float64) {
 		if !(total > 1e-290 && total <= 1) || !(a >= 0 && b >= 0 && c >= 0) || max(a, b, c) == 0 || math.IsInf(a+b+c, 0) && math.IsInf(max(a, b, c), 0) {
-			t.Skip()
+			return // no shares to make
 		}
 		divided := parts(total, precision(total), []float64{a, b, c})
 		require.Equal(t, total, divided[0]+divided[1]+divided[2])

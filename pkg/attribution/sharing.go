@@ -19,7 +19,7 @@ func (a *Attributor) share(p Process, c claim, memory uint64, found *problems) [
 	if c.rule == nil || c.address == "" {
 		return []ModelShare{whole(p, c)}
 	}
-	told, err := a.pages.need(pageKey{c.address, c.rule}, c.owner)
+	told, err := a.pages.need(pageKey{c.address, c.rule, c.models}, c.owner)
 	if err != nil {
 		found.add(&Problem{Kind: ServerMetrics, cause: err,
 			Sentence: "A server's processes cannot be shared out among its models: " + sentence(err)}, p.PID)
@@ -31,6 +31,9 @@ func (a *Attributor) share(p Process, c claim, memory uint64, found *problems) [
 		key := told.latest.workers[c.worker]
 		c.model, c.version = key.model, key.version
 		return []ModelShare{whole(p, c)}
+	}
+	if told.ensemblesErr != nil {
+		found.add(ensemblesProblem(told.ensemblesErr), p.PID)
 	}
 	s := splitOf(told)
 	switch len(s.models) {
@@ -56,7 +59,7 @@ func splitOf(told account) split {
 	var s split
 	knowsMemory := false
 	for _, key := range slices.SortedFunc(maps.Keys(told.latest.models), compareKeys) {
-		if told.apart.has(key) {
+		if told.apart.has(key) || told.ensembles[key.model] {
 			continue
 		}
 		amount := told.latest.models[key]

@@ -125,14 +125,21 @@ func requireModelsAddUp(t *testing.T, pg page) {
 // TestModelsOfOneProcess shares a Triton's process out by what its metrics page says.
 func TestModelsOfOneProcess(t *testing.T) {
 	var computed atomic.Int64
-	triton := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	triton := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, isModel := strings.CutPrefix(r.URL.Path, "/v2/models/"); isModel {
+			platforms := map[string]string{"small": "tensorrt_plan", "large": "onnxruntime_onnx", "both": "ensemble"}
+			name = strings.TrimSuffix(name, "/config")
+			_, _ = fmt.Fprintf(w, "{\"name\":%q,\"platform\":%q}", name, platforms[name])
+			return
+		}
 		n := computed.Add(1_000_000)
 		_, _ = fmt.Fprintf(w, "nv_inference_compute_infer_duration_us{model=\"small\",version=\"1\"} %d\n", n)
 		_, _ = fmt.Fprintf(w, "nv_inference_compute_infer_duration_us{model=\"large\",version=\"2\"} %d\n", 3*n)
+		_, _ = fmt.Fprintf(w, "nv_inference_compute_infer_duration_us{model=\"both\",version=\"1\"} %d\n", 4*n) // an ensemble
 	}))
 	t.Cleanup(triton.Close)
 	_, port, _ := strings.Cut(strings.TrimPrefix(triton.URL, "http://"), ":")
-	pid, _ := process(t, "/opt/tritonserver/bin/tritonserver", "--metrics-port="+port)
+	pid, _ := process(t, "/opt/tritonserver/bin/tritonserver", "--metrics-port="+port, "--http-port="+port)
 	s := fakenvml.NewHost(1)
 	s.Processes = []fakenvml.Process{fakenvml.NewProcess(0, pid, 4*fakenvml.GiB, 40)}
 	p := start(t, startOptions{scenario: s, library: built.library})

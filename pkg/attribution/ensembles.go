@@ -1,0 +1,146 @@
+package attribution
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/target"
+)
+
+// Ensembles is where a Triton tells how its models are configured. An ensemble computes nothing itself, but its metrics count
+// what its steps compute; the page does not say which models are ensembles.
+type Ensembles struct {
+	Port    []Source `yaml:"port"`
+	Address []Source `yaml:"address"`
+}
+
+const (
+	// maxConfigurationBytes bounds the configuration of one model.
+	maxConfigurationBytes = 4 << 20
+	ensemblePlatform      = "ensemble"
+)
+
+// newModels are the models of a reading of which it is not known whether they are ensembles. What is known of others is let go of.
+func (ps *pages) newModels(key pageKey, read reading) []string {
+	ps.mutex.Lock()
+	defer ps.mutex.Unlock()
+	p := ps.known[key]
+	if p == nil {
+		return nil
+	}
+	listed := read.names()
+	for name := range p.ensembles {
+		if !listed[name] {
+			delete(p.ensembles, name)
+		}
+	}
+	return p.unasked(key, &read)
+}
+
+// unasked are the models of a reading that the server has not told of. The only model is no ensemble: that has steps beside it.
+func (p *page) unasked(key pageKey, read *reading) []string {
+	listed := read.names()
+	if key.models == "" || len(listed) < 2 {
+		return nil
+	}
+	var names []string
+	for name := range listed {
+		if _, known := p.ensembles[name]; !known {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (r *reading) names() map[string]bool {
+	out := map[string]bool{}
+	for key := range r.models {
+		out[key.model] = true
+	}
+	return out
+}
+
+// findEnsembles asks the server about those models of a reading that are new, for as long as one answer may take. The rest is
+// asked about the next time.
+func (ps *pages) findEnsembles(ctx context.Context, key pageKey, read reading) {
+	names := ps.newModels(key, read)
+	if len(names) == 0 {
+		return
+	}
+	asked, cancel := context.WithTimeout(ctx, ps.settings.Timeout)
+	defer cancel()
+	found := map[string]bool{}
+	var failure error
+	for _, name := range names {
+		ensemble, err := isEnsemble(asked, ps.client, ps.settings.Timeout, key.models, name)
+		if err != nil && len(found) > 0 && errors.Is(asked.Err(), context.DeadlineExceeded) {
+			break // it answers; there are just many
+		}
+		if failure = err; err != nil {
+			break
+		}
+		found[name] = ensemble
+	}
+	ps.mutex.Lock()
+	defer ps.mutex.Unlock()
+	p := ps.known[key]
+	if p == nil || ctx.Err() != nil {
+		return
+	}
+	p.ensemblesErr = failure
+	for name, ensemble := range found {
+		p.ensembles[name] = ensemble
+	}
+}
+
+// isEnsemble asks a server for the configuration of a model. A model that has just been unloaded is none. Errors are sentences
+// without a full stop.
+func isEnsemble(ctx context.Context, client *http.Client, timeout time.Duration, server, model string) (bool, error) {
+	u, err := url.Parse(server + "/v2/models/" + url.PathEscape(model) + "/config")
+	if err != nil {
+		return false, err
+	}
+	subject := target.Subject{URL: u, Timeout: timeout}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return false, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return false, subject.Explain(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxConfigurationBytes+1))
+	switch {
+	case err != nil:
+		return false, subject.Explain(err)
+	case len(body) > maxConfigurationBytes:
+		return false, subject.TooLarge(maxConfigurationBytes)
+	case isUnknownModel(response.StatusCode, body):
+		return false, nil
+	case response.StatusCode != http.StatusOK:
+		return false, subject.ExplainStatus(response.StatusCode)
+	}
+	var configuration struct {
+		Name     string `json:"name"`
+		Platform string `json:"platform"`
+	}
+	if err := json.Unmarshal(body, &configuration); err != nil || configuration.Name != model {
+		return false, fmt.Errorf("%s: the answer is not the model's configuration", target.Redact(u))
+	}
+	return configuration.Platform == ensemblePlatform, nil
+}
+
+// isUnknownModel recognises Triton's answer for a model that it does not have, by its error in JSON: nobody else's.
+func isUnknownModel(status int, body []byte) bool {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	return (status == http.StatusNotFound || status == http.StatusBadRequest) && json.Unmarshal(body, &answer) == nil && answer.Error != ""
+}
