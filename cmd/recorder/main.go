@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/url"
 	"os"
@@ -41,7 +42,11 @@ func run(ctx context.Context, args []string, output io.Writer) error {
 	if c.Debug {
 		level = slog.LevelDebug
 	}
-	logger := slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: level}))
+	logger := slog.New(recorder.Discreet(slog.NewTextHandler(output, &slog.HandlerOptions{Level: level})))
+	// net/http tells nobody else of bytes that no request is waiting for, and quotes them.
+	before := log.Writer()
+	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelDebug).Writer())
+	defer log.SetOutput(before)
 	sources, closeSources, err := c.sources(logger)
 	defer closeSources()
 	if err != nil {

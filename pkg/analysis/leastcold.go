@@ -12,19 +12,20 @@ import (
 
 // LeastCold is the least share of cold requests that the quantiles of summaries allow, for each group over time, and what is
 // certain about the newest one. Quantiles are series by the quantile that they are of, under the store's names, and identity
-// names their labels as the project does. Summaries of one group, such as those of its replicas, are not merged: each
+// names their labels as the project does. RankError is by how much the share that a quantile stands for may be off. Summaries of one group, such as those of its replicas, are not merged: each
 // tells a least share of its own requests, and together they have at least the lowest of these. There is none where one of them
 // tells nothing.
-func LeastCold(quantiles map[float64][]series.Series, identity map[string]signal.Label, by []signal.Label) (out []series.Series, newest []distribution.Estimate) {
+func LeastCold(quantiles map[float64][]series.Series, identity map[string]signal.Label, rankError func(quantile float64) float64, by []signal.Label) (out []series.Series, newest []distribution.Estimate) {
 	summaries := map[string]*summary{}
 	for q, all := range quantiles {
+		off := rankError(q)
 		for _, s := range named(all, identity) {
 			key := allLabels(s.Labels)
 			if summaries[key] == nil {
 				summaries[key] = &summary{labels: s.Labels, at: map[int64][]distribution.KnownQuantile{}}
 			}
 			for i, t := range s.Times {
-				summaries[key].at[t] = append(summaries[key].at[t], distribution.KnownQuantile{Quantile: q, Value: s.Values[i]})
+				summaries[key].at[t] = append(summaries[key].at[t], distribution.KnownQuantile{Quantile: q, Value: s.Values[i], RankError: off})
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -24,6 +25,14 @@ type modelColumn struct {
 	signal    signal.Signal
 	statistic signal.Statistic
 	values    map[int]float64
+	// provenance lists the ways in which the values came about.
+	provenance []series.Provenance
+}
+
+// ModelsCustom is what the table carries beside what Grafana knows.
+type ModelsCustom struct {
+	// Provenance is how the values of each column came about, by the column's field; models may differ in it.
+	Provenance map[string][]series.Provenance `json:"provenance"`
 }
 
 // NewModelsTable makes an empty table whose rows are told apart by labels.
@@ -46,6 +55,11 @@ func (m *ModelsTable) Add(s signal.Signal, st signal.Statistic, answer []analysi
 			value = max(value, before)
 		}
 		column.values[row] = value
+		for _, p := range one.Provenance {
+			if !slices.ContainsFunc(column.provenance, p.Equal) {
+				column.provenance = append(column.provenance, p)
+			}
+		}
 	}
 	if len(column.values) > 0 {
 		m.columns = append(m.columns, column)
@@ -90,12 +104,17 @@ func (m *ModelsTable) Frames(executed string, notices []data.Notice) data.Frames
 		}
 		f.Fields = append(f.Fields, data.NewField(string(l), nil, values))
 	}
+	custom := ModelsCustom{Provenance: map[string][]series.Provenance{}}
 	for _, c := range m.columns {
 		f.Fields = append(f.Fields, c.field(order))
+		custom.Provenance[c.name()] = c.provenance
 	}
-	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: executed, Notices: notices}
+	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: executed, Notices: notices, Custom: custom}
 	return data.Frames{f}
 }
+
+// name is the column's field.
+func (c modelColumn) name() string { return c.signal.Name + "_" + string(c.statistic) }
 
 // field is a column; models that have no value in it have none in the table either.
 func (c modelColumn) field(order []int) *data.Field {
@@ -105,11 +124,11 @@ func (c modelColumn) field(order []int) *data.Field {
 			values[i] = &v
 		}
 	}
-	name := c.signal.Title
+	title := c.signal.Title
 	if c.signal.Shape == signal.Distribution {
-		name += " " + string(c.statistic)
+		title += " " + string(c.statistic)
 	}
-	f := data.NewField(c.signal.Name+"_"+string(c.statistic), nil, values)
-	f.Config = &data.FieldConfig{DisplayNameFromDS: name, Description: c.signal.Description, Unit: c.signal.GrafanaUnit()}
+	f := data.NewField(c.name(), nil, values)
+	f.Config = &data.FieldConfig{DisplayNameFromDS: title, Description: c.signal.Description, Unit: c.signal.GrafanaUnit()}
 	return f
 }

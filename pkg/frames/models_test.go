@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -14,7 +15,12 @@ func TestModelsTableJoinsByModel(t *testing.T) {
 	t.Parallel()
 	m := NewModelsTable([]signal.Label{signal.Deployment, signal.Model})
 	at := func(deployment, model string) labels { return labels{"deployment": deployment, "model": model} }
-	m.Add(find(t, "requests"), signal.Rate, []analysis.Series{one(signal.Rate, at("b", "x"), 1), one(signal.Rate, at("a", "x"), 2), one(signal.Rate, labels{}, 9)})
+	counted := series.Provenance{Kind: "measured", Server: "Triton", Layer: "server", Metrics: []string{"a", "b"}}
+	guessed := series.Provenance{Kind: "derived", Server: "Triton", Layer: "server", Metrics: []string{"a", "b"}}
+	from := func(s analysis.Series, all ...series.Provenance) analysis.Series { s.Provenance = all; return s }
+	m.Add(find(t, "requests"), signal.Rate, []analysis.Series{
+		from(one(signal.Rate, at("b", "x"), 1), counted), from(one(signal.Rate, at("a", "x"), 2), counted, guessed), one(signal.Rate, labels{}, 9),
+	})
 	m.Add(find(t, "error_rate"), signal.Mean, []analysis.Series{one(signal.Mean, at("a", "y"), 0.5), one(signal.Mean, at("a", "y"), 0.25)})
 	m.Add(find(t, "kv_cache_usage"), signal.Last, nil)
 	require.True(t, m.Merged())
@@ -30,6 +36,9 @@ func TestModelsTableJoinsByModel(t *testing.T) {
 		}
 		got = append(got, row)
 	}
+	custom, ok := f.Meta.Custom.(ModelsCustom)
+	require.True(t, ok)
+	require.Equal(t, map[string][]series.Provenance{"requests_rate": {counted, guessed}, "error_rate_mean": nil}, custom.Provenance)
 	require.Equal(t, []string{"a true x true 2 true 0 false ", "a true y true 0 false 0.5 true ", "b true x true 1 true 0 false "}, got)
 }
 

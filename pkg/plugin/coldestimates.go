@@ -117,7 +117,8 @@ func (r *signalRun) readQuantiles(ctx context.Context) (all []analysis.Series, e
 	}
 	atLeast := func(map[string]string) distribution.Kind { return distribution.AtLeast }
 	for _, s := range found {
-		shares, newest := analysis.LeastCold(s.quantiles, s.Separate, r.query.GroupBy)
+		metric := s.Sources[0].Profile.Metrics[s.Sources[0].Recipe.Summary]
+		shares, newest := analysis.LeastCold(s.quantiles, s.Separate, metric.RankError, r.query.GroupBy)
 		part := s.Part
 		part.Separate = nil // the shares have the project's labels
 		guessed, err := r.guesses(ctx, part, shares, newest, signal.QuantilesJump, atLeast)

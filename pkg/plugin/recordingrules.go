@@ -71,5 +71,7 @@ func (d *Datasource) ruleServers(ctx context.Context, named string) (rules.Serve
 	if len(run.present.Targets()) == 0 {
 		return rules.Servers{}, errNoServers
 	}
-	return rules.Servers{Profiles: run.present, Exists: run.environ.Exists, Together: run.environ.Together}, nil
+	return rules.Servers{
+		Profiles: run.present, Exists: run.environ.Exists, Together: run.environ.Together, ScrapeInterval: d.store.ScrapeInterval(),
+	}, nil
 }

@@ -95,7 +95,9 @@ func (d *Datasource) serversNamed(ids []string) (rules.Servers, error) {
 		}
 		set = append(set, found)
 	}
-	return rules.Reporting(set), nil
+	servers := rules.Reporting(set)
+	servers.ScrapeInterval = d.store.ScrapeInterval()
+	return servers, nil
 }
 
 // held is what models are held to, one override at a time: for a rule file each becomes an expression.

@@ -66,6 +66,9 @@ func TestMistakesOfOwnProfiles(t *testing.T) {
 	t.Parallel()
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n" +
 		"e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nid: *g\n"
+	// It has the form of a profile, and its aliases stand for ten million conditions.
+	fitting := features + "  requests:\n    - &r {sum: [" + "&t {metric: feature_requests_total, where: {shard: {is: [" + strings.Repeat("x, ", 1000) + "]}}}, " +
+		strings.Repeat("*t, ", 100) + "]}\n" + strings.Repeat("    - *r\n", 100)
 	for name, c := range map[string]struct{ from, to, want string }{
 		"an unknown signal":    {"  prediction_staleness:", "  predicted_staleness:", `line 18: signals: there is no signal "predicted_staleness"`},
 		"a bad unit":           {"feature_seconds: {type: histogram, unit: seconds", "feature_seconds: {type: histogram, unit: fortnights", `line 11: metric "feature_seconds": unit "fortnights" is not known`},
@@ -77,6 +80,7 @@ func TestMistakesOfOwnProfiles(t *testing.T) {
 		"a share's unit":       {"unit: ratio, shape: share", "unit: seconds, shape: share", `line 14: define: signal "feature_miss_rate": the unit of a share is ratio`},
 		"no title":             {"title: Feature miss rate, ", "", `line 14: define: signal "feature_miss_rate": a title is needed`},
 		"a bomb":               {features, bomb, "cannot unmarshal"},
+		"a bomb that fits":     {features, fitting, "line 23: aliases stand for too much from here on: yaml: document contains excessive aliasing"},
 		"nothing":              {features, "", "the file is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {

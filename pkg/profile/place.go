@@ -1,7 +1,9 @@
 package profile
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -52,4 +54,29 @@ func child(of *yaml.Node, step string) (key, value *yaml.Node) {
 		}
 	}
 	return nil, nil
+}
+
+// firstAlias is the line of the first alias under a node; 0 where there is none.
+func firstAlias(under *yaml.Node) int {
+	if under.Kind == yaml.AliasNode {
+		return under.Line
+	}
+	for _, child := range under.Content {
+		if line := firstAlias(child); line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
+// placed adds the line to an error about a file's aliases, which is the only one of YAML's that names none.
+func placed(err error, text []byte) error {
+	if !strings.Contains(err.Error(), "excessive aliasing") {
+		return err
+	}
+	var document yaml.Node
+	if yaml.Unmarshal(text, &document) != nil {
+		return err
+	}
+	return fmt.Errorf("line %d: aliases stand for too much from here on: %w", firstAlias(&document), err)
 }

@@ -86,7 +86,13 @@ type Metric struct {
 	Enable string `yaml:"enable"`
 	// FabricatedSum marks a histogram whose sum the server makes up, so that no mean can be taken of it.
 	FabricatedSum bool `yaml:"fabricated_sum"`
+	// RankErrors is by how much the share that a summary's quantile stands for may be off, by that share as it is written in the
+	// label quantile: a 0.95 with 0.01 is the quantile of a share between 0.94 and 0.96.
+	RankErrors map[string]float64 `yaml:"rank_errors"`
 }
+
+// RankError is that of a quantile of a summary; 0 where none is known.
+func (m Metric) RankError(quantile float64) float64 { return m.RankErrors[number(quantile)] }
 
 // Recipe is one way to fill a signal. Exactly one of the kinds is set.
 type Recipe struct {

@@ -62,6 +62,8 @@ func Schema() map[string]any {
 		"metric": closed(object{
 			"type": word([]Type{Counter, Gauge, Summary, Histogram}), "unit": word(signal.Units()), "labels": list(word(signal.Labels)),
 			"since": scalar("The first version that has it."), "enable": text("What to switch on to have it."), "fabricated_sum": object{"type": "boolean"},
+			"rank_errors": object{"type": "object", "additionalProperties": object{"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+				"description": "By how much the share that a summary's quantile stands for may be off, by that share."},
 		}, "type", "unit"),
 		"definition": closed(object{"title": text(""), "description": text(""), "unit": word(signal.Units()), "shape": word(shapes)}, "title", "unit", "shape"),
 		"term":       closed(term, "metric"),

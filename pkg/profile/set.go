@@ -151,7 +151,7 @@ func Parse(text []byte) (*Profile, error) {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("the file is empty")
 		}
-		return nil, fmt.Errorf("profile %q: %w", p.ID, err)
+		return nil, fmt.Errorf("profile %q: %w", p.ID, placed(err, text))
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("profile %q: the file holds more than one document; a profile is one file", p.ID)

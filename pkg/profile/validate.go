@@ -161,6 +161,14 @@ func (p *Profile) validateMetric(m Metric) error {
 	if !m.Unit.Known() {
 		return fmt.Errorf("unit %q is not known", m.Unit)
 	}
+	if len(m.RankErrors) > 0 && m.Type != Summary {
+		return fmt.Errorf("a %s has no rank_errors; a summary's quantiles have", m.Type)
+	}
+	for quantile, off := range m.RankErrors {
+		if q, err := strconv.ParseFloat(quantile, 64); err != nil || number(q) != quantile || !(q > 0 && q < 1) || !(off >= 0 && off < 1) {
+			return fmt.Errorf("rank_errors: %s of the quantile %q; both are shares between 0 and 1", number(off), quantile)
+		}
+	}
 	for _, l := range m.Labels {
 		if p.Labels[l] == "" && (l != signal.Status || p.Status == nil) {
 			return fmt.Errorf("label %q is not among the profile's labels", l)

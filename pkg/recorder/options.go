@@ -71,6 +71,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		return o, errors.New("no logger")
 	}
+	o.Logger = slog.New(Discreet(o.Logger.Handler()))
 	o.BodyBytes = withDefault(o.BodyBytes, defaultBodyBytes)
 	o.MaxModels = withDefault(o.MaxModels, defaultMaxModels)
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)

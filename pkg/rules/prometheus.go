@@ -22,6 +22,13 @@ type Servers struct {
 	// Exists and Together are those of a profile.Environment.
 	Exists   func(metric string) bool
 	Together func(a, b *profile.Profile) bool
+	// ScrapeInterval is how often they are scraped.
+	ScrapeInterval time.Duration
+}
+
+// environ is what queries over a window are compiled for.
+func (s Servers) environ(window time.Duration) profile.Environment {
+	return profile.Environment{Window: window, Exists: s.Exists, Together: s.Together}
 }
 
 type prometheusFile struct {
@@ -217,10 +224,10 @@ func level(by []signal.Label) string {
 	return "deployment"
 }
 
-// Reporting are servers that report everything that their profiles know, histograms in buckets.
+// Reporting are servers that report everything that their profiles know, histograms in buckets, and are scraped every 15 seconds.
 func Reporting(set profile.Set) Servers {
 	stored := set.SeriesNames()
-	return Servers{Profiles: set, Exists: func(metric string) bool {
+	return Servers{Profiles: set, ScrapeInterval: 15 * time.Second, Exists: func(metric string) bool {
 		return slices.Contains(stored, metric) && !slices.Contains(stored, metric+"_bucket")
 	}}
 }

@@ -120,7 +120,7 @@ func called(name string, filters map[signal.Label][]string) string {
 // compiled is a statistic of a signal as PromQL.
 func (w *recordings) compiled(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) (expr, missing string) {
 	if name == signal.CacheHitRatio {
-		cold, missing := w.compiled("cold_hit_rate", st, by, filters, window)
+		cold, missing := w.compiled(coldHitRate, st, by, filters, window)
 		return "1 - (" + cold + ")", missing
 	}
 	var nodes []plan.Node
@@ -135,18 +135,25 @@ func (w *recordings) compiled(name string, st signal.Statistic, by []signal.Labe
 	}
 	switch len(nodes) {
 	case 0:
-		return "", fmt.Sprintf("nothing here reports %s (%s)", called(name, filters), st)
 	case 1:
-		return promql.Text(nodes[0], 0), ""
+		expr = promql.Text(nodes[0], 0)
+	default:
+		expr = promql.Text(plan.Union{Of: nodes}, 0)
 	}
-	return promql.Text(plan.Union{Of: nodes}, 0), ""
+	if name == coldHitRate {
+		expr = either(expr, w.withoutReplica(by, filters, window))
+	}
+	if expr == "" {
+		return "", fmt.Sprintf("nothing here reports %s (%s)", called(name, filters), st)
+	}
+	return expr, ""
 }
 
 func (w *recordings) parts(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) []profile.Part {
 	sig, _ := signal.Find(name)
 	groupBy := slices.DeleteFunc(slices.Clone(by), func(l signal.Label) bool { return !slices.Contains(sig.GroupBy, l) })
 	q := signal.Query{Signal: sig, Statistics: []signal.Statistic{st}, GroupBy: groupBy, Filters: filters, Window: window}
-	return w.servers.Profiles.Compile(q, profile.Environment{Window: window, Exists: w.servers.Exists, Together: w.servers.Together})
+	return w.servers.Profiles.Compile(q, w.servers.environ(window))
 }
 
 // highest makes one series a group of those that cannot be merged, under the project's labels.
@@ -192,7 +199,7 @@ type heldTo struct {
 var allHeld = []heldTo{
 	{ofResponseTime, "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, func(o objective.Override) bool { return o.P95 != nil }, false, true},
 	{ofErrorRate, "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, func(o objective.Override) bool { return o.ErrorRate != nil }, true, true},
-	{ofCacheHitRatio, "cold_hit_rate", signal.Mean, func(o objective.Objective) float64 {
+	{ofCacheHitRatio, coldHitRate, signal.Mean, func(o objective.Objective) float64 {
 		if o.CacheHitRatio == 0 {
 			return 0
 		}

@@ -1,6 +1,8 @@
 // Package series holds time series as every executor answers them.
 package series
 
+import "slices"
+
 // Series is one labelled time series. Times are unix milliseconds, strictly ascending, one for each value.
 type Series struct {
 	Labels map[string]string
@@ -32,6 +34,12 @@ type Provenance struct {
 	Metrics []string `json:"metrics"`
 	// Recorded are the recording rules that were read in place of the metrics.
 	Recorded []Recorded `json:"recorded,omitempty"`
+}
+
+// Equal says whether two numbers came about in the same way.
+func (p Provenance) Equal(q Provenance) bool {
+	return p.Kind == q.Kind && p.Server == q.Server && p.Layer == q.Layer && p.Recipe == q.Recipe &&
+		slices.Equal(p.Metrics, q.Metrics) && slices.Equal(p.Recorded, q.Recorded)
 }
 
 // Recorded is a recording rule whose series were read. Window is what its rates are over, as a Prometheus duration.

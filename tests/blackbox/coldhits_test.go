@@ -120,6 +120,10 @@ func summaries(model string, milliseconds map[float64]float64) string {
 // recorderPage is that of a recorder which has seen no request.
 const recorderPage = "modelserving_recorder_models_limit 1000\n"
 
+// leastSeldom and mostSeldom are what a p50 of 40 ms with a p95 of 3 s means: at least 5 % of the requests were cold and at most
+// half of them, but that Triton's p95 may be off by 0.1 % of the requests and its p50 by 5 %.
+const leastSeldom, mostSeldom = 0.05 - 0.001, 0.5 + 0.05
+
 // A p50 of 40 ms with a p95 of 3 s means that at least 5 % of the requests were cold. Once something counts them, the share
 // itself is shown.
 func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
@@ -132,11 +136,11 @@ func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
 	q := within("10s", query("cold_hit_rate", nil, "model"))
 	q["instant"] = true
 	answer := eventually(t, p, s, q, seldom)
-	require.InDelta(t, 0.05, driver.Value(t, answer, seldom), 1e-9)
+	require.InDelta(t, leastSeldom, driver.Value(t, answer, seldom), 1e-9)
 	bounds := intervalOf(t, answer, seldom)
 	require.Equal(t, "at least", bounds.Kind)
-	require.InDelta(t, 0.05, bounds.Lower, 1e-9)
-	require.InDelta(t, 0.5, bounds.Upper, 1e-9)
+	require.InDelta(t, leastSeldom, bounds.Lower, 1e-9)
+	require.InDelta(t, mostSeldom, bounds.Upper, 1e-9)
 	from := provenanceOf(t, answer, seldom)
 	require.Equal(t, "estimated", from[0].Kind)
 	require.Equal(t, "NVIDIA Triton Inference Server", from[0].Server)
@@ -144,7 +148,7 @@ func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
 	_, found := driver.Find(answer, map[string]string{"model": "tailed"})
 	require.False(t, found, "a long tail says nothing of loads")
 	overTime := eventually(t, p, s, within("10s", query("cold_hit_rate", nil, "model")), seldom)
-	require.InDelta(t, 0.05, driver.Value(t, overTime, seldom), 1e-9)
+	require.InDelta(t, leastSeldom, driver.Value(t, overTime, seldom), 1e-9)
 
 	recorder.show(recorderPage + `modelserving_requests_total{model="seldom",version="",path="hot",verdict_source="header",protocol="http",code="200"} +17
 modelserving_requests_total{model="seldom",version="",path="cold",verdict_source="header",protocol="http",code="200"} +3

@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -8,6 +9,8 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/frames"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
@@ -27,6 +30,16 @@ func cell(t *testing.T, r backend.DataResponse, model, column string) *float64 {
 	}
 	require.Fail(t, "no row "+model)
 	return nil
+}
+
+// provenanceOfColumn is what the table says about how a column's values came about.
+func provenanceOfColumn(t *testing.T, r backend.DataResponse, column string) []series.Provenance {
+	t.Helper()
+	text, err := json.Marshal(r.Frames[0].Meta.Custom)
+	require.NoError(t, err)
+	var custom frames.ModelsCustom
+	require.NoError(t, json.Unmarshal(text, &custom))
+	return custom.Provenance[column]
 }
 
 func TestModelsTable(t *testing.T) {
@@ -52,6 +65,9 @@ func TestModelsTable(t *testing.T) {
 	require.InDelta(t, 69.0/79, *cell(t, all, "cached", "response_cache_hit_ratio_mean"), 1e-9)
 	require.Nil(t, cell(t, all, "pipe", "response_cache_hit_ratio_mean"), "a model without a cache has no ratio, not 0")
 	require.InDelta(t, 2, *cell(t, all, "fast", "models_resident_last"), 1e-9)
+	from := provenanceOfColumn(t, all, "response_time_p95")
+	require.Len(t, from, 1)
+	require.Equal(t, series.Provenance{Kind: "measured", Server: "NVIDIA Triton Inference Server", Layer: "server", Metrics: []string{"nv_inference_request_summary_us"}}, from[0])
 	missing, _ := all.Frames[0].FieldByName("kv_cache_usage_last")
 	require.Nil(t, missing, "a column that nothing there reports is left out")
 	require.Equal(t, 1, answers["B"].Frames[0].Rows())

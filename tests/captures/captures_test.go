@@ -32,7 +32,7 @@ type sequence struct {
 }
 
 // Each server's are in a file of their own.
-var sequences = slices.Concat(baseten, bentoml, cadvisor, dcgm, djl, dynamo, envoy, gie, istio, knative, kserve, kubeStateMetrics, litellm, llamacpp, mlserver, modelmesh, otelGenai, ovms, rayServe, seldon, sglang, tfserving, tgi, torchserve, triton, vllm)
+var sequences = slices.Concat(baseten, bentoml, cadvisor, dcgm, djl, dynamo, envoy, gie, istio, knative, kserve, kubeStateMetrics, litellm, llamacpp, mlserver, modelmesh, nvml, otelGenai, ovms, rayServe, seldon, sglang, tfserving, tgi, torchserve, triton, vllm)
 
 var triton = []sequence{
 	{"triton", "loaded", []string{"1-metrics-all-idle", "2-metrics-all-loaded"}, []string{"triton"}},
@@ -41,6 +41,9 @@ var triton = []sequence{
 	{"triton", "after-unload", []string{"5-metrics-during-burst", "6-metrics-after-unload-cached"}, []string{"triton"}},
 	{"triton", "after-reload", []string{"6-metrics-after-unload-cached", "7-metrics-after-reload-cached"}, []string{"triton"}},
 	{"triton", "default-options", []string{"8-metrics-default-idle", "9-metrics-default-loaded"}, []string{"triton"}},
+	{"triton", "pytriton-0.5.14", []string{"1-metrics-all-idle", "10-pytriton-0.5.14-loaded"}, []string{"triton"}},
+	{"triton", "pytriton", []string{"11-pytriton-loaded", "12-pytriton-loaded"}, []string{"triton"}},
+	{"triton", "pytriton-burst", []string{"12-pytriton-loaded", "13-pytriton-loaded"}, []string{"triton"}},
 }
 
 func TestWhatTheSignalsMakeOfRecordings(t *testing.T) {

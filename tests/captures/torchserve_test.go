@@ -13,6 +13,7 @@ var torchserve = []sequence{
 	{"torchserve", "loaded", []string{"2-metrics-loaded", "3-metrics-after-v2-scale"}, []string{"torchserve"}},
 	{"torchserve", "burst", []string{"3-metrics-after-v2-scale", "4-metrics-during-burst"}, []string{"torchserve"}},
 	{"torchserve", "after-unregister", []string{"4-metrics-during-burst", "5-metrics-after-scale-down-unregister"}, []string{"torchserve"}},
+	{"torchserve", "name-filter", []string{"5-metrics-after-scale-down-unregister", "6-metrics-name-filter"}, []string{"torchserve"}},
 	{"torchserve", "from-zero", []string{"0-before-any-request", "2-metrics-loaded"}, []string{"torchserve"}},
 }
 

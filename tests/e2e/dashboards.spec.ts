@@ -57,7 +57,7 @@ async function settled(page: Page, asked: Asked[]) {
         before = asked.length;
         return quiet && (await page.getByLabel('Panel loading bar').count()) === 0;
       },
-      { intervals: [1000] }
+      { intervals: [1000], timeout: 90_000 }
     )
     .toBe(true);
 }
