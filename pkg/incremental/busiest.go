@@ -29,20 +29,25 @@ func (b *Backend) withBusiest(ctx context.Context, expr string, end time.Time) (
 	if err != nil {
 		return expr, nil // what is not PromQL goes to the server as it is
 	}
-	known := map[string]string{}
+	known := map[string]*busiest{}
+	var narrowing []func()
 	err = eachChoice(parsed, func(choice *parser.BinaryExpr) error {
-		ranked := choice.RHS.String()
-		key := ranked + "\x00" + strings.Join(choice.VectorMatching.MatchingLabels, ",")
+		ranked, by := choice.RHS.String(), choice.VectorMatching.MatchingLabels
+		key := ranked + "\x00" + strings.Join(by, ",")
 		if _, found := known[key]; !found {
-			if known[key], err = b.groups(ctx, ranked, choice.VectorMatching.MatchingLabels, end); err != nil {
+			if known[key], err = b.groups(ctx, ranked, by, end); err != nil {
 				return err
 			}
 		}
-		if known[key] == "" {
+		chosen := known[key]
+		if chosen == nil {
 			return nil
 		}
-		written, err := parser.NewParser(parser.Options{}).ParseExpr(known[key])
+		written, err := parser.NewParser(parser.Options{}).ParseExpr(chosen.written)
 		choice.RHS = written
+		if choice.Op == parser.LAND {
+			narrowing = append(narrowing, func() { chosen.narrow(choice.LHS, by) })
+		}
 		return err
 	})
 	if err != nil {
@@ -51,10 +56,17 @@ func (b *Backend) withBusiest(ctx context.Context, expr string, end time.Time) (
 	if len(known) == 0 {
 		return expr, nil
 	}
-	if text := parsed.String(); len(text) <= maxWrittenBytes {
-		return text, nil
+	text := parsed.String()
+	if len(text) > maxWrittenBytes {
+		return expr, nil
 	}
-	return expr, nil
+	for _, n := range narrowing {
+		n()
+	}
+	if narrower := parsed.String(); len(narrower) <= maxWrittenBytes {
+		return narrower, nil
+	}
+	return text, nil
 }
 
 // eachChoice visits the operators that choose among series by a ranking at the end of the range.
@@ -102,29 +114,52 @@ func isRankingAtEnd(expr parser.Expr) bool {
 	return atEnd
 }
 
-// groups asks which they are, and writes them as an expression of one series each; empty if they should not be written: because they are
-// too many, or because not all that should have answered did.
-func (b *Backend) groups(ctx context.Context, ranking string, labels []string, end time.Time) (string, error) {
+// busiest are the groups that a ranking chose.
+type busiest struct {
+	// written is an expression of one series each.
+	written string
+	// values are those that each label has in them, sorted.
+	values map[string][]string
+}
+
+// narrow has an expression of which only the busiest groups are looked at select no more than their series, as far as that is certain.
+func (c *busiest) narrow(in parser.Expr, by []string) {
+	for _, label := range by {
+		if matcher := oneOf(label, c.values[label]); matcher != nil {
+			narrow(in, matcher)
+		}
+	}
+}
+
+// groups asks which they are; nil if they should not be written: because they are too many, or because not all that should have
+// answered did.
+func (b *Backend) groups(ctx context.Context, ranking string, labels []string, end time.Time) (*busiest, error) {
 	answer, err := b.Instant(ctx, ranking, end)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(answer.Warnings) > 0 || len(answer.Series) > maxWrittenGroups {
-		return "", nil
+		return nil, nil
+	}
+	if len(answer.Series) == 0 {
+		return &busiest{written: "(vector(1) > 1)"}, nil // no series
 	}
 	var groups []string
+	values := map[string][]string{}
 	for _, s := range answer.Series {
 		group := "vector(1)"
 		for _, l := range labels {
 			group = fmt.Sprintf(`label_replace(%s, %q, %s, "", "")`, group, l, strconv.Quote(strings.ReplaceAll(s.Labels[l], "$", "$$")))
+			values[l] = append(values[l], s.Labels[l])
 		}
 		groups = append(groups, group)
 	}
-	if len(groups) == 0 {
-		return "(vector(1) > 1)", nil // no series
-	}
 	slices.Sort(groups)
-	return union(slices.Compact(groups)), nil
+	for l := range values {
+		slices.Sort(values[l])
+		values[l] = slices.Compact(values[l])
+	}
+	return &busiest{union(slices.Compact(groups)), values}, nil
 }
 
 // union is written as a balanced tree: each "or" looks at all that stands on its left.

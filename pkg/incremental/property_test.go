@@ -150,6 +150,14 @@ var expressions = []string{
 	`sum by (model) (rate(requests_total[1m])) and on (model) topk(2, sum by (model) (increase(requests_total[10m] @ end())))`,
 	`sum(sum by (model, replica) (rate(requests_total[1m])) unless on (model, replica) topk(3, sum by (model, replica) (increase(requests_total[10m] @ end()))))`,
 	`(queue_size unless on (model) topk(2, nothing @ end())) / on (model, replica) (requests_total and on (model) topk(2, sum by (model) (queue_size @ end())))`,
+	// Of which the busiest alone are selected, as far as that is certain:
+	`histogram_quantile(0.9, sum by (deployment, model, le) (label_replace(sum by (replica, model, le) (rate(latency_seconds_bucket[1m])), "deployment", "$1", "replica", "(.+)"))) and on (deployment, model) topk(3, sum by (deployment, model) (label_replace(sum by (replica, model) (increase(requests_total[10m] @ end())), "deployment", "$1", "replica", "(.+)")))`,
+	`histogram_quantile(0.9, sum by (model) (rate(native_seconds[1m]))) and on (model) topk(2, sum by (model) (increase(requests_total[10m] @ end())))`,
+	`sum by (model, le) (count by (model, le) (latency_seconds_bucket)) and on (model) topk(1, sum by (model) (increase(requests_total[10m] @ end())))`,
+	`(sum by (model) (label_replace(sum by (model) (rate(requests_total{replica="r0"}[1m])), "part", "1", "", "") or label_replace(0 * sum by (model) (rate(requests_total[1m])), "part", "2", "", "")) / sum by (model) (rate(requests_total[1m]))) and on (model) topk(2, sum by (model) (increase(requests_total[10m] @ end())))`,
+	`(queue_size * on (model) group_left () sum by (model) (requests_total)) and on (model, replica) topk(3, sum by (model, replica) (queue_size @ end()))`,
+	`(queue_size / scalar(sum(queue_size)) or on (replica) requests_total) and on (model) topk(2, sum by (model) (queue_size @ end()))`,
+	`(max_over_time(rate(requests_total[1m])[3m:15s]) unless on (replica) queue_size > 1000) and on (model) topk(2, sum by (model) (queue_size @ end()))`,
 	// Not kept:
 	`sum(increase(requests_total[10m] @ end()))`,
 	`sum by (model) (rate(requests_total[1m])) and on (model) topk(2, increase(requests_total[10m] @ start()))`,

@@ -110,11 +110,14 @@ func BenchmarkRefresh(b *testing.B) {
 			b.Fatalf("%d series are not %d", shown[1], shown[0])
 		}
 		s := kept.Statistics()
-		b.Logf("plain: %s, %d requests, %.1f MB; from what is kept: %s, %d requests, %.2f MB; %.3f of the time, %.3f of the bytes; %d answers in %.0f MB are kept",
-			of[0].time, of[0].requests, mb(of[0].bytes), of[1].time, of[1].requests, mb(of[1].bytes),
+		b.Logf("plain, of Prometheus %s: %s, %d requests, %.1f MB; from what is kept: %s, %d requests, %.2f MB; %.3f of the time, %.3f of the bytes; %d answers in %.0f MB are kept",
+			prometheustest.Version, of[0].time, of[0].requests, mb(of[0].bytes), of[1].time, of[1].requests, mb(of[1].bytes),
 			float64(of[1].time)/float64(of[0].time), float64(of[1].bytes)/float64(of[0].bytes), s.Answers, mb(s.Bytes))
 		b.ReportMetric(float64(of[1].time)/float64(of[0].time), "time-ratio")
 		b.ReportMetric(float64(of[1].bytes)/float64(of[0].bytes), "bytes-ratio")
+		b.ReportMetric(float64(of[1].requests), "requests/refresh")
+		b.ReportMetric(float64(of[1].bytes), "bytes/refresh")
+		b.ReportMetric(float64(s.Bytes), "kept-bytes")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/prometheus/procfs"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
@@ -71,43 +72,102 @@ func metricsDashboard(b *testing.B) (queries []map[string]any) {
 	return queries
 }
 
-// BenchmarkRefreshOfTheMetricsDashboard refreshes the Metrics dashboard over 500 models and an hour: as plain queries, and by what is kept.
+// refreshing is a plugin process of its own that shows the dashboard, so that what it takes is its own.
+type refreshing struct {
+	*driver.Plugin
+	source  driver.Source
+	server  *prometheustest.Server
+	queries []map[string]any
+}
+
+func newRefreshing(b *testing.B, server *prometheustest.Server, id int64, off bool) refreshing {
+	s := driver.Prometheus(fmt.Sprintf("refreshed-%v", off), server.URL)
+	s.ID = id
+	s.JSON["prometheus"] = map[string]any{"incremental": map[string]any{"off": off, "memory": "512MB"}}
+	return refreshing{driver.Start(b, binary, b.TempDir()), s, server, metricsDashboard(b)}
+}
+
+// dashboardCost is what one refresh took. Processor time is that of the plugin and of this process, in which Prometheus runs; memory is
+// the plugin's largest resident set while it lasted.
+type dashboardCost struct {
+	wall, processor time.Duration
+	requests, bytes int64
+	memory          int64
+	slowest         string
+}
+
+func (c dashboardCost) String() string {
+	return fmt.Sprintf("%s (processor %s), %d requests, %.2f MB, at most %.0f MB of memory, the slowest %s", c.wall.Round(time.Millisecond),
+		c.processor.Round(time.Millisecond), c.requests, float64(c.bytes)/1e6, float64(c.memory)/1e6, c.slowest)
+}
+
+// refresh asks for all panels, one behind another, over the hour before end.
+func (r refreshing) refresh(b *testing.B, end time.Time) (cost dashboardCost) {
+	b.Helper()
+	plugin, err := procfs.NewProc(r.Process.ReattachConfig().Pid)
+	require.NoError(b, err)
+	self, err := procfs.Self()
+	require.NoError(b, err)
+	forgetPeakMemory(b, plugin)
+	processor := processorTime(b, plugin) + processorTime(b, self)
+	cost.requests, cost.bytes = r.server.Requests.Load(), r.server.Bytes.Load()
+	worst := time.Duration(0)
+	for _, q := range r.queries {
+		began := time.Now()
+		answer := r.AskRange(r.source, backend.TimeRange{From: end.Add(-time.Hour), To: end}, refreshStep, q)["A"]
+		require.NoError(b, answer.Error)
+		one := time.Since(began)
+		if cost.wall += one; one > worst {
+			worst, cost.slowest = one, fmt.Sprintf("%s of %v", one.Round(time.Millisecond), q["signal"])
+		}
+	}
+	cost.requests, cost.bytes = r.server.Requests.Load()-cost.requests, r.server.Bytes.Load()-cost.bytes
+	cost.processor = processorTime(b, plugin) + processorTime(b, self) - processor
+	cost.memory = peakMemory(b, plugin)
+	return cost
+}
+
+func processorTime(b *testing.B, of procfs.Proc) time.Duration {
+	b.Helper()
+	stat, err := of.Stat()
+	require.NoError(b, err)
+	return time.Duration(stat.CPUTime() * float64(time.Second))
+}
+
+// peakMemory is the largest resident set, in bytes, since the process began or forgetPeakMemory.
+func peakMemory(b *testing.B, of procfs.Proc) int64 {
+	b.Helper()
+	status, err := of.NewStatus()
+	require.NoError(b, err)
+	return int64(status.VmHWM)
+}
+
+func forgetPeakMemory(b *testing.B, of procfs.Proc) {
+	b.Helper()
+	const resetPeak = "5" // proc_pid_clear_refs(5)
+	require.NoError(b, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", of.PID), []byte(resetPeak), 0))
+}
+
+// BenchmarkRefreshOfTheMetricsDashboard refreshes the Metrics dashboard over 500 models and an hour, by two plugin processes: one that
+// keeps nothing, so that all panels are plain queries, and one that keeps answers.
 func BenchmarkRefreshOfTheMetricsDashboard(b *testing.B) {
 	server := prometheustest.New(b)
 	now := time.Now().Truncate(refreshStep)
 	fleetBehindRecorder(b, server, now.Add(-65*time.Minute), now)
-	p := driver.Start(b, binary, b.TempDir())
-	queries := metricsDashboard(b)
-	source := func(id int64, off bool) driver.Source {
-		s := driver.Prometheus(fmt.Sprintf("refreshed-%v", off), server.URL)
-		s.ID = id
-		s.JSON["prometheus"] = map[string]any{"incremental": map[string]any{"off": off, "memory": "512MB"}}
-		return s
-	}
-	plain, kept := source(61, true), source(62, false)
-	refresh := func(s driver.Source, end time.Time) (took time.Duration, requests, bytes int64, slowest string) {
-		requests, bytes = server.Requests.Load(), server.Bytes.Load()
-		worst := time.Duration(0)
-		for _, q := range queries {
-			began := time.Now()
-			answer := p.AskRange(s, backend.TimeRange{From: end.Add(-time.Hour), To: end}, refreshStep, q)["A"]
-			require.NoError(b, answer.Error)
-			one := time.Since(began)
-			if took += one; one > worst {
-				worst, slowest = one, fmt.Sprintf("%s of %v", one.Round(time.Millisecond), q["signal"])
-			}
-		}
-		return took, server.Requests.Load() - requests, server.Bytes.Load() - bytes, slowest
-	}
-	refresh(kept, now)
+	plain, kept := newRefreshing(b, server, 61, true), newRefreshing(b, server, 62, false)
+	b.Logf("of Prometheus %s: the first time, when nothing is kept yet: %s", prometheustest.Version, kept.refresh(b, now))
 	for b.Loop() {
 		now = now.Add(refreshStep)
 		fleetBehindRecorder(b, server, now, now)
-		whole, wholeRequests, wholeBytes, slowestWhole := refresh(plain, now)
-		part, partRequests, partBytes, slowestPart := refresh(kept, now)
-		b.Logf("plain: %s, %d requests, %.1f MB, the slowest %s; from what is kept: %s, %d requests, %.2f MB, the slowest %s; %.3f of the time, %.3f of the bytes", whole, wholeRequests,
-			float64(wholeBytes)/1e6, slowestWhole, part, partRequests, float64(partBytes)/1e6, slowestPart, part.Seconds()/whole.Seconds(), float64(partBytes)/float64(wholeBytes))
-		b.ReportMetric(part.Seconds()/whole.Seconds(), "time-ratio")
-		b.ReportMetric(float64(partBytes)/float64(wholeBytes), "bytes-ratio")
+		whole, part := plain.refresh(b, now), kept.refresh(b, now)
+		b.Logf("as plain queries to Prometheus %[1]s: %[2]s\nfrom what is kept and Prometheus %[1]s: %[3]s", prometheustest.Version, whole, part)
+		b.ReportMetric(part.wall.Seconds()/whole.wall.Seconds(), "time-ratio")
+		b.ReportMetric(part.processor.Seconds()/whole.processor.Seconds(), "processor-ratio")
+		b.ReportMetric(float64(part.requests)/float64(whole.requests), "requests-ratio")
+		b.ReportMetric(float64(part.bytes)/float64(whole.bytes), "bytes-ratio")
+		b.ReportMetric(float64(part.memory)/float64(whole.memory), "memory-ratio")
+		b.ReportMetric(float64(part.requests), "requests/refresh")
+		b.ReportMetric(float64(part.bytes), "bytes/refresh")
+		b.ReportMetric(float64(part.memory), "peak-bytes/refresh")
 	}
 }
