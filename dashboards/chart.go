@@ -68,13 +68,18 @@ func (c chart) panel() panel {
 	return p
 }
 
-// The widths of a legend beside the lines, in pixels: of the name of a model or a replica and its number, and of less.
+// The widths of a legend beside the lines, in pixels: of a GPU with its replica and a number, of the name of a model or a
+// replica and its number, and of less.
 const (
+	legendOfGPUs  = 350
 	legendOfNames = 280
 	legendOfWords = 240
 )
 
 func (c chart) legendWidth() int {
+	if slices.Contains(c.groupBy, signal.GPU) {
+		return legendOfGPUs
+	}
 	for _, l := range []signal.Label{signal.Model, signal.Replica} {
 		if slices.Contains(c.groupBy, l) {
 			return legendOfNames

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -22,7 +23,7 @@ func TestKServe(t *testing.T) {
 	quick, failing, slow := predict("quick", 1, http.StatusOK, 60), predict("quick", -1, http.StatusBadRequest, 30), predict("slow", 1, http.StatusOK, 20)
 	warm(t, quick, failing, slow)
 
-	o := observe(t, subject{recognized: "KServe model server with 2 models", counter: "request_predict_seconds_count", metrics: base + "/metrics"})
+	o := observe(t, subject{recognized: "KServe model server with 2 models", counter: "request_predict_seconds_count", metrics: base + "/metrics", window: 40 * time.Second})
 	o.requireModels("quick", "slow")
 	took, sent := sendAll(t, quick, failing, slow)
 	o.await(sent)

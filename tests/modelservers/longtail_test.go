@@ -211,7 +211,7 @@ func TestColdHitsAreEstimatedFromAHistogramAlone(t *testing.T) {
 	plugin := driver.Start(t, binary, t.TempDir())
 	estimating, counting := driver.Embedded("blind", driver.Target("blind", blind.metrics)), driver.Embedded("knowing", driver.Target("knowing", knowing.metrics))
 	for _, s := range []driver.Source{estimating, counting} {
-		(&observer{t: t, plugin: plugin, source: s}).awaitScrapes()
+		(&observer{t: t, plugin: plugin, source: s, window: window}).awaitScrapes()
 	}
 
 	begin := time.Now()
@@ -238,7 +238,7 @@ func judge(t *testing.T, plugin *driver.Plugin, estimating, counting driver.Sour
 		return map[string]any{"signal": "cold_hit_rate", "statistics": []string{"mean"}, "groupBy": []string{"model"}, "window": fmt.Sprintf("%.0fs", estimateWindow.Seconds()), "instant": true}
 	}
 	for _, s := range []driver.Source{estimating, counting} {
-		o := &observer{t: t, plugin: plugin, source: s}
+		o := &observer{t: t, plugin: plugin, source: s, window: window}
 		require.Eventually(t, func() bool { return o.promQL("modelserving_requests_total") >= float64(sent) }, scrapeTimeout, pollEvery)
 	}
 	guessed, counted := plugin.Ask(estimating, estimateWindow, q())["A"], plugin.Ask(counting, estimateWindow, q())["A"]

@@ -3,6 +3,7 @@
 package modelservers
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -34,6 +35,8 @@ type observer struct {
 	counter string
 	// begin is what the counter was before the traffic.
 	begin float64
+	// window is what rates and means are taken over.
+	window time.Duration
 }
 
 // subject is the server that is observed.
@@ -46,6 +49,9 @@ type subject struct {
 	metrics, management, apiKey string
 	// unmanaged keeps the plugin from a management endpoint that the server has.
 	unmanaged bool
+	// window is shorter than usual for a server that tells when its counters began: the plugin counts from then, so that the
+	// warm-up has to be older than the window.
+	window time.Duration
 }
 
 // observe starts the plugin with the server as its one target and without naming a profile, requires that it is recognized, and
@@ -59,7 +65,8 @@ func observe(t *testing.T, server subject) *observer {
 	case server.management != "":
 		target["managementUrl"] = server.management
 	}
-	o := &observer{t: t, plugin: driver.Start(t, binary, t.TempDir()), source: driver.Embedded("live", target), counter: server.counter}
+	o := &observer{t: t, plugin: driver.Start(t, binary, t.TempDir()), source: driver.Embedded("live", target), counter: server.counter,
+		window: cmp.Or(server.window, window)}
 	if server.apiKey != "" {
 		o.source.Secrets = map[string]string{"apiKey.server": server.apiKey}
 	}
@@ -70,6 +77,10 @@ func observe(t *testing.T, server subject) *observer {
 	require.Contains(t, string(health.JSONDetails), "Recognized by ")
 	t.Log(health.Message)
 	o.awaitScrapes()
+	if server.window != 0 {
+		increase := fmt.Sprintf("increase(%s[%s])", o.counter, o.promWindow())
+		require.Eventually(t, func() bool { return o.promQL(increase) == 0 }, o.window+scrapeTimeout, pollEvery, "the warm-up is in the window still")
+	}
 	o.begin = o.promQL(o.counter)
 	return o
 }
@@ -81,9 +92,9 @@ func (o *observer) awaitScrapes() {
 }
 
 // scrapes is how often the target was scraped within the window.
-func (o *observer) scrapes() float64 { return o.promQL(`count_over_time(up[` + promWindow() + `])`) }
+func (o *observer) scrapes() float64 { return o.promQL(`count_over_time(up[` + o.promWindow() + `])`) }
 
-func promWindow() string { return fmt.Sprintf("%ds", int(window.Seconds())) }
+func (o *observer) promWindow() string { return fmt.Sprintf("%ds", int(o.window.Seconds())) }
 
 // promQL asks for the sum of an expression now, 0 where there is none.
 func (o *observer) promQL(expr string) float64 {
@@ -104,7 +115,7 @@ func (o *observer) await(more int) {
 
 func (o *observer) ask(query map[string]any) backend.DataResponse {
 	o.t.Helper()
-	r := o.plugin.Ask(o.source, window, query)["A"]
+	r := o.plugin.Ask(o.source, o.window, query)["A"]
 	require.NoError(o.t, r.Error, driver.Describe(r))
 	return r
 }
@@ -112,11 +123,11 @@ func (o *observer) ask(query map[string]any) backend.DataResponse {
 // signal asks for one statistic of a signal now, over the window.
 func (o *observer) signal(name, statistic string, groupBy ...string) backend.DataResponse {
 	o.t.Helper()
-	return o.ask(question(name, statistic, groupBy...))
+	return o.ask(o.question(name, statistic, groupBy...))
 }
 
-func question(name, statistic string, groupBy ...string) map[string]any {
-	return map[string]any{"signal": name, "statistics": []string{statistic}, "groupBy": groupBy, "window": promWindow(), "instant": true}
+func (o *observer) question(name, statistic string, groupBy ...string) map[string]any {
+	return map[string]any{"signal": name, "statistics": []string{statistic}, "groupBy": groupBy, "window": o.promWindow(), "instant": true}
 }
 
 type labels = map[string]string
@@ -155,7 +166,7 @@ func (o *observer) requireCounts(name string, groupBy []string, counts ...count)
 			require.InDelta(o.t, 0, rate, exactly, "%s %v", name, c.labels)
 			continue
 		}
-		f := rate * window.Seconds() / float64(c.times)
+		f := rate * o.window.Seconds() / float64(c.times)
 		if factor == 0 {
 			factor = f
 		}
@@ -267,7 +278,7 @@ func (o *observer) requireBusy(want labels, slept time.Duration, took []time.Dur
 	if want["state"] != "" {
 		groupBy = append(groupBy, "state")
 	}
-	answers := o.plugin.Ask(o.source, window, question("concurrent_requests", "mean", groupBy...), question("requests", "rate", "model"))
+	answers := o.plugin.Ask(o.source, o.window, o.question("concurrent_requests", "mean", groupBy...), o.question("requests", "rate", "model"))
 	each := driver.Value(o.t, answers["A"], want) / driver.Value(o.t, answers["B"], labels{"model": want["model"]})
 	require.GreaterOrEqual(o.t, each, slept.Seconds()*0.99)
 	require.LessOrEqual(o.t, each, mean(took), "longer than the client waited")
