@@ -89,6 +89,9 @@ func (p *Process) PID() int { return p.pid }
 // Name is the name in the spec.
 func (p *Process) Name() string { return p.spec.Name }
 
+// LogPath is the file of the program's output.
+func (p *Process) LogPath() string { return p.spec.LogPath }
+
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

@@ -24,6 +24,12 @@ func multiplexed(t *testing.T, base string, ids ...string) {
 	}
 }
 
+// patience are settings of Ray for a host that is busy. A start waits 30 s for its node and spends them on a single question
+// that is not answered, unless that question ends earlier; and an HTTP proxy is given up after three questions of 5 s.
+func patience() []string {
+	return []string{"RAY_gcs_server_request_timeout_seconds=5", "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=60"}
+}
+
 func TestRayServe(t *testing.T) {
 	// Ray asks for a token wherever it is not told otherwise, and would write one into the home folder.
 	token := rand.Text()
@@ -31,7 +37,8 @@ func TestRayServe(t *testing.T) {
 	free := ports(t, 3)
 	base := loopback(free[0], "")
 	// The application that answers there is deployed last.
-	server.start(base+"/failing", []string{"RAY_USAGE_STATS_ENABLED=0", "RAY_DEDUP_LOGS=0", "RAY_AUTH_MODE=token", "RAY_AUTH_TOKEN=" + token}, "python", "applications.py",
+	server.start(base+"/failing", append(patience(), "RAY_USAGE_STATS_ENABLED=0", "RAY_DEDUP_LOGS=0", "RAY_AUTH_MODE=token", "RAY_AUTH_TOKEN="+token),
+		"python", "applications.py",
 		"--http-port", fmt.Sprint(free[0]), "--metrics-port", fmt.Sprint(free[1]),
 		"--dashboard-port", fmt.Sprint(free[2]), "--folder", server.folder)
 	ask := func(path string, status, count int) kind {

@@ -55,14 +55,7 @@ func record(t *testing.T, name, config string) *recording {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { process.Stop(stopGrace) })
-	require.Eventually(t, func() bool {
-		response, err := http.Get(loopback(free[1], "/healthz"))
-		if err != nil {
-			return false // it does not listen yet
-		}
-		defer response.Body.Close()
-		return response.StatusCode == http.StatusOK
-	}, readyTimeout, pollEvery, "%s is not ready", name)
+	require.NoError(t, awaitReady(t.Context(), process, loopback(free[1], "/healthz")))
 	return r
 }
 

@@ -3,7 +3,9 @@
 package modelservers
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -33,6 +35,10 @@ const (
 	// readyTimeout bounds a start; the slowest, Ray Serve, takes some 20 s on two free cores.
 	readyTimeout = 3 * time.Minute
 	pollEvery    = 250 * time.Millisecond
+	// mostStarts is how often a server is started that ends before it is ready.
+	mostStarts = 3
+	// shownLines is how much of a log a failure quotes.
+	shownLines = 40
 )
 
 // installed is a model server's virtual environment and a copy of its programs in a folder that the test may write to.
@@ -84,30 +90,69 @@ func (i *installed) log(program string) string {
 	return filepath.Join(i.cache, "logs", "modelservers-"+i.name+"-"+program+".log")
 }
 
-// start starts the server, until the test ends, and returns when readyURL answers 200.
+// start starts the server, until the test ends, and returns when readyURL answers 200. A server that ends before that is
+// started again, because a busy host makes Ray miss its own deadlines; one that hangs is not.
 func (i *installed) start(readyURL string, variables []string, program string, args ...string) {
 	i.t.Helper()
-	process, err := running.Start(supervise.Spec{
+	spec := supervise.Spec{
 		Name: i.name, Path: i.command(program), Args: args, Dir: i.folder, Env: i.env.Variables(variables...), LogPath: i.log("server"),
-	})
-	require.NoError(i.t, err)
-	i.t.Cleanup(func() { process.Stop(stopGrace) })
-	begin := time.Now()
-	require.Eventually(i.t, func() bool {
+	}
+	for attempt := 1; ; attempt++ {
+		process, err := running.Start(spec)
+		require.NoError(i.t, err)
+		i.t.Cleanup(func() { process.Stop(stopGrace) })
+		begin := time.Now()
+		err = awaitReady(i.t.Context(), process, readyURL)
+		i.t.Logf("%s, start %d, took %.1f s: %v", i.name, attempt, time.Since(begin).Seconds(), err)
+		if err == nil {
+			return
+		}
+		require.ErrorIs(i.t, err, errEnded)
+		require.Less(i.t, attempt, mostStarts, "%v", err)
+	}
+}
+
+// errEnded is of a server that ended before it was ready.
+var errEnded = errors.New("it ended before it was ready")
+
+// awaitReady returns when readyURL answers 200: nil then, or why it does not.
+func awaitReady(ctx context.Context, process *supervise.Process, readyURL string) error {
+	timeout := time.NewTimer(readyTimeout)
+	defer timeout.Stop()
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for {
 		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-process.Done():
-			require.NoError(i.t, process.Err())
-		default:
+			return fmt.Errorf("%w: %w", errEnded, process.Err())
+		case <-timeout.C:
+			return fmt.Errorf("%s does not answer %s after %s\nthe end of %s:\n%s",
+				process.Name(), readyURL, readyTimeout, process.LogPath(), supervise.LastLines(process.LogPath(), shownLines))
+		case <-poll.C:
+			if answersOK(ctx, readyURL) {
+				return nil
+			}
 		}
-		response, err := http.Get(readyURL)
-		if err != nil {
-			return false // it does not listen yet
-		}
-		defer response.Body.Close()
-		_, _ = io.Copy(io.Discard, response.Body)
-		return response.StatusCode == http.StatusOK
-	}, readyTimeout, pollEvery, "%s is not ready; see %s", i.name, i.log("server"))
-	i.t.Logf("%s was ready after %.1f s", i.name, time.Since(begin).Seconds())
+	}
+}
+
+// answersOK is false too where nothing listens yet.
+func answersOK(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode == http.StatusOK
 }
 
 // write writes a file into the server's folder.
