@@ -35,8 +35,8 @@ var (
 	webSources = []string{"src", "dashboards", ".config", "webpack.config.ts", "tsconfig.json", "plugin.json", "package.json", "package-lock.json",
 		"README.md", "CHANGELOG.md", "LICENSE", "docs"}
 	backendSources  = []string{"pkg", "Magefile.go", "go.mod", "go.sum", "plugin.json", "package.json"}
-	recorderSources = []string{"cmd/recorder", "pkg", "go.mod", "go.sum"}
-	nvmlSources     = []string{"cmd/nvml", "pkg", "Magefile.go", "go.mod", "go.sum"}
+	recorderSources = []string{"cmd/recorder", "cmd/internal", "pkg", "go.mod", "go.sum"}
+	nvmlSources     = []string{"cmd/nvml", "cmd/internal", "pkg", "Magefile.go", "go.mod", "go.sum"}
 )
 
 // Build installs the web part's dependencies and builds both halves for this host.

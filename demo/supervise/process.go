@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -98,13 +99,40 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // shownLines is how much of a program's output an error quotes.
 const shownLines = 40
 
-// Err says how the program ended, with the last lines that it wrote. It is to be called after Done is closed.
-func (p *Process) Err() error {
+// Ended is the error of a program that ended by itself.
+type Ended struct {
+	// Name is that of the spec, Output the end of what the program wrote, with the file that has all of it.
+	Name, Output string
+	// Status is nil after status 0.
+	Status error
+}
+
+func (e *Ended) Error() string {
 	status := "ended"
-	if p.err != nil {
-		status = "ended with " + p.err.Error()
+	if e.Status != nil {
+		status = "ended with " + e.Status.Error()
 	}
-	return fmt.Errorf("%s %s\nthe end of %s:\n%s", p.spec.Name, status, p.spec.LogPath, LastLines(p.spec.LogPath, shownLines))
+	return fmt.Sprintf("%s %s\n%s", e.Name, status, e.Output)
+}
+
+func (e *Ended) Unwrap() error { return e.Status }
+
+// Crashed says whether the program brought itself down, by a failed assertion or a wrong access to memory.
+func (e *Ended) Crashed() bool {
+	var exit *exec.ExitError
+	if !errors.As(e.Status, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && slices.Contains([]syscall.Signal{syscall.SIGABRT, syscall.SIGBUS, syscall.SIGSEGV}, status.Signal())
+}
+
+// Err is an *Ended. It is to be called after Done is closed.
+func (p *Process) Err() error {
+	return &Ended{
+		Name: p.spec.Name, Status: p.err,
+		Output: fmt.Sprintf("the end of %s:\n%s", p.spec.LogPath, LastLines(p.spec.LogPath, shownLines)),
+	}
 }
 
 // Stop asks the program's group to end and kills it after the grace period. It returns when the program is gone.

@@ -78,6 +78,20 @@ func TestADeadParentLeavesNoChildren(t *testing.T) {
 	require.Eventually(t, func() bool { return !alive(pid) }, 5*time.Second, 10*time.Millisecond)
 }
 
+func TestACrashIsToldFromOtherEnds(t *testing.T) {
+	for script, crashed := range map[string]bool{
+		"kill -ABRT $$": true, "kill -SEGV $$": true, "kill -BUS $$": true,
+		"kill -KILL $$": false, "kill -TERM $$": false, "exit 134": false, "exit 0": false,
+	} {
+		p, err := Start(shell(t, "program", script))
+		require.NoError(t, err)
+		<-p.Done()
+		var ended *Ended
+		require.ErrorAs(t, p.Err(), &ended)
+		require.Equal(t, crashed, ended.Crashed(), script)
+	}
+}
+
 func TestGroupReportsTheFirstDeathWithItsLastLines(t *testing.T) {
 	var group Group
 	survivor, err := group.Start(shell(t, "survivor", "sleep 300"))

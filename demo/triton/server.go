@@ -2,17 +2,29 @@ package triton
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/demo/fleet"
 	"github.com/coldhit/modelserving-datasource/demo/freeport"
 	"github.com/coldhit/modelserving-datasource/demo/supervise"
 )
+
+// Name is what the server's process is called.
+const Name = "tritonserver"
+
+// Crashed says whether an error is that a server brought itself down. Triton's Python backend does so now and then, with a
+// lock_exception of boost (triton-inference-server/server, issues 5949 and 8882).
+func Crashed(err error) bool {
+	var ended *supervise.Ended
+	return errors.As(err, &ended) && strings.HasPrefix(ended.Name, Name) && ended.Crashed()
+}
 
 // Server is a running Triton.
 type Server struct {
@@ -45,13 +57,13 @@ type options struct {
 // Start starts the server on loopback ports, its usual ones if they are free, and has it load all models; WaitReady waits
 // until it has.
 func Start(group *supervise.Group, installation *Installation, folder string, models []fleet.Model) (*Server, error) {
-	return start(group, installation, options{name: "tritonserver", folder: folder, models: models, ports: usualPorts})
+	return start(group, installation, options{name: Name, folder: folder, models: models, ports: usualPorts})
 }
 
 // StartOnDemand starts a server that has no model in memory until somebody asks it to load one.
 func StartOnDemand(group *supervise.Group, installation *Installation, folder string, models []fleet.Model) (*Server, error) {
 	return start(group, installation, options{
-		name: "tritonserver with models on demand", folder: folder, models: models, onDemand: true, ports: onDemandPorts,
+		name: Name + " with models on demand", folder: folder, models: models, onDemand: true, ports: onDemandPorts,
 	})
 }
 
@@ -106,6 +118,16 @@ func start(group *supervise.Group, installation *Installation, o options) (*Serv
 
 // PID is the server's process.
 func (s *Server) PID() int { return s.process.PID() }
+
+// Ended is nil while the server runs, and says how it ended after that.
+func (s *Server) Ended() error {
+	select {
+	case <-s.process.Done():
+		return s.process.Err()
+	default:
+		return nil
+	}
+}
 
 // sharedMemoryFolder is where Linux shows shared memory as files.
 const sharedMemoryFolder = "/dev/shm"

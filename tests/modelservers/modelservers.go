@@ -2,3 +2,6 @@
 // behind build tags, modelservers and torchserve, because they install and start other programs; go tool mage test and
 // go tool mage testTorchserve switch them on.
 package modelservers
+
+// Crashed is in the output of a test whose Triton crashed.
+const Crashed = "the model server of this test crashed"

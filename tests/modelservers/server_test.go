@@ -23,6 +23,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/demo/pythonenv"
 	"github.com/coldhit/modelserving-datasource/demo/stack"
 	"github.com/coldhit/modelserving-datasource/demo/supervise"
+	"github.com/coldhit/modelserving-datasource/demo/triton"
 )
 
 //go:embed programs
@@ -110,6 +111,20 @@ func (i *installed) start(readyURL string, variables []string, program string, a
 		require.ErrorIs(i.t, err, errEnded)
 		require.Less(i.t, attempt, mostStarts, "%v", err)
 	}
+}
+
+// stopAfter stops a Triton, and all else that runs, when the test has ended, and says where it ended before that.
+func stopAfter(t *testing.T, server *triton.Server) {
+	t.Cleanup(func() {
+		err := server.Ended()
+		if triton.Crashed(err) {
+			t.Log(Crashed)
+		}
+		if err != nil {
+			t.Log(err)
+		}
+		running.Stop(stopGrace)
+	})
 }
 
 // errEnded is of a server that ended before it was ready.

@@ -30,9 +30,9 @@ func startTriton(t *testing.T) *triton.Server {
 		{Name: "slow", Versions: []int{1}, ServiceMS: float64(slowSleep.Milliseconds()), Instances: atOnce},
 		{Name: "failing", Versions: []int{1}, ServiceMS: 1, Instances: 1, FailShare: 1},
 	}
-	t.Cleanup(func() { running.Stop(stopGrace) })
 	server, err := triton.Start(&running, installation, filepath.Join(scratch, "triton"), models)
 	require.NoError(t, err)
+	stopAfter(t, server)
 	require.NoError(t, server.WaitReady(t.Context()))
 	return server
 }

@@ -44,10 +44,18 @@ func (s *suite) endToEnd(ctx context.Context) (counts tally, err error) {
 		return tally{}, err
 	}
 	defer running.Stop()
+	return s.browserTests(ctx, running, browser)
+}
+
+// browserTests runs the browser tests against a stack, and ends them where one of its programs ends.
+func (s *suite) browserTests(ctx context.Context, running *stack.Stack, browser string) (tally, error) {
 	report := filepath.Join(s.logs, "playwright.json")
 	if err := os.RemoveAll(report); err != nil {
 		return tally{}, err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() { cancel(running.Wait(ctx)) }()
 	log, runErr := s.command(ctx, "playwright", []string{
 		"GRAFANA_URL=" + running.GrafanaURL, "DASHBOARD_URL=" + running.DashboardURL, "COUNTS_URL=" + running.CountsURL,
 		"TRITON_URL=" + running.TritonURL, "TRITON_METRICS_URL=" + running.MetricsURL, "DATA_SOURCE_UID=" + stack.DataSourceUID,
@@ -59,7 +67,7 @@ func (s *suite) endToEnd(ctx context.Context) (counts tally, err error) {
 	if err := readReport(report, &result); err != nil {
 		return tally{}, errors.Join(runErr, err)
 	}
-	counts = tally{passed: result.Stats.Expected, failed: result.Stats.Unexpected + result.Stats.Flaky, skipped: result.Stats.Skipped}
+	counts := tally{passed: result.Stats.Expected, failed: result.Stats.Unexpected + result.Stats.Flaky, skipped: result.Stats.Skipped}
 	return counts, verdict("Playwright", log, counts, runErr)
 }
 

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/demo/progress"
+	"github.com/coldhit/modelserving-datasource/demo/supervise"
+	"github.com/coldhit/modelserving-datasource/demo/triton"
+	"github.com/coldhit/modelserving-datasource/tests/modelservers"
 )
 
 func TestReadGoTest(t *testing.T) {
@@ -55,6 +59,43 @@ func TestASkippedTestIsAFailure(t *testing.T) {
 func TestAllPassed(t *testing.T) {
 	out := progress.NewPrinter(t.Output())
 	require.NoError(t, summarize(out, runSteps(t.Context(), out, []step{{name: "good", run: passing}})))
+}
+
+func TestAStepRunsOnceMoreWhereTritonCrashedAndOnlyThere(t *testing.T) {
+	s := &suite{out: progress.NewPrinter(t.Output())}
+	program := func(name, script string) error {
+		process, err := supervise.Start(supervise.Spec{
+			Name: name, Path: "/bin/sh", Args: []string{"-c", script}, LogPath: filepath.Join(t.TempDir(), "log"),
+		})
+		require.NoError(t, err)
+		<-process.Done()
+		return fmt.Errorf("the browser tests: %w", process.Err())
+	}
+	crash := program(triton.Name+" with models on demand", "kill -ABRT $$")
+	for name, c := range map[string]struct {
+		failures []error
+		runs     int
+		failed   bool
+	}{
+		"a crash":                   {failures: []error{crash}, runs: 2},
+		"a crash in a Go test":      {failures: []error{errors.New("--- FAIL\n" + modelservers.Crashed)}, runs: 2},
+		"two crashes":               {failures: []error{crash, crash}, runs: 2, failed: true},
+		"a crash and a failed test": {failures: []error{crash, errors.New("wrong")}, runs: 2, failed: true},
+		"a failed test":             {failures: []error{errors.New("wrong")}, runs: 1, failed: true},
+		"another program's crash":   {failures: []error{program("plugin", "kill -ABRT $$")}, runs: 1, failed: true},
+		"a server that was ended":   {failures: []error{program(triton.Name, "kill -KILL $$")}, runs: 1, failed: true},
+	} {
+		runs := 0
+		_, err := s.unlessCrashed(func(context.Context) (tally, error) {
+			runs++
+			if runs <= len(c.failures) {
+				return tally{failed: 1}, c.failures[runs-1]
+			}
+			return tally{passed: 1}, nil
+		})(t.Context())
+		require.Equal(t, c.runs, runs, name)
+		require.Equal(t, c.failed, err != nil, name)
+	}
 }
 
 func TestVerdict(t *testing.T) {
