@@ -6,6 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
+	"net/url"
 	"os"
 	"regexp"
 	"time"
@@ -169,33 +172,71 @@ func (c *config) check() error {
 	switch {
 	case c.Upstream == "":
 		return errors.New("no upstream: name the model server's URL with -upstream or in the configuration file")
+	case leadsTo(c.Upstream, c.Listen):
+		return fmt.Errorf("upstream is the recorder's own address, %s: set the model server's", c.Listen)
+	case leadsTo(c.GRPCUpstream, c.Listen):
+		return fmt.Errorf("grpcUpstream is the recorder's own address, %s: set the model server's", c.Listen)
 	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
-		return errors.New("tls needs both a certificate and a key")
+		return errors.New("tls: set both certificate and key, or neither")
 	case (c.UpstreamTLS.Certificate == "") != (c.UpstreamTLS.Key == ""):
-		return errors.New("upstreamTLS needs both a certificate and a key, or neither")
+		return errors.New("upstreamTLS: set both certificate and key, or neither")
 	case (c.Cold.Management.Protocol == "") != (c.Cold.Management.URL == ""):
-		return errors.New("the management API needs both a protocol and a URL")
-	case c.Cold.Management.Every < shortestPollEvery || c.Cold.Readiness.Every < shortestPollEvery:
-		return fmt.Errorf("the server cannot be asked more often than every %s", shortestPollEvery)
-	case c.ShutdownGrace < 0 || c.ResponseTimeout < 0 || c.WaitForServer < 0:
-		return errors.New("shutdownGrace, responseTimeout and waitForServer cannot be negative")
+		return errors.New("cold.management: set both protocol and url, or neither")
+	case c.QueueTime.Header == "" && c.QueueTime.Unit != 0:
+		return errors.New("queueTime: a unit is set and no header; name the response header that has the time, or remove the unit")
+	}
+	for _, d := range []struct {
+		key          string
+		value, least time.Duration
+	}{
+		{"cold.management.every", c.Cold.Management.Every, shortestPollEvery},
+		{"cold.readiness.every", c.Cold.Readiness.Every, shortestPollEvery},
+		{"shutdownGrace", c.ShutdownGrace, 0},
+		{"responseTimeout", c.ResponseTimeout, 0},
+		{"waitForServer", c.WaitForServer, 0},
+	} {
+		if d.value < d.least {
+			return fmt.Errorf("%s is %s and must be at least %s", d.key, d.value, d.least)
+		}
 	}
 	return nil
+}
+
+// leadsTo says whether a URL is that of an address on this machine: each request would come back until no connection is left.
+func leadsTo(upstream, listen string) bool {
+	u, err := url.Parse(upstream)
+	if err != nil {
+		return false // said elsewhere
+	}
+	host, port, err := net.SplitHostPort(listen)
+	return err == nil && u.Host != "" && u.Port() == port && (u.Hostname() == host || isHere(u.Hostname()) && isHere(host))
+}
+
+func isHere(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "" || host == "localhost" || err == nil && (address.IsLoopback() || address.IsUnspecified())
 }
 
 // routes are the user's own, which come first, and the built-in ones.
 func (c *config) routes() ([]recorder.Route, error) {
 	routes := make([]recorder.Route, 0, len(c.Routes))
-	for _, r := range c.Routes {
+	for i, r := range c.Routes {
+		name := fmt.Sprintf("routes[%d] (%s)", i, r.Pattern)
+		if r.Pattern == "" {
+			return nil, fmt.Errorf("%s has no pattern: set a regular expression over the path", name)
+		}
 		pattern, err := regexp.Compile(r.Pattern)
 		if err != nil {
-			return nil, fmt.Errorf("route %s: %w", r.Pattern, err)
+			return nil, fmt.Errorf("%s: the pattern is no regular expression: %w", name, err)
 		}
 		routes = append(routes, recorder.Route{
-			Name: r.Pattern, Pattern: pattern, Methods: r.Methods,
+			Name: name, Pattern: pattern, Methods: r.Methods,
 			BodyField: r.BodyField, Header: r.Header, Query: r.Query, Model: r.Model,
 		})
 	}
 	builtin, err := recorder.BuiltinRoutes(c.BuiltinRoutes)
-	return append(routes, builtin...), err
+	if err != nil {
+		return nil, fmt.Errorf("builtinRoutes: %w", err)
+	}
+	return append(routes, builtin...), nil
 }

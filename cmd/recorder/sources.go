@@ -46,7 +46,7 @@ func (c *config) sources(logger *slog.Logger) (sources []recorder.Source, closeA
 	if readiness := c.Cold.Readiness; readiness.URL != "" {
 		client, err := target.New(settings.Target{URL: readiness.URL}, settings.Embedded{Timeout: askTimeout})
 		if err != nil {
-			return nil, closeAll, fmt.Errorf("readiness: %w", err)
+			return nil, closeAll, fmt.Errorf("cold.readiness.url: %w", err)
 		}
 		closers = append(closers, client.Close)
 		sources = append(sources, recorder.NewPolled(recorder.PolledOptions{
@@ -60,18 +60,22 @@ func (c *config) managementClient() (*management.Client, error) {
 	m := c.Cold.Management
 	protocol, found := management.Find(m.Protocol)
 	if !found {
-		return nil, fmt.Errorf("there is no management protocol %q: choose of %s", m.Protocol, strings.Join(management.Protocols(), ", "))
+		return nil, fmt.Errorf("cold.management.protocol: there is no %q: choose of %s", m.Protocol, strings.Join(management.Protocols(), ", "))
 	}
 	key, err := readSecret(m.APIKeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("API key of the management API: %w", err)
+		return nil, fmt.Errorf("cold.management.apiKeyFile: %w", err)
 	}
 	asked := settings.Target{URL: m.URL, ManagementURL: m.URL, APIKey: key, TLSSkipVerify: c.UpstreamTLS.SkipVerify}
 	ca, err := readText(c.UpstreamTLS.CA)
 	if err != nil {
-		return nil, fmt.Errorf("upstreamTLS: %w", err)
+		return nil, fmt.Errorf("upstreamTLS.ca: %w", err)
 	}
-	return management.New(protocol, asked, settings.Embedded{Timeout: askTimeout, CACertificate: ca}, 0)
+	client, err := management.New(protocol, asked, settings.Embedded{Timeout: askTimeout, CACertificate: ca}, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cold.management.url: %w", err)
+	}
+	return client, nil
 }
 
 func listing(client *management.Client) recorder.Look {

@@ -13,7 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// statusClientGone is the code of an HTTP request whose client did not wait for the end of the response. It is not sent.
+// statusClientGone is the code of an HTTP request whose client did not wait for the end of the response. Only a client that
+// closed no more than its own side of the connection is there to read it.
 const statusClientGone = 499
 
 // failure is why a request did not end as the server meant it to.
@@ -63,6 +64,8 @@ func (f failure) grpcCode() codes.Code {
 
 func (f failure) sentence() string {
 	switch f {
+	case clientGone:
+		return "The client closed its side of the connection before the model server had answered."
 	case clientBroken:
 		return "The request's body is broken: it does not have the form or the length that its header says."
 	case serverSilent:

@@ -26,8 +26,8 @@ type exchange struct {
 	deadline time.Duration // of a gRPC client; zero when it has none
 
 	clientBody        *requestBody // nil where there is none
-	clientHeader      http.Header  // of the response, as it goes to the client
-	header, firstByte time.Time    // zero until then
+	client            http.ResponseWriter
+	header, firstByte time.Time // zero until then
 	status            int
 	announced         int64 // the response's length; 0 when it is not announced
 	responseBytes     int64

@@ -33,6 +33,14 @@ func TestJSONFinderLooksNoFurtherThanItsBound(t *testing.T) {
 	require.Equal(t, "m", model)
 }
 
+func TestJSONFinderTakesAByteOrderMark(t *testing.T) {
+	for _, size := range []int{1, 2, 100} {
+		model, _, found := in(newJSONFinder("model", 500), []byte("\ufeff{\"model\":\"m\"}"), size)
+		require.True(t, found)
+		require.Equal(t, "m", model)
+	}
+}
+
 // FuzzJSONFinder: what encoding/json finds in a well-formed body the finder finds too, whatever the pieces.
 func FuzzJSONFinder(f *testing.F) {
 	for _, body := range []string{

@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 		serveStreams()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// Which net/http leaves half a second for the client to read its response in.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
 // stand is a recorder, served on loopback, in front of a server.
@@ -184,6 +185,49 @@ func (s *stand) eventually(all float64, labels prometheus.Labels) {
 	require.InDelta(s.t, all, s.count(requests, nil), 0, "each request is counted once")
 	require.InDelta(s.t, all, s.count(requests, labels), 0, "%v, not %v", labels, s.metrics(requests, nil))
 	require.InDelta(s.t, 0, s.count(concurrent, nil), 0, "nothing is in progress any more")
+	s.agree()
+}
+
+// agree checks that the histograms have as many requests as the counters, in the native buckets as in the classic ones.
+func (s *stand) agree() {
+	s.t.Helper()
+	type series struct{ model, version, path string }
+	counted, sized, timed := map[series]uint64{}, map[series]uint64{}, map[series]uint64{}
+	for name, into := range map[string]map[series]uint64{
+		requests: counted, "modelserving_request_size_bytes": sized,
+		"modelserving_response_time_seconds": timed, "modelserving_session_time_seconds": timed,
+	} {
+		for _, metric := range s.metrics(name, nil) {
+			labels := map[string]string{}
+			for _, pair := range metric.GetLabel() {
+				labels[pair.GetName()] = pair.GetValue()
+			}
+			n := uint64(metric.GetCounter().GetValue())
+			if h := metric.GetHistogram(); h != nil {
+				n = h.GetSampleCount()
+				require.Equal(s.t, n, nativeCount(h), "%s, %v", name, labels)
+				for _, bucket := range h.GetBucket() {
+					require.LessOrEqual(s.t, bucket.GetCumulativeCount(), n, "%s, %v", name, labels)
+				}
+			}
+			if n > 0 {
+				into[series{labels["model"], labels["version"], labels["path"]}] += n
+			}
+		}
+	}
+	require.Equal(s.t, counted, sized)
+	require.Equal(s.t, counted, timed)
+}
+
+// nativeCount adds up a native histogram's buckets.
+func nativeCount(h *dto.Histogram) uint64 {
+	total := h.GetZeroCount()
+	var inBucket int64
+	for _, delta := range h.GetPositiveDelta() {
+		inBucket += delta
+		total += uint64(inBucket) //nolint:gosec // a count
+	}
+	return total
 }
 
 // ok answers every request with its path.

@@ -10,6 +10,8 @@ import (
 // text, because a prompt before it can be megabytes and thousands of requests are under way at once.
 type jsonFinder struct {
 	field string
+	// mark is what may still come of a byte order mark, with which some clients begin.
+	mark string
 	// left is how many more bytes are looked at.
 	left    int
 	state   jsonState
@@ -39,7 +41,7 @@ const (
 const maxFieldText = 4096
 
 func newJSONFinder(field string, limit int) *jsonFinder {
-	return &jsonFinder{field: field, left: limit}
+	return &jsonFinder{field: field, mark: "\ufeff", left: limit}
 }
 
 // feed looks at the next bytes and says whether the search has ended, found or not.
@@ -48,6 +50,13 @@ func (f *jsonFinder) feed(p []byte) bool {
 		p = p[:f.left]
 	}
 	f.left -= len(p)
+	for len(p) > 0 && f.mark != "" {
+		if p[0] != f.mark[0] {
+			f.mark = ""
+			break
+		}
+		f.mark, p = f.mark[1:], p[1:]
+	}
 	for len(p) > 0 && f.state != jsonDone {
 		if f.state == inString {
 			p = p[f.skipString(p):]

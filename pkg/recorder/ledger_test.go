@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,6 +81,67 @@ func TestFoldingAddsNothingThatWasScraped(t *testing.T) {
 	count, _ := l.other.countsByCode()
 	require.Equal(t, uint64(1), count, "of a's three requests a scrape has seen two")
 	require.Empty(t, entries[0].collect(), "a scrape under way does not count a's requests twice")
+}
+
+// Whoever scrapes while models come and go faster than there is room for them sees every request once.
+func TestNothingIsLostOrCountedTwiceWhileModelsComeAndGo(t *testing.T) {
+	l := newLedger(5, 0, oneMinute)
+	type life struct {
+		labels  string
+		created time.Time
+	}
+	seen := map[life]float64{}
+	scrape := func() {
+		entries, own, _ := l.list()
+		require.LessOrEqual(t, own, 5)
+		for _, entry := range entries {
+			for _, metric := range entry.collect() {
+				written := &dto.Metric{}
+				require.NoError(t, metric.Write(written))
+				if counter := written.GetCounter(); counter != nil {
+					key := life{fmt.Sprint(written.GetLabel()), counter.GetCreatedTimestamp().AsTime()}
+					require.GreaterOrEqual(t, counter.GetValue(), seen[key], "a counter never falls")
+					seen[key] = counter.GetValue()
+				}
+			}
+		}
+	}
+	const clients, each = 8, 2000
+	var using sync.WaitGroup
+	for client := range clients {
+		using.Go(func() {
+			for i := range each {
+				model := fmt.Sprint((i*7 + client*3) % 40)
+				if i%50 == 0 {
+					model = otherModel
+				}
+				use(l, model, time.Now())
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		using.Wait()
+		close(done)
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		scrape()
+	}
+	var sum float64
+	for _, n := range seen {
+		sum += n
+	}
+	require.InDelta(t, clients*each, sum, 0)
+	entries, _, folded := l.list()
+	require.Positive(t, folded)
+	for _, entry := range entries {
+		require.Zero(t, entry.references)
+	}
 }
 
 func TestCodesAreBounded(t *testing.T) {

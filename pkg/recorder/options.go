@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // Options configure a Recorder. Zero values of numbers and durations take the default that their comment names.
@@ -63,10 +64,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Upstream == nil {
 		return o, errors.New("no upstream: name the model server's URL")
 	}
-	for _, u := range []*url.URL{o.Upstream, o.GRPCUpstream} {
-		if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return o, fmt.Errorf("the upstream %s must be an http:// or https:// URL with a host", u.Redacted())
-		}
+	if err := errors.Join(checkUpstream("upstream", o.Upstream), checkUpstream("grpcUpstream", o.GRPCUpstream)); err != nil {
+		return o, err
 	}
 	if o.Logger == nil {
 		return o, errors.New("no logger")
@@ -79,13 +78,42 @@ func (o Options) withDefaults() (Options, error) {
 	o.Window = withDefault(o.Window, defaultWindow)
 	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
 	o.lingerTime = withDefault(o.lingerTime, defaultLingerTime)
-	if o.BodyBytes < 0 || o.MaxModels < 0 || o.MaxLabelBytes < 0 || o.Window < windowSlice {
-		return o, fmt.Errorf("body bytes, models and label bytes must be more than 0, and the window at least %s", windowSlice)
+	if err := o.checkBounds(); err != nil {
+		return o, err
 	}
 	if err := o.QueueTime.validate(); err != nil {
 		return o, err
 	}
 	return o, validateRoutes(o.Routes)
+}
+
+// checkUpstream says what is wrong with a server's address. What a URL can hold besides would not be sent.
+func checkUpstream(key string, u *url.URL) error {
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("%s: %s must be an http:// or https:// URL with a host", key, u.Redacted())
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%s: %s has a user, a query or a fragment, which would not be sent: clients send their own; remove it", key, u.Redacted())
+	}
+	return nil
+}
+
+func (o Options) checkBounds() error {
+	for _, bound := range []struct {
+		key          string
+		value, least int
+	}{
+		{"bodyBytes", o.BodyBytes, 1}, {"limits.models", o.MaxModels, 1},
+		{"limits.labelBytes", o.MaxLabelBytes, utf8.UTFMax}, // a name's first character fits
+	} {
+		if bound.value < bound.least {
+			return fmt.Errorf("%s is %d and must be at least %d", bound.key, bound.value, bound.least)
+		}
+	}
+	if o.Window < windowSlice || o.Window%windowSlice != 0 {
+		return fmt.Errorf("window is %s and must be whole minutes, at least %s", o.Window, windowSlice)
+	}
+	return nil
 }
 
 func withDefault[T comparable](value, otherwise T) T {
@@ -112,7 +140,7 @@ func (h QueueTimeHeader) validate() error {
 	if h.Name == "" {
 		return nil
 	}
-	return fmt.Errorf("the queue time header %s needs a unit: a second, a millisecond, a microsecond or a nanosecond", h.Name)
+	return fmt.Errorf("queueTime: the header %s needs a unit: set 1s, 1ms, 1us or 1ns", h.Name)
 }
 
 // read answers false where the header is missing or is no time.

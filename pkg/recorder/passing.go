@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,8 +16,13 @@ import (
 type requestBody struct {
 	io.ReadCloser
 	exchange *exchange
+	// onRequest says that the client sends its body only when it is asked to (100-continue), as the first Read does.
+	onRequest bool
+	asked     atomic.Bool
 	// reading keeps the pieces in their order: the transport may still read when the response is over.
 	reading sync.Mutex
+	// overdue says that search set a deadline that passed. net/http then cancels all further requests of the connection.
+	overdue bool
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -25,16 +33,22 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 // read is Read; the caller holds the lock.
 func (b *requestBody) read(p []byte) (int, error) {
+	b.asked.Store(true)
 	n, err := b.ReadCloser.Read(p)
 	b.exchange.sawRequestBytes(p[:n])
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.overdue = true
+	case err != nil:
 		b.exchange.requestEnded(err)
 	}
 	return n, err
 }
 
 // unread says whether the client may still be sending.
-func (b *requestBody) unread() bool { return b != nil && b.exchange.requestEndedWith() == nil }
+func (b *requestBody) unread() bool {
+	return b != nil && b.exchange.requestEndedWith() == nil && (!b.onRequest || b.asked.Load())
+}
 
 // defaultSearchTime is short, because a response may wait for it. What is looked for is in most cases there already.
 const defaultSearchTime = 50 * time.Millisecond
@@ -71,17 +85,36 @@ const (
 	defaultLingerTime = 500 * time.Millisecond
 )
 
-// linger lets a client read a response that came before its request was whole. Closed at once, with bytes unread, the
-// connection would be reset and the response could be lost.
-func (b *requestBody) linger(w http.ResponseWriter) {
-	controller := http.NewResponseController(w)
-	if controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(b.exchange.recorder.options.lingerTime)) != nil {
+// leave sees to it that nothing of an HTTP/1 request's body is taken for the next request: net/http leaves that to the handler
+// of whom it reads the body while the response is under way.
+func (b *requestBody) leave(w http.ResponseWriter) {
+	if errors.Is(b.exchange.requestEndedWith(), io.EOF) {
 		return
 	}
-	if _, err := io.CopyN(io.Discard, b.ReadCloser, lingerBytes); errors.Is(err, io.EOF) {
-		// The connection can be used again.
-		_ = controller.SetReadDeadline(time.Time{})
+	if b.unread() && b.linger(w) {
+		b.reading.Lock()
+		defer b.reading.Unlock()
+		if !b.overdue {
+			return
+		}
 	}
+	// What would wait for the rest of the body when the response is sent is not to.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+	// A body beyond its limit is what net/http closes a connection for after the response.
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
+}
+
+// linger lets a client read a response that came before its request was whole, and says whether the request is whole now and
+// the connection can be used again. Closed at once, with bytes unread, it would be reset and the response could be lost.
+func (b *requestBody) linger(w http.ResponseWriter) bool {
+	controller := http.NewResponseController(w)
+	if controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(b.exchange.recorder.options.lingerTime)) != nil {
+		return false
+	}
+	if _, err := io.CopyN(io.Discard, b.ReadCloser, lingerBytes); !errors.Is(err, io.EOF) {
+		return false
+	}
+	return controller.SetReadDeadline(time.Time{}) == nil
 }
 
 // interruptible is a gRPC call's request body whose Close ends a Read under way. The body that httputil.ReverseProxy hands
@@ -112,7 +145,8 @@ func (b *interruptible) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// responseBody notes when the server breaks its response off.
+// responseBody notes when the server breaks its response off. HTTP's clients see that it is not whole; a gRPC client is told in the
+// trailers, because it would take a stream that is reset for an error inside the server and not try again.
 type responseBody struct {
 	io.ReadCloser
 	exchange *exchange
@@ -120,10 +154,19 @@ type responseBody struct {
 
 func (b responseBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.exchange.serverError = err
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
 	}
-	return n, err
+	x := b.exchange
+	x.serverError = err
+	if x.protocol != protocolGRPC {
+		return n, err
+	}
+	x.failure = failureOf(x.ctx, err, nil)
+	x.response.Trailer = nil
+	x.client.Header().Set(http.TrailerPrefix+grpcStatusHeader, strconv.Itoa(int(x.grpcCode(time.Now()))))
+	x.client.Header().Set(http.TrailerPrefix+grpcMessageHeader, x.failure.sentence())
+	return n, io.EOF
 }
 
 // responseWriter times and counts what goes to the client.
@@ -137,6 +180,9 @@ func (w responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader takes 1xx, which may come several times, and the final status.
 func (w responseWriter) WriteHeader(status int) {
+	if status == http.StatusContinue && w.exchange.clientBody != nil && w.exchange.clientBody.onRequest {
+		return // the client is asked for its body when that is read, which is now
+	}
 	if status >= http.StatusOK {
 		w.exchange.sawHeader(status)
 	}

@@ -3,12 +3,15 @@ package recorder
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -28,6 +31,8 @@ const (
 	// maxHeaderBytes lets headers pass that the server may judge by itself; net/http refuses longer ones with 431.
 	maxHeaderBytes    = 4 << 20
 	readHeaderTimeout = 30 * time.Second
+	// headerWait is how long a response's header may wait for a body of known length, to go with it in one piece.
+	headerWait = 5 * time.Millisecond
 	// copyBytes is the buffer that each response under way holds.
 	copyBytes = 16 << 10
 )
@@ -40,20 +45,22 @@ func NewServer(ctx context.Context, handler http.Handler, config *tls.Config, lo
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           handler,
-		TLSConfig:         config,
-		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
-		MaxHeaderBytes:    maxHeaderBytes,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ErrorLog:          slog.NewLogLogger(Discreet(logger.Handler()), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		Handler:   handler,
+		TLSConfig: config,
+		Protocols: protocols,
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		// OPTIONS * is the model server's to answer.
+		DisableGeneralOptionsHandler: true,
+		MaxHeaderBytes:               maxHeaderBytes,
+		ReadHeaderTimeout:            readHeaderTimeout,
+		ErrorLog:                     slog.NewLogLogger(Discreet(logger.Handler()), slog.LevelDebug),
+		BaseContext:                  func(net.Listener) context.Context { return ctx },
 	}
 }
 
 func (r *Recorder) newTransport(protocols *http.Protocols) *http.Transport {
 	transport := &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DialContext:           dial,
 		TLSClientConfig:       r.options.UpstreamTLS.Clone(), // HTTP/2 writes its name into it
 		TLSHandshakeTimeout:   dialTimeout,
 		MaxIdleConns:          idleConnections,
@@ -86,6 +93,7 @@ func (r *Recorder) newProxy() *httputil.ReverseProxy {
 		ModifyResponse: r.sawResponse,
 		ErrorHandler:   r.answerFailure,
 		BufferPool:     buffers{},
+		FlushInterval:  headerWait,
 		// Its messages come with every request that is broken off, and those are counted.
 		ErrorLog: slog.NewLogLogger(r.options.Logger.Handler(), slog.LevelDebug),
 	}
@@ -106,28 +114,63 @@ func (t byProtocol) RoundTrip(request *http.Request) (*http.Response, error) {
 	return t.grpc.RoundTrip(request)
 }
 
-// rewrite leaves all as the client sent it but for the address, and adds X-Forwarded-For, -Host and -Proto.
+// rewrite leaves all as the client sent it but for the address, and adds to X-Forwarded-For, -Host and -Proto.
 func (r *Recorder) rewrite(request *httputil.ProxyRequest) {
 	upstream := r.options.Upstream
 	if exchangeOf(request.In.Context()).protocol == protocolGRPC {
 		upstream = r.options.GRPCUpstream
 	}
 	request.SetURL(upstream)
+	setPath(request.Out.URL, request.In.RequestURI, upstream)
 	request.Out.URL.RawQuery = request.In.URL.RawQuery
 	if !r.options.UpstreamHost {
 		request.Out.Host = request.In.Host
 	}
-	if forwarded, ok := request.In.Header["Forwarded"]; ok {
-		request.Out.Header["Forwarded"] = forwarded
+	// Its values come when the body has been read.
+	request.Out.Trailer = request.In.Trailer
+	if strings.EqualFold(request.Out.Header.Get("Upgrade"), "h2c") {
+		// Requests on a connection that has become HTTP/2 would not be seen. A server need not heed it, and without
+		// HTTP2-Settings, which is not passed on, must not.
+		request.Out.Header.Del("Upgrade")
+		request.Out.Header.Del("Connection")
 	}
-	request.Out.Header["X-Forwarded-For"] = request.In.Header["X-Forwarded-For"]
-	request.SetXForwarded()
+	forward(request)
 }
+
+// setPath sets the path as the client sent it: net/url would escape what clients often do not, and give "*" a slash.
+func setPath(out *url.URL, sent string, upstream *url.URL) {
+	path, _, _ := strings.Cut(sent, "?")
+	prefix := strings.TrimSuffix(upstream.EscapedPath(), "/")
+	switch {
+	case path == "*":
+		out.Path, out.RawPath = path, ""
+	case strings.HasPrefix(path, "/") && !strings.HasPrefix(prefix+path, "//") && prefix+path != out.EscapedPath():
+		out.Opaque = prefix + path
+	}
+}
+
+// forward tells the server whom the recorder stands in for. What a proxy before it has told of the host and the scheme stays:
+// the recorder's own would be wrong.
+func forward(request *httputil.ProxyRequest) {
+	in, out := request.In.Header, request.Out.Header
+	out["X-Forwarded-For"] = in["X-Forwarded-For"]
+	request.SetXForwarded()
+	for _, name := range []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if told, ok := in[name]; ok {
+			out[name] = told
+		}
+	}
+}
+
+var errNoStatus = errors.New("the server's status is below 100")
 
 // sawResponse is called with the response's header, before anything of it goes to the client.
 func (r *Recorder) sawResponse(response *http.Response) error {
 	x := exchangeOf(response.Request.Context())
 	x.response = response
+	if response.StatusCode < http.StatusContinue {
+		return errNoStatus // which net/http panics at
+	}
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		if conn, ok := response.Body.(io.ReadWriteCloser); ok {
 			x.session = newUpgraded(conn, x.protocol == protocolWebSocket)
@@ -139,7 +182,7 @@ func (r *Recorder) sawResponse(response *http.Response) error {
 	}
 	for _, name := range []string{"Content-Type", "Date"} {
 		if _, ok := response.Header[name]; !ok {
-			x.clientHeader[name] = nil // so that net/http adds none
+			x.client.Header()[name] = nil // so that net/http adds none
 		}
 	}
 	x.announced = max(response.ContentLength, 0)
@@ -150,11 +193,16 @@ func (r *Recorder) sawResponse(response *http.Response) error {
 // answerFailure answers a request that could not be passed on, in words of its own: the error names inner addresses.
 func (r *Recorder) answerFailure(w http.ResponseWriter, request *http.Request, err error) {
 	x := exchangeOf(request.Context())
-	x.session = nil
+	if x.session != nil {
+		// The server switched to another protocol than it was asked to, and httputil.ReverseProxy leaves it at that.
+		_ = x.session.Close()
+		x.session = nil
+	}
 	x.failure = failureOf(request.Context(), err, x.clientsFault())
 	r.options.Logger.Debug("A request could not be passed on", "code", x.failure.status(), "error", err.Error())
 	if x.failure == clientGone {
-		return
+		// One that closed its own side alone can still read; with no answer, net/http would send it an empty success.
+		w = x.client
 	}
 	header := w.Header()
 	if x.protocol == protocolGRPC {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"sync"
 	"time"
 )
@@ -48,11 +49,11 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.inFlight.Add(1)
 	defer r.inFlight.Done()
 	x := r.begin(request)
-	x.clientHeader = w.Header()
+	x.client = w
 	request = request.WithContext(context.WithValue(request.Context(), exchangeKey{}, x))
 	var body *requestBody
 	if request.Body != nil && request.Body != http.NoBody {
-		body = &requestBody{ReadCloser: request.Body, exchange: x}
+		body = &requestBody{ReadCloser: request.Body, exchange: x, onRequest: strings.EqualFold(request.Header.Get("Expect"), "100-continue")}
 		request.Body, x.clientBody = body, body
 		if request.ProtoMajor == 1 {
 			// Otherwise net/http reads up to 256 KiB of the body before it lets a response begin. Only HTTP/1 needs it, and
@@ -61,8 +62,8 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		}
 	}
 	r.pass(w, request, body, x)
-	if body.unread() && x.session == nil && request.ProtoMajor == 1 {
-		body.linger(w)
+	if body != nil && x.session == nil && request.ProtoMajor == 1 {
+		body.leave(w)
 	}
 }
 

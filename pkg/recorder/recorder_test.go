@@ -2,6 +2,7 @@ package recorder_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -51,6 +52,11 @@ func TestModelsAreFoundByRoute(t *testing.T) {
 		"OpenAI below KServe":         {builtin, "POST", "/openai/v1/completions", `{"model":"a/b","prompt":"\"model\":\"x\""}`, nil, "a/b", ""},
 		"OpenAI realtime":             {builtin, "GET", "/v1/realtime?model=gpt", "", nil, "gpt", ""},
 		"Ollama":                      {builtin, "POST", "/api/generate", `{"model":"phi","prompt":""}`, nil, "phi", ""},
+		"a transcription":             {builtin, "POST", "/v1/audio/transcriptions", "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--b--\r\n", http.Header{"Content-Type": {"multipart/form-data; boundary=b"}}, "whisper", ""},
+		"a byte order mark":           {builtin, "POST", "/v1/embeddings", "\ufeff{\"model\":\"m\"}", nil, "m", ""},
+		"the field twice":             {builtin, "POST", "/v1/embeddings", `{"model":"a","model":"b"}`, nil, "a", ""},
+		"compressed":                  {builtin, "POST", "/v1/embeddings", "\x1f\x8b\x08\x00\x00", http.Header{"Content-Encoding": {"gzip"}}, "unknown", ""},
+		"after 10 MB":                 {builtin, "POST", "/v1/embeddings", `{"input":"` + strings.Repeat(`\"x`, 10<<20/3) + `","model":"m"}`, nil, "unknown", ""},
 		"broken JSON":                 {builtin, "POST", "/v1/embeddings", `{"model" "x"`, nil, "unknown", ""},
 		"JSON that ends":              {builtin, "POST", "/v1/embeddings", `{"model": "x`, nil, "unknown", ""},
 		"no model in it":              {builtin, "POST", "/v1/embeddings", `{"input":[1]}`, nil, "unknown", ""},
@@ -163,6 +169,34 @@ func TestStreamsAreFlushedAtOnce(t *testing.T) {
 			s.eventually(1, prometheus.Labels{"code": "200"})
 			require.InDelta(t, 9, s.sum("modelserving_response_size_bytes", nil), 0)
 			require.Less(t, s.sum("modelserving_time_to_first_byte_seconds", nil), s.sum("modelserving_response_time_seconds", nil))
+		})
+	}
+}
+
+func TestHeaderDoesNotWaitForItsBody(t *testing.T) {
+	for name, length := range map[string]string{"of known length": "2", "chunked": ""} {
+		t.Run(name, func(t *testing.T) {
+			next := make(chan struct{})
+			s := inFrontOfHandler(t, func(w http.ResponseWriter, _ *http.Request) {
+				if length != "" {
+					w.Header().Set("Content-Length", length)
+				}
+				_ = http.NewResponseController(w).Flush()
+				<-next
+				_, _ = io.WriteString(w, "ok")
+			}, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			request, err := http.NewRequestWithContext(ctx, "GET", s.url+"/predictions/m", nil)
+			require.NoError(t, err)
+			response, err := s.client.Do(request)
+			close(next)
+			require.NoError(t, err)
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, "ok", string(body))
+			s.eventually(1, prometheus.Labels{"code": "200"})
 		})
 	}
 }

@@ -18,8 +18,8 @@ type Route struct {
 	Pattern *regexp.Regexp
 	// Methods are the HTTP methods recorded; none means every method.
 	Methods []string
-	// At most one of these names the model where Pattern has no group "model": a string field of the JSON body, a request
-	// header, a query parameter, or a fixed name for a server with one model.
+	// At most one of these names the model where Pattern has no group "model": a string field of the body (JSON or a form), a
+	// request header, a query parameter, or a fixed name for a server with one model.
 	BodyField, Header, Query, Model string
 	// InferenceMessage reads the model from the first message of an Open Inference Protocol call over gRPC.
 	InferenceMessage bool
@@ -33,7 +33,12 @@ const (
 // Validate says what is wrong with a route.
 func (r Route) Validate() error {
 	if r.Pattern == nil {
-		return fmt.Errorf("route %s has no pattern", r.Name)
+		return fmt.Errorf("%s has no pattern", r.Name)
+	}
+	for _, method := range r.Methods {
+		if method != strings.ToUpper(method) || method == "" {
+			return fmt.Errorf("%s: no request has the method %q: methods are written in capitals, as in POST", r.Name, method)
+		}
 	}
 	sources := 0
 	for _, set := range []bool{r.Pattern.SubexpIndex(modelGroup) >= 0, r.BodyField != "", r.Header != "", r.Query != "", r.Model != "", r.InferenceMessage} {
@@ -42,8 +47,8 @@ func (r Route) Validate() error {
 		}
 	}
 	if sources != 1 {
-		return fmt.Errorf("route %s must name its model in exactly one way: a group (?P<model>…) in the pattern, or one of a body field, "+
-			"a header, a query parameter and a fixed name", r.Name)
+		return fmt.Errorf("%s must name its model in exactly one way: a group (?P<model>…) in the pattern, or one of bodyField, "+
+			"header, query and model", r.Name)
 	}
 	return nil
 }
@@ -92,7 +97,7 @@ var builtin = []Route{
 	{
 		Name: OpenAI,
 		Pattern: regexp.MustCompile(`/v1/(?:chat/completions|completions|embeddings|responses|messages|rerank|score|classify|` +
-			`moderations|pooling|images/generations|audio/speech)$`),
+			`moderations|pooling|images/(?:generations|edits|variations)|audio/(?:speech|transcriptions|translations))$`),
 		Methods:   post,
 		BodyField: "model",
 	},
@@ -148,7 +153,7 @@ func builtinNames() []string {
 	return names
 }
 
-var errNoRoute = errors.New("no route: name at least one, or nothing is recorded")
+var errNoRoute = errors.New("no route: name at least one in builtinRoutes or routes, or nothing is recorded")
 
 func validateRoutes(routes []Route) error {
 	if len(routes) == 0 {
@@ -197,13 +202,21 @@ func destinationOf(routes []Route, r *http.Request, bodyLimit int) (destination,
 		case route.Model != "":
 			d.model = route.Model
 		case route.BodyField != "":
-			d.finder = newJSONFinder(route.BodyField, bodyLimit)
+			d.finder = newBodyFinder(route.BodyField, r.Header, bodyLimit)
 		case route.InferenceMessage:
 			d.finder = &grpcFinder{}
 		}
 		return d, true
 	}
 	return destination{}, false
+}
+
+// newBodyFinder looks for a field of the body, which is a form where its header says so, and JSON otherwise: not all clients tell.
+func newBodyFinder(field string, header http.Header, limit int) finder {
+	if form, ok := newFormFinder(field, header); ok {
+		return form
+	}
+	return newJSONFinder(field, limit)
 }
 
 func (r *Route) group(path string, groups []int, name string) string {

@@ -18,18 +18,22 @@ import (
 
 const pollEvery = 5 * time.Millisecond
 
-// lazyServer loads a model when it is first asked for it, as long as that takes.
+// lazyServer loads a model when it is asked for it: until so many requests wait, and so many looks have found it not ready since.
 type lazyServer struct {
-	loaded  chan struct{}
-	begun   atomic.Bool
-	silent  atomic.Bool
-	looking atomic.Int64
+	loaded           chan struct{}
+	requests, looks  int64
+	silent           atomic.Bool
+	waiting, looking atomic.Int64
+	lookedSince      atomic.Int64
 }
 
 func (s *lazyServer) look(context.Context) ([]recorder.ModelState, error) {
 	s.looking.Add(1)
 	if s.silent.Load() {
 		return nil, errors.New("no answer")
+	}
+	if s.requests > 0 && s.waiting.Load() >= s.requests && s.lookedSince.Add(1) == s.looks {
+		close(s.loaded)
 	}
 	select {
 	case <-s.loaded:
@@ -40,9 +44,7 @@ func (s *lazyServer) look(context.Context) ([]recorder.ModelState, error) {
 }
 
 func (s *lazyServer) ServeHTTP(http.ResponseWriter, *http.Request) {
-	if s.begun.CompareAndSwap(false, true) {
-		time.AfterFunc(20*pollEvery, func() { close(s.loaded) })
-	}
+	s.waiting.Add(1)
 	<-s.loaded
 }
 
@@ -55,7 +57,7 @@ func polled(look recorder.Look) func(*recorder.Options) {
 }
 
 func TestLoadsThatOverlapARequestMakeItCold(t *testing.T) {
-	server := &lazyServer{loaded: make(chan struct{})}
+	server := &lazyServer{loaded: make(chan struct{}), requests: 5, looks: 20}
 	s := inFrontOfHandler(t, server.ServeHTTP, polled(server.look))
 	require.Eventually(t, func() bool { return server.looking.Load() > 0 }, patience, moment)
 	waiting := make(chan struct{})
@@ -80,7 +82,6 @@ func TestLoadsThatOverlapARequestMakeItCold(t *testing.T) {
 
 func TestPathIsUnknownWhenTheServerDoesNotTell(t *testing.T) {
 	server := &lazyServer{loaded: make(chan struct{})}
-	server.begun.Store(true)
 	close(server.loaded)
 	server.silent.Store(true)
 	s := inFrontOfHandler(t, server.ServeHTTP, polled(server.look))
@@ -91,7 +92,6 @@ func TestPathIsUnknownWhenTheServerDoesNotTell(t *testing.T) {
 
 func TestHeaderGoesBeforeTheManagementAPI(t *testing.T) {
 	server := &lazyServer{loaded: make(chan struct{})}
-	server.begun.Store(true)
 	close(server.loaded)
 	s := inFrontOfHandler(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Path", r.Header.Get("X-Say"))

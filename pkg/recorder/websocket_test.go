@@ -2,6 +2,7 @@ package recorder_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -103,11 +104,47 @@ func TestWebSocket(t *testing.T) {
 }
 
 func TestWebSocketRefused(t *testing.T) {
-	s := inFrontOfHandler(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, nil)
+	s := inFrontOfHandler(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, "who are you?")
+	}, nil)
 	_, response, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{HTTPClient: s.client}) //nolint:bodyclose // the library does
 	require.Error(t, err)
-	require.Equal(t, http.StatusForbidden, response.StatusCode)
-	s.eventually(1, prometheus.Labels{"model": "m", "protocol": "websocket", "code": "403"})
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"))
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, "who are you?", string(body))
+	s.eventually(1, prometheus.Labels{"model": "m", "protocol": "websocket", "code": "401"})
+}
+
+// What client and server agree on in the handshake passes, and so do pings in both directions.
+func TestWebSocketNegotiation(t *testing.T) {
+	s := inFrontOfHandler(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"realtime"}, CompressionMode: websocket.CompressionNoContextTakeover})
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.CloseNow() }()
+		ctx := conn.CloseRead(r.Context())
+		if conn.Ping(ctx) == nil {
+			_ = conn.Close(websocket.StatusGoingAway, "enough")
+		}
+		<-ctx.Done()
+	}, nil)
+	conn, response, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{ //nolint:bodyclose // the library does
+		HTTPClient: s.client, Subprotocols: []string{"other", "realtime"}, CompressionMode: websocket.CompressionNoContextTakeover,
+	})
+	require.NoError(t, err)
+	defer func() { _ = conn.CloseNow() }()
+	require.Equal(t, "realtime", conn.Subprotocol())
+	require.Contains(t, response.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, _, err = conn.Read(ctx)
+	require.Equal(t, websocket.StatusGoingAway, websocket.CloseStatus(err))
+	s.eventually(1, prometheus.Labels{"model": "m", "protocol": "websocket", "code": "1001"})
 }
 
 func TestWebSocketEndsWithTheRecorder(t *testing.T) {
