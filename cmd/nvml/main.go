@@ -5,32 +5,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	nvidia "github.com/NVIDIA/go-nvml/pkg/nvml"
 
+	"github.com/coldhit/modelserving-datasource/cmd/internal/program"
 	"github.com/coldhit/modelserving-datasource/pkg/nvml"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "modelserving-nvml:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("modelserving-nvml", run) }
 
 // run reads and answers until the context ends.
 func run(ctx context.Context, args []string, output io.Writer) error {
@@ -38,11 +23,7 @@ func run(ctx context.Context, args []string, output io.Writer) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelInfo
-	if c.debug {
-		level = slog.LevelDebug
-	}
-	logger := slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: level}))
+	logger := slog.New(program.LogHandler(output, c.debug))
 	attributor, err := c.attributor(logger)
 	if err != nil {
 		return err

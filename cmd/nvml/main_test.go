@@ -18,39 +18,21 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/nvml"
+	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
-
-// output is what the program logs, safe for concurrent use.
-type output struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.String()
-}
 
 var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 
 // start runs the program on a host without a driver until the test ends, and returns its address.
 func start(t *testing.T, args ...string) string {
 	ctx, cancel := context.WithCancel(context.Background())
-	var log output
+	var log logbuffer.Buffer
 	ended := make(chan error, 1)
 	args = append([]string{"-listen", "127.0.0.1:0", "-library", "libnvidia-ml-that-is-nowhere.so.1"}, args...)
 	go func() { ended <- run(ctx, args, &log) }()

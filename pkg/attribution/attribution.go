@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -17,7 +18,9 @@ import (
 // Process is what the driver tells of one process on one device.
 type Process struct {
 	// Device is the uuid of the GPU or MIG device.
-	Device         string
+	Device string
+	// GPU is the driver's index of the GPU, and Product its name.
+	GPU, Product   string
 	PID            uint32
 	MemoryBytes    uint64
 	HasMemory      bool
@@ -61,6 +64,8 @@ type Settings struct {
 	Rules []Rule
 	// PodName names a pod by its uid; nil, or two empty strings, if it is not known.
 	PodName func(uid string) (namespace, name string)
+	// Addresses lists the addresses of the network that a process is in; nil if they are not known.
+	Addresses func(pid int) ([]net.IP, error)
 	// Interval is how often servers with several models are asked what they computed: 5 s.
 	Interval time.Duration
 	// Window is how far back a model's computing counts for its share: 15 s.
@@ -86,6 +91,8 @@ type Attributor struct {
 	known map[uint32]*acquaintance
 	// anySeen is whether a process of the driver's was ever found here.
 	anySeen bool
+	// hidden is whether processes of others are hidden, known once it was asked.
+	hidden *bool
 }
 
 // acquaintance is a process that was read.
@@ -148,13 +155,14 @@ func (a *Attributor) Attribute(ctx context.Context, processes []Process) (map[ui
 	var found problems
 	met := a.meet(ctx, processes, &found)
 	owners := map[uint32]Owner{}
-	memory := map[int]uint64{}
+	uses := map[int]*use{}
 	for _, p := range processes {
 		if m := met[p.PID]; m != nil {
 			owners[p.PID] = m.owner
-			if p.HasMemory {
-				memory[m.claim.owner] += p.MemoryBytes
+			if uses[m.claim.owner] == nil {
+				uses[m.claim.owner] = &use{on: map[string]uint64{}}
 			}
+			uses[m.claim.owner].add(p)
 		}
 	}
 	var shares []ModelShare
@@ -167,7 +175,7 @@ func (a *Attributor) Attribute(ctx context.Context, processes []Process) (map[ui
 		if m.claim.problem != nil {
 			found.add(m.claim.problem, p.PID)
 		}
-		shares = append(shares, a.share(p, m.claim, memory[m.claim.owner], &found)...)
+		shares = append(shares, a.share(p, m.claim, uses[m.claim.owner], &found)...)
 	}
 	return owners, shares, found.errors()
 }
@@ -220,6 +228,9 @@ func (a *Attributor) meetOne(pid uint32) (*acquaintance, *Problem) {
 	started, err := a.started(pid)
 	var problem *Problem
 	switch {
+	case err != nil && isGone(err) && m == nil && a.hidesProcesses():
+		return nil, &Problem{Kind: NoPermission, cause: err, Sentence: "Processes of other users are hidden: " + a.settings.Procfs +
+			" is mounted with hidepid. Run as root or with the capability SYS_PTRACE, or as a member of the group that the mount names."}
 	case err != nil && isGone(err):
 		return m, unreadable("A process", err)
 	case err != nil:

@@ -137,6 +137,38 @@ func TestDamagedFiles(t *testing.T) {
 	require.ErrorContains(t, problem(t, problems, attribution.Unreadable), "environment")
 }
 
+// TestHiddenProcesses has a procfs that hides the processes of others: that is not the same as processes that ended.
+func TestHiddenProcesses(t *testing.T) {
+	for name, c := range map[string]struct {
+		options string
+		// first is whether the first process is seen.
+		first bool
+		want  attribution.ProblemKind
+	}{
+		"hidden":                      {options: "rw,hidepid=invisible", want: attribution.NoPermission},
+		"hidden, by number":           {options: "rw,gid=5,hidepid=2", want: attribution.NoPermission},
+		"hidden from others":          {options: "rw,hidepid=2", first: true, want: attribution.ProcessGone},
+		"listed, not to be looked at": {options: "rw,hidepid=1", want: attribution.ProcessGone},
+		"not hidden":                  {options: "rw", want: attribution.ProcessGone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTree(t)
+			tr.self(5)
+			tr.write(5, "mountinfo", "20 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n23 20 0:21 / "+tr.root+" rw,relatime - proc proc "+c.options+"\n")
+			if c.first {
+				tr.add(proc{pid: 1, arguments: []string{"init"}})
+			}
+			_, shares, problems := attributor(t, attribution.Settings{Procfs: tr.root}).Attribute(t.Context(), using(5, 11))
+			require.Len(t, shares, 2)
+			p := problem(t, problems, c.want)
+			require.Equal(t, []uint32{11}, p.PIDs)
+			if c.want == attribution.NoPermission {
+				require.ErrorContains(t, p, "hidepid")
+			}
+		})
+	}
+}
+
 // TestNoPermission reads as another user, whom the kernel forbids what it forbids.
 func TestNoPermission(t *testing.T) {
 	tr := newTree(t)

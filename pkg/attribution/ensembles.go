@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // Ensembles is where a Triton tells how its models are configured. An ensemble computes nothing itself, but its metrics count
-// what its steps compute; the page does not say which models are ensembles.
+// what its steps compute; the page says neither which models are ensembles nor which GPUs a model has instances on.
 type Ensembles struct {
 	Port    []Source `yaml:"port"`
 	Address []Source `yaml:"address"`
@@ -24,9 +25,11 @@ const (
 	// maxConfigurationBytes bounds the configuration of one model.
 	maxConfigurationBytes = 4 << 20
 	ensemblePlatform      = "ensemble"
+	// askAgain is how long a model is taken to be configured as it was.
+	askAgain = 10 * time.Minute
 )
 
-// newModels are the models of a reading of which it is not known whether they are ensembles. What is known of others is let go of.
+// newModels are the models of a reading of which it is not known how they are configured, or not lately. What is known of others is let go of.
 func (ps *pages) newModels(key pageKey, read reading) []string {
 	ps.mutex.Lock()
 	defer ps.mutex.Unlock()
@@ -35,12 +38,16 @@ func (ps *pages) newModels(key pageKey, read reading) []string {
 		return nil
 	}
 	listed := read.names()
-	for name := range p.ensembles {
-		if !listed[name] {
-			delete(p.ensembles, name)
+	names := p.unasked(key, &read)
+	for name, c := range p.configurations {
+		switch {
+		case !listed[name]:
+			delete(p.configurations, name)
+		case time.Since(c.read) > askAgain:
+			names = append(names, name)
 		}
 	}
-	return p.unasked(key, &read)
+	return names
 }
 
 // unasked are the models of a reading that the server has not told of. The only model is no ensemble: that has steps beside it.
@@ -51,7 +58,7 @@ func (p *page) unasked(key pageKey, read *reading) []string {
 	}
 	var names []string
 	for name := range listed {
-		if _, known := p.ensembles[name]; !known {
+		if _, known := p.configurations[name]; !known {
 			names = append(names, name)
 		}
 	}
@@ -66,26 +73,27 @@ func (r *reading) names() map[string]bool {
 	return out
 }
 
-// findEnsembles asks the server about those models of a reading that are new, for as long as one answer may take. The rest is
+// configure asks the server about those models of a reading that are new, for as long as one answer may take. The rest is
 // asked about the next time.
-func (ps *pages) findEnsembles(ctx context.Context, key pageKey, read reading) {
+func (ps *pages) configure(ctx context.Context, key pageKey, read reading) {
 	names := ps.newModels(key, read)
 	if len(names) == 0 {
 		return
 	}
 	asked, cancel := context.WithTimeout(ctx, ps.settings.Timeout)
 	defer cancel()
-	found := map[string]bool{}
+	found := map[string]configuration{}
 	var failure error
 	for _, name := range names {
-		ensemble, err := isEnsemble(asked, ps.client, ps.settings.Timeout, key.models, name)
+		c, err := configurationOf(asked, ps.client, ps.settings.Timeout, key.models, name)
 		if err != nil && len(found) > 0 && errors.Is(asked.Err(), context.DeadlineExceeded) {
 			break // it answers; there are just many
 		}
 		if failure = err; err != nil {
 			break
 		}
-		found[name] = ensemble
+		c.read = time.Now()
+		found[name] = c
 	}
 	ps.mutex.Lock()
 	defer ps.mutex.Unlock()
@@ -93,48 +101,48 @@ func (ps *pages) findEnsembles(ctx context.Context, key pageKey, read reading) {
 	if p == nil || ctx.Err() != nil {
 		return
 	}
-	p.ensemblesErr = failure
-	for name, ensemble := range found {
-		p.ensembles[name] = ensemble
-	}
+	p.configurationsErr = failure
+	maps.Copy(p.configurations, found)
 }
 
-// isEnsemble asks a server for the configuration of a model. A model that has just been unloaded is none. Errors are sentences
+// configurationOf asks a server for the configuration of a model. One that has just been unloaded has none. Errors are sentences
 // without a full stop.
-func isEnsemble(ctx context.Context, client *http.Client, timeout time.Duration, server, model string) (bool, error) {
+func configurationOf(ctx context.Context, client *http.Client, timeout time.Duration, server, model string) (configuration, error) {
 	u, err := url.Parse(server + "/v2/models/" + url.PathEscape(model) + "/config")
 	if err != nil {
-		return false, err
+		return configuration{}, err
 	}
 	subject := target.Subject{URL: u, Timeout: timeout}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return false, err
+		return configuration{}, err
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return false, subject.Explain(err)
+		return configuration{}, subject.Explain(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxConfigurationBytes+1))
 	switch {
 	case err != nil:
-		return false, subject.Explain(err)
+		return configuration{}, subject.Explain(err)
 	case len(body) > maxConfigurationBytes:
-		return false, subject.TooLarge(maxConfigurationBytes)
+		return configuration{}, subject.TooLarge(maxConfigurationBytes)
 	case isUnknownModel(response.StatusCode, body):
-		return false, nil
+		return configuration{}, nil
 	case response.StatusCode != http.StatusOK:
-		return false, subject.ExplainStatus(response.StatusCode)
+		return configuration{}, subject.ExplainStatus(response.StatusCode)
 	}
-	var configuration struct {
-		Name     string `json:"name"`
-		Platform string `json:"platform"`
+	var told struct {
+		Name     string          `json:"name"`
+		Platform string          `json:"platform"`
+		Backend  string          `json:"backend"`
+		Groups   []instanceGroup `json:"instance_group"`
 	}
-	if err := json.Unmarshal(body, &configuration); err != nil || configuration.Name != model {
-		return false, fmt.Errorf("%s: the answer is not the model's configuration", target.Redact(u))
+	if err := json.Unmarshal(body, &told); err != nil || told.Name != model {
+		return configuration{}, fmt.Errorf("%s: the answer is not the model's configuration", target.Redact(u))
 	}
-	return configuration.Platform == ensemblePlatform, nil
+	return configuration{ensemble: told.Platform == ensemblePlatform, backend: told.Backend, groups: told.Groups}, nil
 }
 
 // isUnknownModel recognises Triton's answer for a model that it does not have, by its error in JSON: nobody else's.

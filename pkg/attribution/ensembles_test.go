@@ -125,7 +125,7 @@ func TestServersThatDoNotTellOfEnsembles(t *testing.T) {
 			tr.add(proc{pid: 11, parent: 1, arguments: []string{"tritonserver", "--metrics-port", strconv.Itoa(page.port), "--http-port", port}})
 			timeout := 10 * time.Second
 			if name == "silent" {
-				timeout = 100 * time.Millisecond
+				timeout = time.Second // and so for the page, which does answer
 			}
 			a := run(t, attribution.Settings{Procfs: tr.root, Timeout: timeout})
 			var shares map[string]attribution.ModelShare

@@ -23,8 +23,10 @@ type claim struct {
 	rule    *Metrics
 	address string
 	worker  string
-	// models is where the server is asked which of its models are ensembles; empty if the rule does not say.
+	// models is where the server is asked how its models are configured; empty if the rule does not say.
 	models string
+	// sees is how CUDA numbers the server's GPUs.
+	sees visible
 	// owner is the number of the process that the rule fits: this one or a parent.
 	owner   int
 	problem *Problem
@@ -93,9 +95,10 @@ func (a *Attributor) addPage(c *claim, m *Metrics, p *process, groups map[string
 	}
 	c.worker = firstOf(m.Worker, p, groups)
 	if m.Ensembles != nil {
+		c.sees = visibleTo(p)
 		models, err := a.serverURL(p, m.Ensembles.Port, m.Ensembles.Address, groups)
 		if err != nil {
-			c.problem = ensemblesProblem(err)
+			c.problem = configurationsProblem(err)
 		} else {
 			c.models = models.String()
 		}
@@ -122,8 +125,9 @@ func (a *Attributor) serverURL(p *process, ports, addresses []Source, groups map
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.FormatUint(port, 10))}, nil
 }
 
-func ensemblesProblem(cause error) *Problem {
-	return &Problem{Kind: ServerMetrics, cause: cause, Sentence: "Which of a server's models are ensembles is not known, so that the steps of those that are get too little: " + sentence(cause)}
+func configurationsProblem(cause error) *Problem {
+	return &Problem{Kind: ServerMetrics, cause: cause, Sentence: "How a server's models are configured is not known, so that the steps of ensembles " +
+		"get too little, and each of its GPUs is shared out alike: " + sentence(cause)}
 }
 
 // fits answers also the named groups of the expressions. A file that cannot be read becomes the claim's problem.

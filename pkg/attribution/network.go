@@ -66,23 +66,42 @@ func (p *process) listensOn(port uint16) (bool, error) {
 	return p.ports[port], nil
 }
 
-var errNoAddress = errors.New("the address of the server's network is not known: nobody is connected to it, and it has no variable POD_IP; " +
-	"set metrics.address in a rule of your own, or POD_IP in the server's environment")
+var errNoAddress = errors.New("the address of the server's network is not known: it has none but loopback and link-local ones; " +
+	"set metrics.address in a rule of your own")
 
-// host is where the process's network can be reached from here: loopback if it is this program's own, else an address of its
-// own at which somebody is connected to it.
+// host is where the process's network can be reached from here: loopback if it is this program's own, else one of the addresses that
+// it has: POD_IP if that is one, or that at which most connections are open, or the first. What a process says of itself is not to be
+// believed, so that none has this program call on others.
 func (a *Attributor) host(p *process) (string, error) {
 	if a.sharesNetwork(p) {
 		return "127.0.0.1", nil
 	}
-	// Never this host itself: what a process says of itself is not to be believed.
-	if ip := net.ParseIP(p.variable("POD_IP")); ip.IsGlobalUnicast() {
-		return ip.String(), nil
+	var all []net.IP
+	if a.settings.Addresses != nil {
+		var err error
+		if all, err = a.settings.Addresses(p.PID); err != nil {
+			return "", err
+		}
+		all = slices.DeleteFunc(all, func(ip net.IP) bool { return !ip.IsGlobalUnicast() })
+	}
+	if said := net.ParseIP(p.variable("POD_IP")); slices.ContainsFunc(all, said.Equal) {
+		return said.String(), nil
 	}
 	sockets, err := p.sockets()
 	if err != nil {
 		return "", err
 	}
+	if most := mostConnected(sockets); most != "" {
+		return most, nil
+	}
+	if len(all) == 0 {
+		return "", errNoAddress
+	}
+	return all[0].String(), nil
+}
+
+// mostConnected is the address at which most connections are open; empty if there are none.
+func mostConnected(sockets []tcpSocket) string {
 	counts := map[string]int{}
 	var most string
 	for _, s := range sockets {
@@ -95,13 +114,10 @@ func (a *Attributor) host(p *process) (string, error) {
 			most = address
 		}
 	}
-	if most == "" {
-		return "", errNoAddress
-	}
-	return most, nil
+	return most
 }
 
-// sharesNetwork is whether the process is in this program's network namespace. Where that must not be known, it is taken to be.
+// sharesNetwork is whether the process is in this program's network namespace.
 func (a *Attributor) sharesNetwork(p *process) bool {
 	self, err := a.proc.Self()
 	if err != nil {
@@ -113,9 +129,34 @@ func (a *Attributor) sharesNetwork(p *process) bool {
 	}
 	theirs, err := p.Namespaces()
 	if err != nil {
-		return true
+		return a.sharesSockets(self, p)
 	}
 	return own["net"].Inode == theirs["net"].Inode
+}
+
+// sharesSockets is whether the process sees sockets that this program sees, which have one number whoever sees them. Everybody may
+// look at them. Where one of the two sees none, they are taken to be in one network.
+func (a *Attributor) sharesSockets(self procfs.Proc, p *process) bool {
+	own, err := (&process{Proc: self, root: a.settings.Procfs}).sockets()
+	if err != nil {
+		return true
+	}
+	theirs, err := p.sockets()
+	if err != nil {
+		return true
+	}
+	seen := map[uint64]bool{}
+	for _, s := range own {
+		seen[s.inode] = s.inode != 0
+	}
+	others := false
+	for _, s := range theirs {
+		if seen[s.inode] {
+			return true
+		}
+		others = others || s.inode != 0
+	}
+	return !others || len(seen) == 0
 }
 
 // hostOf is where a server of the process is asked that says it listens at an address, which may be empty. What a process

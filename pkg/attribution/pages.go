@@ -26,7 +26,7 @@ const (
 type pageKey struct {
 	address string
 	rule    *Metrics
-	// models is where the server is asked about its models, or empty.
+	// models is where the server is asked how its models are configured, or empty.
 	models string
 }
 
@@ -38,9 +38,9 @@ type page struct {
 	err      error
 	// elsewhere are models that have processes of their own, by the server's process.
 	elsewhere map[int]elsewhere
-	// ensembles is, for each model that was asked about, whether it is one; ensemblesErr is why others were not.
-	ensembles    map[string]bool
-	ensemblesErr error
+	// configurations are those of the models that were asked about; configurationsErr is why others were not.
+	configurations    map[string]configuration
+	configurationsErr error
 }
 
 // pages are the metrics pages of the host's servers.
@@ -57,9 +57,9 @@ type pages struct {
 type account struct {
 	latest, earlier *reading
 	apart           elsewhere
-	// ensembles are those of the models that are; ensemblesErr is why that is not known of all.
-	ensembles    map[string]bool
-	ensemblesErr error
+	// configurations are those of the models; configurationsErr is why those of others are not known.
+	configurations    map[string]configuration
+	configurationsErr error
 }
 
 // need has a page read from now on for a server's process, and answers what is known of it so far. The error says why the
@@ -72,7 +72,7 @@ func (ps *pages) need(key pageKey, server int) (account, error) {
 		if len(ps.known) >= maxPages {
 			return account{}, errTooManyPages
 		}
-		p = &page{elsewhere: map[int]elsewhere{}, ensembles: map[string]bool{}}
+		p = &page{elsewhere: map[int]elsewhere{}, configurations: map[string]configuration{}}
 		ps.known[key] = p
 		select {
 		case ps.wake <- struct{}{}:
@@ -95,10 +95,10 @@ func (ps *pages) need(key pageKey, server int) (account, error) {
 	if key.rule.Workers == nil && apart.looked.IsZero() {
 		return account{}, nil
 	}
-	if p.ensemblesErr == nil && len(p.unasked(key, latest)) > 0 {
+	if p.configurationsErr == nil && len(p.unasked(key, latest)) > 0 {
 		return account{}, nil // for as long as there are models that were not asked about
 	}
-	out := account{latest: latest, apart: apart, ensembles: maps.Clone(p.ensembles), ensemblesErr: p.ensemblesErr}
+	out := account{latest: latest, apart: apart, configurations: maps.Clone(p.configurations), configurationsErr: p.configurationsErr}
 	if len(p.readings) > 1 {
 		out.earlier = &p.readings[0]
 	}
@@ -133,7 +133,7 @@ func (ps *pages) readAll(ctx context.Context, a *Attributor, onlyNew bool) {
 			defer cancel()
 			read, err := readPage(asked, ps.client, ps.settings.Timeout, key.address, key.rule)
 			if err == nil {
-				ps.findEnsembles(ctx, key, read)
+				ps.configure(ctx, key, read)
 			}
 			if ctx.Err() == nil {
 				ps.keep(key, read, err)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -107,6 +109,38 @@ func (p *process) argumentAfter(word string) string {
 		return ""
 	}
 	return ""
+}
+
+// hidesProcesses is whether procfs is mounted so that processes of others look as if they were not there, as even the first one does.
+func (a *Attributor) hidesProcesses() bool {
+	if a.hidden == nil {
+		_, err := a.proc.Proc(1)
+		hidden := err != nil && a.mountedWithHidepid()
+		a.hidden = &hidden
+	}
+	return *a.hidden
+}
+
+func (a *Attributor) mountedWithHidepid() bool {
+	self, err := a.proc.Self()
+	if err != nil {
+		return false
+	}
+	mounts, err := self.MountInfo()
+	if err != nil {
+		return false
+	}
+	for _, m := range mounts {
+		if m.FSType != "proc" || m.MountPoint != filepath.Clean(a.settings.Procfs) {
+			continue
+		}
+		for _, options := range []map[string]string{m.Options, m.SuperOptions} {
+			if slices.Contains([]string{"2", "4", "invisible", "ptraceable"}, options["hidepid"]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unreadable is the problem of a process that cannot be read.

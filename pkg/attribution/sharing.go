@@ -14,8 +14,27 @@ func whole(p Process, c claim) ModelShare {
 	}
 }
 
-// share shares one process on one device out. memory is that of all processes of the same server, on all devices, in bytes.
-func (a *Attributor) share(p Process, c claim, memory uint64, found *problems) []ModelShare {
+// use is what all processes of one server use.
+type use struct {
+	memory uint64 // bytes
+	// on is the memory on each device.
+	on   map[string]uint64
+	gpus []used
+}
+
+func (u *use) add(p Process) {
+	if _, known := u.on[p.Device]; !known {
+		u.gpus = append(u.gpus, used{device: p.Device, index: p.GPU, product: p.Product})
+	}
+	if !p.HasMemory {
+		p.MemoryBytes = 0
+	}
+	u.on[p.Device] += p.MemoryBytes
+	u.memory += p.MemoryBytes
+}
+
+// share shares one process on one device out. The use is that of its server.
+func (a *Attributor) share(p Process, c claim, u *use, found *problems) []ModelShare {
 	if c.rule == nil || c.address == "" {
 		return []ModelShare{whole(p, c)}
 	}
@@ -32,8 +51,8 @@ func (a *Attributor) share(p Process, c claim, memory uint64, found *problems) [
 		c.model, c.version = key.model, key.version
 		return []ModelShare{whole(p, c)}
 	}
-	if told.ensemblesErr != nil {
-		found.add(ensemblesProblem(told.ensemblesErr), p.PID)
+	if told.configurationsErr != nil {
+		found.add(configurationsProblem(told.configurationsErr), p.PID)
 	}
 	s := splitOf(told)
 	switch len(s.models) {
@@ -43,7 +62,65 @@ func (a *Attributor) share(p Process, c claim, memory uint64, found *problems) [
 		c.model, c.version = s.models[0].model, s.models[0].version
 		return []ModelShare{whole(p, c)}
 	}
-	return s.of(p, c, memory)
+	order, uncertain := s.order(c.sees, u.gpus, told.configurations)
+	if uncertain != "" {
+		found.add(&Problem{Kind: ServerMetrics, Sentence: "Each GPU of a server is shared out alike, although its models are on different ones: " +
+			"how CUDA numbers them is not certain, as " + uncertain + "."}, p.PID)
+	}
+	return s.share(p, c, u, order, told.configurations)
+}
+
+// order is the uuids of the server's GPUs as its models' configurations number them. Where that is not certain, it is nil, with the
+// reason if its models are on different ones.
+func (s split) order(sees visible, gpus []used, known map[string]configuration) (order []string, uncertain string) {
+	order, uncertain = sees.order(gpus)
+	if uncertain == "" && slices.ContainsFunc(s.models, func(key modelKey) bool { return !known[key.model].fits(order) }) {
+		order, uncertain = nil, otherConfigured
+	}
+	first := known[s.models[0].model].gpus()
+	if len(gpus) == 1 || !slices.ContainsFunc(s.models, func(key modelKey) bool { return !slices.Equal(first, known[key.model].gpus()) }) {
+		uncertain = ""
+	}
+	return order, uncertain
+}
+
+// share shares a process with several models out among those that have instances on its device.
+func (s split) share(p Process, c claim, u *use, order []string, known map[string]configuration) []ModelShare {
+	memory, here := u.memory, s.on(known, func(c configuration) float64 { return c.on(p.Device, order) })
+	if order != nil && len(order) > 1 {
+		memory = u.on[p.Device]
+	}
+	switch len(here.models) {
+	case len(s.models):
+	case 0:
+		if len(s.on(known, func(c configuration) float64 { return c.on("", nil) }).models) > 0 {
+			return []ModelShare{whole(p, c)} // models are on other GPUs
+		}
+		return s.of(p, c, u.memory) // it uses GPUs, whatever its models are said to do
+	case 1:
+		c.model, c.version = here.models[0].model, here.models[0].version
+		share := whole(p, c)
+		share.Provenance = Estimated
+		return []ModelShare{share}
+	}
+	return here.of(p, c, memory)
+}
+
+// on is the split among the models of which a part is somewhere.
+func (s split) on(known map[string]configuration, part func(configuration) float64) split {
+	var here split
+	for i, key := range s.models {
+		part := part(known[key.model])
+		if part == 0 {
+			continue
+		}
+		here.models = append(here.models, key)
+		here.computed, here.ever = append(here.computed, part*s.computed[i]), append(here.ever, part*s.ever[i])
+		if s.memory != nil { // which is on GPUs, wherever else instances are
+			here.memory = append(here.memory, part/known[key.model].on("", nil)*s.memory[i])
+		}
+	}
+	return here
 }
 
 // split is how the process of a server belongs to its models. Slices are by model.
@@ -59,7 +136,7 @@ func splitOf(told account) split {
 	var s split
 	knowsMemory := false
 	for _, key := range slices.SortedFunc(maps.Keys(told.latest.models), compareKeys) {
-		if told.apart.has(key) || told.ensembles[key.model] {
+		if told.apart.has(key) || told.configurations[key.model].ensemble {
 			continue
 		}
 		amount := told.latest.models[key]

@@ -98,7 +98,7 @@ func (tr tree) remove(pid int) {
 // self makes a process of the tree the one that reads it.
 func (tr tree) self(pid int) {
 	tr.t.Helper()
-	tr.add(proc{pid: pid, parent: 1, arguments: []string{"modelserving-nvml"}})
+	tr.add(proc{pid: pid, parent: 1, arguments: []string{"modelserving-nvml"}, tcp: []string{socket("00000000:2514", 10, 1), socket("0700000A:1F42", 6, 0)}})
 	require.NoError(tr.t, os.Symlink(strconv.Itoa(pid), filepath.Join(tr.root, "self")))
 }
 

@@ -164,6 +164,70 @@ func TestHangingGPUHoldsUpNobody(t *testing.T) {
 	require.Zero(t, h.shutdowns, "NVML is not shut down under a call")
 }
 
+// TestEventsThatHang has a driver that does not answer who asks for events of a GPU: readings and new GPUs go on.
+func TestEventsThatHang(t *testing.T) {
+	h := newHost(3)
+	later := h.gpus[1:]
+	h.gpus = h.gpus[:1]
+	synctest.Test(t, func(t *testing.T) {
+		h.events = make(chan nvml.EventData, 16)
+		hang := make(chan struct{})
+		h.gpus[0].hang["RegisterEvents"] = hang
+		m, err := New(Settings{Library: h})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		released := make(chan struct{})
+		go func() {
+			defer close(released)
+			m.Run(ctx)
+		}()
+		time.Sleep(2 * time.Second)
+		for i := range later {
+			h.change(func() { h.gpus = append(h.gpus[:1:1], later[:i+1]...) })
+			time.Sleep(30 * time.Second)
+			require.Len(t, m.Status().GPUs, 2+i, "GPUs are still looked for")
+		}
+		require.Equal(t, StateOK, m.Status().State)
+		h.change(func() { delete(h.gpus[0].hang, "RegisterEvents") })
+		close(hang)
+		time.Sleep(30 * time.Second)
+		h.events <- nvml.EventData{Device: later[1], EventType: nvml.EventTypeXidCriticalError, EventData: 79}
+		time.Sleep(2 * time.Second)
+		require.EqualValues(t, 79, m.xids.lastOf(m.Status().GPUs[2].Device), "and events are waited for as soon as that is possible")
+		cancel()
+		<-released
+	})
+	require.Equal(t, 1, h.shutdowns)
+}
+
+// TestEventsThatHangAtTheEnd leaves NVML as it is while a call is under way.
+func TestEventsThatHangAtTheEnd(t *testing.T) {
+	h := newHost(1)
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		h.gpus[0].hang["RegisterEvents"] = hang
+		m, err := New(Settings{Library: h})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		released := make(chan struct{})
+		go func() {
+			defer close(released)
+			m.Run(ctx)
+		}()
+		time.Sleep(2 * time.Second)
+		cancel()
+		time.Sleep(stopWithin + time.Second)
+		synctest.Wait()
+		select {
+		case <-released:
+		default:
+			require.Fail(t, "the monitor waits for a call that does not return")
+		}
+		close(hang)
+	})
+	require.Zero(t, h.shutdowns, "NVML is not shut down under a call")
+}
+
 func TestWithoutDriver(t *testing.T) {
 	for name, c := range map[string]struct {
 		ret  nvml.Return

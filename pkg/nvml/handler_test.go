@@ -68,7 +68,8 @@ func TestEachScraperHasWindowsOfItsOwn(t *testing.T) {
 	require.EqualValues(t, 30, window(first, server.URL+"?window=30s"), "as asked")
 	require.Eventually(t, func() bool { return time.Since(began) > 1500*time.Millisecond }, 30*time.Second, 10*time.Millisecond)
 	require.GreaterOrEqual(t, window(first, server.URL), 1.5, "since its own scrape, whatever others did")
-	require.EqualValues(t, 1, window(first, server.URL), "never shorter than a second")
+	// On a busy machine the next scrape may be later.
+	require.Eventually(t, func() bool { return window(first, server.URL) == 1 }, 30*time.Second, 10*time.Millisecond, "never shorter than a second")
 }
 
 func TestHandlerRefusesWhatItCannotAnswer(t *testing.T) {

@@ -229,7 +229,7 @@ func (m *Monitor) attribute(ctx context.Context, s *scrape) {
 	for i := range s.gpus {
 		for _, p := range s.gpus[i].reading.processes {
 			processes = append(processes, attribution.Process{
-				Device: p.device.UUID, PID: p.pid,
+				Device: p.device.UUID, GPU: p.device.GPU, Product: p.device.Name, PID: p.pid,
 				MemoryBytes: p.memory, HasMemory: p.hasMemory, Utilization: p.utilization, HasUtilization: p.hasUtilization,
 			})
 		}

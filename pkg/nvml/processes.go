@@ -10,8 +10,12 @@ import (
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
 
-// mostProcesses bounds the series of one device.
-const mostProcesses = 512
+const (
+	// mostProcesses bounds the series of one device.
+	mostProcesses = 512
+	// unseenFor is how far back samples of processes are asked for as long as there were none.
+	unseenFor = 10 * time.Second
+)
 
 // process is a process on a device.
 type process struct {
@@ -117,7 +121,7 @@ func (w *worker) account(device *Device, handle nvml.Device, processes []process
 type processSampler struct {
 	questions samples // one for each question that was answered
 	busy      map[uint32]*samples
-	lastSeen  uint64 // NVML's clock, µs
+	stamps    stamps
 	drained   time.Time
 	off       bool
 }
@@ -126,14 +130,18 @@ func (s *processSampler) sample(w *worker, now time.Time) {
 	if s.off || !s.drained.IsZero() && now.Sub(s.drained) < drainEvery-drainSlack {
 		return
 	}
-	if s.drained.IsZero() {
+	clock := w.clock(now)
+	switch {
+	case s.drained.IsZero():
 		s.busy = map[uint32]*samples{}
-		s.lastSeen = uint64(now.Add(-drainEvery).UnixMicro())
+		s.stamps.last = uint64(clock - drainEvery.Microseconds())
+	case !s.stamps.seen:
+		s.stamps.last = uint64(clock - unseenFor.Microseconds())
 	}
 	s.drained = now
 	var fetched []nvml.ProcessUtilizationSample
 	ret := w.call("nvmlDeviceGetProcessUtilization", &w.gpu.device, func() (ret nvml.Return) {
-		fetched, ret = w.gpu.handle.GetProcessUtilization(s.lastSeen)
+		fetched, ret = w.gpu.handle.GetProcessUtilization(s.stamps.since(clock))
 		if ret == nvml.ERROR_NOT_FOUND || ret == nvml.ERROR_INSUFFICIENT_SIZE {
 			fetched = nil
 			return nvml.SUCCESS // nobody was busy
@@ -144,15 +152,15 @@ func (s *processSampler) sample(w *worker, now time.Time) {
 		s.off = unsupported(ret)
 		return
 	}
-	s.take(fetched, now)
+	s.take(fetched, now, clock)
 }
 
-func (s *processSampler) take(fetched []nvml.ProcessUtilizationSample, now time.Time) {
-	newest := s.lastSeen
+func (s *processSampler) take(fetched []nvml.ProcessUtilizationSample, now time.Time, clock int64) {
+	var newest uint64
 	sums := map[uint32]summary{}
 	for _, entry := range fetched {
 		// An empty entry has no process; one that is not new was counted before.
-		if entry.Pid == 0 || entry.TimeStamp <= s.lastSeen || entry.SmUtil > 100 {
+		if entry.Pid == 0 || !s.stamps.isNew(entry.TimeStamp, clock) || entry.SmUtil > 100 {
 			continue
 		}
 		sum := sums[entry.Pid]
@@ -160,7 +168,7 @@ func (s *processSampler) take(fetched []nvml.ProcessUtilizationSample, now time.
 		sums[entry.Pid] = sum
 		newest = max(newest, entry.TimeStamp)
 	}
-	s.lastSeen = newest
+	s.stamps.saw(newest, clock)
 	s.questions.add(now, 1)
 	for pid, sum := range sums {
 		if s.busy[pid] == nil {

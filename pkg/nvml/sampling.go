@@ -26,12 +26,12 @@ type sampler struct {
 	pollCall string
 	poll     func(device nvml.Device) (float64, nvml.Return)
 
-	samples  samples
-	lastSeen uint64 // NVML's clock, µs
-	drained  time.Time
-	arrived  time.Time
-	polled   bool
-	off      bool
+	samples samples
+	stamps  stamps
+	drained time.Time
+	arrived time.Time
+	polled  bool
+	off     bool
 }
 
 func utilizationSampler() *sampler {
@@ -81,7 +81,7 @@ func (s *sampler) drain(w *worker, now time.Time) {
 	var fetched []nvml.Sample
 	call := "nvmlDeviceGetSamples(" + s.name + ")"
 	ret := w.call(call, &w.gpu.device, func() (ret nvml.Return) {
-		kind, fetched, ret = w.gpu.handle.GetSamples(s.kind, s.lastSeen)
+		kind, fetched, ret = w.gpu.handle.GetSamples(s.kind, s.stamps.since(w.clock(now)))
 		if ret == nvml.ERROR_NOT_FOUND || ret == nvml.ERROR_INSUFFICIENT_SIZE {
 			return nvml.SUCCESS // nothing new
 		}
@@ -91,7 +91,7 @@ func (s *sampler) drain(w *worker, now time.Time) {
 		s.polled = unsupported(ret)
 		return
 	}
-	s.take(kind, fetched, first, now)
+	s.take(kind, fetched, first, now, w.clock(now))
 	if now.Sub(s.arrived) > silentBuffer {
 		s.polled = true
 		w.logger.Info("NVML's buffer stays empty; the value is polled in its place", "call", call, "gpu", w.gpu.device.GPU)
@@ -99,12 +99,12 @@ func (s *sampler) drain(w *worker, now time.Time) {
 }
 
 // take keeps what is new. The first time the buffer holds the past, of which only the latest sample is kept.
-func (s *sampler) take(kind nvml.ValueType, fetched []nvml.Sample, first bool, now time.Time) {
-	newest := s.lastSeen
+func (s *sampler) take(kind nvml.ValueType, fetched []nvml.Sample, first bool, now time.Time, clock int64) {
+	var newest uint64
 	var latest float64
 	for _, entry := range fetched {
 		value, ok := decode(kind, entry.SampleValue)
-		if !ok || entry.TimeStamp <= s.lastSeen {
+		if !ok || !s.stamps.isNew(entry.TimeStamp, clock) {
 			continue // what NVML left of the array, or handed out before
 		}
 		s.arrived = now
@@ -115,10 +115,10 @@ func (s *sampler) take(kind nvml.ValueType, fetched []nvml.Sample, first bool, n
 			newest, latest = entry.TimeStamp, value
 		}
 	}
-	if first && newest > s.lastSeen {
+	if first && newest > 0 {
 		s.samples.add(now, latest*s.scale)
 	}
-	s.lastSeen = newest
+	s.stamps.saw(newest, clock)
 }
 
 func (s *sampler) pollOnce(w *worker, now time.Time) {

@@ -34,8 +34,11 @@ type session struct {
 	// problem is why GPUs could not be listed.
 	problem string
 
-	listening    sync.WaitGroup
+	// listened is closed when the listener has ended; nil where there is none. Only run uses it, stopListener and unheard, which
+	// says that there are GPUs whose events nobody waits for.
+	listened     chan struct{}
 	stopListener context.CancelFunc
+	unheard      bool
 	// told are the GPUs whose loss was logged and that have not answered for long since. Only run uses it.
 	told map[string]bool
 	// retired are the workers of GPUs that are gone, until they have ended. Only run uses it.
@@ -115,7 +118,7 @@ func (s *session) discover(ctx context.Context) nvml.Return {
 	s.mu.Lock()
 	s.workers, s.absent, s.problem = workers, missing, ""
 	s.mu.Unlock()
-	if changed {
+	if changed || s.unheard {
 		s.listen(ctx, present)
 	}
 	return nvml.SUCCESS
@@ -154,16 +157,18 @@ func (s *session) workerFor(ctx context.Context, g *gpu, before []*worker) (*wor
 
 func (w *worker) hasEnded() bool { return w.endsWithin(0) }
 
-func (w *worker) endsWithin(d time.Duration) bool {
+func (w *worker) endsWithin(d time.Duration) bool { return closedWithin(w.stopped, d) }
+
+func closedWithin(c <-chan struct{}, d time.Duration) bool {
 	select {
-	case <-w.stopped:
+	case <-c:
 		return true
 	default:
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-w.stopped:
+	case <-c:
 		return true
 	case <-timer.C:
 		return false
@@ -194,21 +199,36 @@ func (s *session) tellLost(workers []*worker, missing []absent) {
 
 func (a absent) explain() string { return explain("nvmlDeviceGetHandleByIndex", a.ret) }
 
-// listen waits for events of these GPUs, and no longer for those of before.
+// listen waits for events of these GPUs, and no longer for those of before. A listener that hangs in a call is not waited for: it
+// is tried again the next time.
 func (s *session) listen(ctx context.Context, gpus []gpu) {
-	s.stopListening()
+	if s.unheard = !s.stopListening(listenerEndsWithin); s.unheard {
+		return
+	}
 	listening, stop := context.WithCancel(ctx)
-	s.stopListener = stop
+	ended := make(chan struct{})
+	s.stopListener, s.listened = stop, ended
 	l := &listener{library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, xids: s.xids, changed: s.poke, gpus: gpus}
-	s.listening.Go(func() { l.run(listening) })
+	go func() {
+		defer close(ended)
+		l.run(listening)
+	}()
 }
 
-func (s *session) stopListening() {
-	if s.stopListener != nil {
-		s.stopListener()
-		s.listening.Wait()
-		s.stopListener = nil
+// listenerEndsWithin is longer than a listener waits for an event.
+const listenerEndsWithin = 2 * waitForEvents
+
+// stopListening says whether the listener has ended in time.
+func (s *session) stopListening(within time.Duration) bool {
+	if s.listened == nil {
+		return true
 	}
+	s.stopListener()
+	if !closedWithin(s.listened, within) {
+		return false
+	}
+	s.listened = nil
+	return true
 }
 
 // close ends all goroutines, and says whether all have ended in time.
@@ -227,7 +247,10 @@ func (s *session) close() bool {
 			s.logger.Error("A call of NVML does not return", "gpu", w.gpu.device.GPU, "problem", w.stuck())
 		}
 	}
-	s.stopListening()
+	if !s.stopListening(s.stopWithin) {
+		clean = false
+		s.logger.Error("A call of NVML does not return", "problem", "the driver hangs while events are waited for; see the kernel log for NVRM and Xid lines")
+	}
 	return clean
 }
 

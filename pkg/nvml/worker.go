@@ -22,6 +22,8 @@ type worker struct {
 	ledger  *ledger
 	logger  *slog.Logger
 	every   time.Duration
+	// clock is the host's at a moment, in µs since 1970, which may be set back.
+	clock func(time.Time) int64
 	// changed is told when the GPU was lost, and ended when NVML as a whole has to be initialised again. Neither blocks.
 	changed func()
 	ended   func(call string, ret nvml.Return)
@@ -79,7 +81,7 @@ type value struct {
 
 func newWorker(g gpu, s *session) *worker {
 	w := &worker{
-		gpu: g, library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, every: s.sampleEvery,
+		gpu: g, library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, every: s.sampleEvery, clock: time.Time.UnixMicro,
 		changed: s.poke, ended: s.fail,
 		questions: make(chan question), stopped: make(chan struct{}),
 		power: powerSampler(), started: time.Now(),

@@ -137,7 +137,7 @@ func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 		on := slices.DeleteFunc(slices.Clone(y.On), func(l signal.Label) bool {
 			return !t.profile.carries(own, l) || !y.To.Profile.carries(other, l) || t.profile.Also[l] != ""
 		})
-		told := c.evidence(y.To, on)
+		told := c.told(y.To, on)
 		if told == nil {
 			continue
 		}
@@ -150,6 +150,38 @@ func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 			}
 		}
 		n = plan.Without{Of: n, On: names, Exists: told}
+	}
+	return n
+}
+
+// told is a plan that has a series, by labels, for everything that others leave to a source. Whoever reads the slices of a GPU
+// tells of the GPU: others know slices by its id.
+func (c compiler) told(s Source, by []signal.Label) plan.Node {
+	p := s.Profile
+	if len(p.Device) == 0 || !slices.Contains(by, signal.GPU) || !c.env.Exists(p.Identity) {
+		return c.evidence(s, by)
+	}
+	device := union(p.Replica, p.Device)
+	var read []plan.Node
+	for _, t := range c.telling(s) {
+		if values, _ := c.values(t); values != nil {
+			read = append(read, plan.Aggregate{Op: plan.Group, By: device, Of: values})
+		}
+	}
+	if len(read) == 0 {
+		return nil
+	}
+	exists := read[0]
+	if len(read) > 1 {
+		exists = plan.Union{Of: read}
+	}
+	known := termOf{Term: Term{Metric: Names{p.Identity}}, profile: p}
+	identity := plan.Where{Of: c.read(known, plan.Select{Metric: p.Identity, Layer: p.Layer}), On: device, Exists: exists}
+	var n plan.Node = plan.Aggregate{Op: plan.Group, By: theirs(p.native(p.Metrics[p.Identity], nil, by)), Of: identity}
+	for _, l := range p.native(p.Metrics[p.Identity], nil, by) {
+		if l.ours != l.theirs {
+			n = plan.Rename{Of: n, From: l.theirs, To: l.ours}
+		}
 	}
 	return n
 }

@@ -3,16 +3,15 @@
 package fakenvml_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,10 +24,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/fakenvml"
+	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
 
 const (
-	patience = 60 * time.Second
+	patience = 2 * time.Minute
 	often    = 50 * time.Millisecond
 	// waits is the environment variable that makes this program a process that only waits for its input to end.
 	waits = "FAKENVML_TEST_PROCESS"
@@ -87,26 +87,11 @@ type program struct {
 	t        *testing.T
 	address  string
 	scenario string
-	log      lockedBuffer
+	log      logbuffer.Buffer
 	ended    chan struct{}
 }
 
-type lockedBuffer struct {
-	mutex sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.bytes.String()
-}
+var listensAt = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 
 type startOptions struct {
 	scenario fakenvml.Scenario
@@ -122,12 +107,9 @@ func start(t *testing.T, o startOptions) *program {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	require.NoError(t, os.Chmod(folder, 0o755))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p := &program{t: t, address: listener.Addr().String(), scenario: filepath.Join(folder, "scenario"), ended: make(chan struct{})}
-	require.NoError(t, listener.Close())
+	p := &program{t: t, scenario: filepath.Join(folder, "scenario"), ended: make(chan struct{})}
 	p.set(o.scenario)
-	args := append([]string{"-listen", p.address, "-discover-every", "200ms", "-retry-every", "200ms", "-window", "3s"}, o.args...)
+	args := append([]string{"-listen", "127.0.0.1:0", "-discover-every", "200ms", "-retry-every", "200ms", "-window", "3s"}, o.args...)
 	command := exec.Command(built.program, args...)
 	command.Env = append(os.Environ(), "LD_LIBRARY_PATH="+o.library, fakenvml.ScenarioVariable+"="+p.scenario)
 	command.Stderr = &p.log
@@ -157,6 +139,11 @@ func start(t *testing.T, o startOptions) *program {
 			require.FailNow(t, "the program ended at once", p.log.String())
 		default:
 		}
+		found := listensAt.FindStringSubmatch(p.log.String())
+		if found == nil {
+			return false
+		}
+		p.address = found[1]
 		code, _ := p.get("/-/live")
 		return code == http.StatusOK
 	}, patience, often)
