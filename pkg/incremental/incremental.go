@@ -3,8 +3,9 @@
 //
 // An answer is never other than asking for the whole range anew would give, as long as samples arrive within the overlap:
 // only steps that are older than the overlap are kept, only of expressions whose value at a step does not depend on the range
-// that is asked for, and never any of an answer that has warnings, which may be a partial one. The clocks here and at the
-// server may differ by less than the overlap.
+// that is asked for, and never any of an answer that has warnings, which may be a partial one. What comes later than that, or
+// goes, as after a long interruption of remote write or when a server lost data, shows after keptFor at most. Where it is not
+// known how far the server's clock is behind the one here, that has to be less than the overlap.
 package incremental
 
 import (
@@ -22,6 +23,9 @@ import (
 // ended up to three intervals later, at a time before.
 const scrapesToSettle = 4
 
+// keptFor is how long steps are kept before they are asked for anew.
+const keptFor = 10 * time.Minute
+
 // maxKeptSteps bounds a kept range: what no one query asks for is not kept.
 const maxKeptSteps = 11_000
 
@@ -34,6 +38,8 @@ type Options struct {
 	// IndependentSteps reports whether the backend's value at a step is the same in whatever range it is asked for; nil if it is.
 	// Where it is not, nothing is kept.
 	IndependentSteps func(ctx context.Context) bool
+	// Behind tells how far the server's clock was behind this one when it answered last; nil where that is never known.
+	Behind func() time.Duration
 	// Now is the clock; nil for the system's.
 	Now func() time.Time
 }
@@ -56,6 +62,9 @@ var _ promql.Backend = (*Backend)(nil)
 func New(behind promql.Backend, options Options) *Backend {
 	if options.Now == nil {
 		options.Now = time.Now
+	}
+	if options.Behind == nil {
+		options.Behind = func() time.Duration { return 0 }
 	}
 	return &Backend{behind: behind, options: options, kept: newStore(options.Bytes)}
 }
@@ -157,13 +166,13 @@ func (b *Backend) Range(ctx context.Context, expr string, start, end time.Time, 
 
 // refreshed asks for what is missing and keeps what is settled.
 func (b *Backend) refreshed(ctx context.Context, key, expr string, asked grid) (promql.Answer, error) {
-	had, found := b.kept.get(key)
+	// Before the request: what comes while it is answered may be missing in it.
+	begun := b.options.Now()
+	had, found := b.kept.get(key, begun)
 	missing := []grid{asked}
 	if found = found && had.grid.touches(asked); found {
 		missing = asked.without(had.grid)
 	}
-	// Before the request: what comes while it is answered may be missing in it.
-	settled := b.options.Now().Add(-max(b.options.Overlap, scrapesToSettle*b.behind.ScrapeInterval()))
 	fetched := make([]promql.Answer, len(missing))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, m := range missing {
@@ -189,7 +198,15 @@ func (b *Backend) refreshed(ctx context.Context, key, expr string, asked grid) (
 	if found {
 		covered = asked.with(had.grid)
 	}
-	b.keep(key, whole, had, found, asked, covered, settled)
+	// Behind is of this answer, not of the one before.
+	settled := begun.Add(-max(b.options.Overlap, scrapesToSettle*b.behind.ScrapeInterval()) - b.options.Behind())
+	fresh := entry{grid: asked.until(settled.UnixMilli()), since: begun}
+	if found {
+		fresh.since = had.since
+	}
+	if !found || covered != had.grid {
+		b.keep(key, whole, fresh)
+	}
 	return whole, nil
 }
 
@@ -206,18 +223,11 @@ func inOrder(missing []grid, fetched []promql.Answer, had entry) []promql.Answer
 	return append(append(before, had.answer), behind...)
 }
 
-// keep remembers the settled steps of the range that was asked for; or still those that were kept, where it lies within them.
-func (b *Backend) keep(key string, whole promql.Answer, had entry, found bool, asked, covered grid, settled time.Time) {
-	if found && covered == had.grid {
+// keep remembers the settled steps of the range that was asked for, where there are any.
+func (b *Backend) keep(key string, whole promql.Answer, fresh entry) {
+	if n := fresh.grid.steps(); n < 1 || n > maxKeptSteps {
 		return
 	}
-	keep := asked.until(settled.UnixMilli())
-	if keep.steps() < 1 || keep.steps() > maxKeptSteps {
-		if !found {
-			return
-		}
-		b.kept.drop(key)
-		return
-	}
-	b.kept.put(key, entry{grid: keep, answer: clip(whole, keep)})
+	fresh.answer = clip(whole, fresh.grid)
+	b.kept.put(key, fresh)
 }

@@ -31,6 +31,8 @@ type counted struct {
 	asked           []string
 	warnings        []string
 	fail            error
+	// refuse, if set, fails for ranges that begin at some times.
+	refuse func(from time.Time) error
 	// gate, if set, holds every request until it is closed or the request ends.
 	gate    chan struct{}
 	arrived chan struct{}
@@ -42,6 +44,9 @@ func (c *counted) Range(ctx context.Context, expr string, from, to time.Time, st
 	c.mu.Lock()
 	c.asked = append(c.asked, fmt.Sprintf("%s %d..%d", expr, from.Sub(start)/time.Second, to.Sub(start)/time.Second))
 	answer, err, gate := promql.Answer{Warnings: c.warnings}, c.fail, c.gate
+	if c.refuse != nil && err == nil {
+		err = c.refuse(from)
+	}
 	c.mu.Unlock()
 	if gate != nil {
 		c.arrived <- struct{}{}
@@ -272,7 +277,7 @@ func TestCallsAtTheSameTimeShareOneRequest(t *testing.T) {
 	ask(0, 600)
 	ask(300, 450)
 	ask(0, 615) // more than what is under way
-	require.Eventually(t, func() bool { return waiting(kept) == 3 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return waiting(kept) == 3 }, time.Minute, time.Millisecond)
 	close(behind.gate)
 	<-behind.arrived
 	group.Wait()
@@ -305,7 +310,7 @@ func TestCancelling(t *testing.T) {
 	go ask(first)
 	<-behind.arrived
 	go ask(second)
-	require.Eventually(t, func() bool { return waiting(kept) == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return waiting(kept) == 2 }, time.Minute, time.Millisecond)
 	cancelFirst()
 	require.ErrorIs(t, <-errs, context.Canceled)
 	require.Equal(t, 1, waiting(kept), "the second still waits")
@@ -346,7 +351,7 @@ func TestInstantAndLabelValuesAreShared(t *testing.T) {
 			n += f.waiting
 		}
 		return n == 4
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	close(behind.gate)
 	group.Wait()
 	require.Equal(t, int64(2), behind.requests.Load())

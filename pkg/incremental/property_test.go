@@ -1,9 +1,12 @@
 package incremental_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,46 +167,100 @@ var expressions = []string{
 	`queue_size offset -1m`,
 }
 
-// What is answered from what is kept is what asking anew answers, bit for bit, in whatever order, over whatever ranges.
+// asked is a range query.
+type asked struct {
+	expr       string
+	start, end time.Time
+	step       time.Duration
+	// gone says that who asks does not wait for the answer.
+	gone bool
+}
+
+func (w *world) anyQuestion() asked {
+	// For some minutes the same few, as by the panels of a dashboard, then others.
+	few := 4 * int(w.now.Sub(origin)/(4*time.Minute))
+	q := asked{expr: expressions[(few+w.random.IntN(6))%len(expressions)], end: w.now, gone: w.random.IntN(6) == 0}
+	q.step = []time.Duration{scrape, scrape, time.Minute, 7 * time.Second}[w.random.IntN(4)]
+	switch w.random.IntN(5) {
+	case 0: // the past
+		q.end = w.now.Add(-time.Duration(w.random.IntN(15)) * time.Minute)
+	case 1: // a little of the future
+		q.end = w.now.Add(time.Duration(w.random.IntN(60)) * time.Second)
+	}
+	q.start = q.end.Add(-[]time.Duration{10 * time.Minute, 10 * time.Minute, 3 * time.Minute, 0}[w.random.IntN(4)])
+	q.start, q.end = q.start.Truncate(q.step), q.end.Truncate(q.step)
+	if w.random.IntN(6) == 0 { // steps that are no multiples of themselves, as in time zones of a quarter of an hour
+		q.start, q.end = q.start.Add(3333*time.Millisecond), q.end.Add(3333*time.Millisecond)
+	}
+	return q
+}
+
+// What is answered from what is kept is what asking anew answers, bit for bit, in whatever order, over whatever ranges, by how many at
+// once, whoever goes before the answer is there, and whatever had to be forgotten meanwhile.
 func TestAnswersAreThoseOfAskingAnew(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed, memory := range []int64{4 << 20, 4 << 20, 4 << 20, 60 << 10} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, seed)
+			w := newWorld(t, uint64(seed))
 			for range 40 {
 				w.scrape()
 			}
 			anew := client(t, w.Server)
-			kept := incremental.New(anew, incremental.Options{Overlap: overlap, Bytes: 4 << 20, Now: func() time.Time { return w.now }})
+			kept := incremental.New(anew, incremental.Options{Overlap: overlap, Bytes: memory, Now: func() time.Time { return w.now }})
 			for range 40 {
 				for range 1 + w.random.IntN(3) {
 					w.scrape()
 				}
-				for range 12 {
-					expr := expressions[w.random.IntN(len(expressions))]
-					step := []time.Duration{scrape, scrape, time.Minute, 7 * time.Second}[w.random.IntN(4)]
-					end := w.now
-					switch w.random.IntN(5) {
-					case 0: // the past
-						end = w.now.Add(-time.Duration(w.random.IntN(15)) * time.Minute)
-					case 1: // a little of the future
-						end = w.now.Add(time.Duration(w.random.IntN(60)) * time.Second)
-					}
-					start := end.Add(-[]time.Duration{10 * time.Minute, 10 * time.Minute, 3 * time.Minute, 0}[w.random.IntN(4)])
-					start, end = start.Truncate(step), end.Truncate(step)
-					want, err := anew.Range(t.Context(), expr, start, end, step)
-					require.NoError(t, err)
-					got, err := kept.Range(t.Context(), expr, start, end, step)
-					require.NoError(t, err)
-					requireSame(t, want, got, fmt.Sprintf("%s from %s to %s by %s at %s", expr, start, end, step, w.now))
+				if w.random.IntN(20) == 0 {
+					kept.Forget()
+				}
+				for range 8 {
+					w.askSideBySide(anew, kept, 3)
 				}
 			}
 			s := kept.Statistics()
 			require.Greater(t, s.Steps, int64(1000), "something is kept")
-			require.LessOrEqual(t, s.Bytes, int64(4<<20))
+			require.LessOrEqual(t, s.Bytes, memory)
 			t.Logf("%d steps kept, %d asked for, %d answers in %d bytes", s.Steps, s.Asked, s.Answers, s.Bytes)
 		})
+	}
+}
+
+// askSideBySide asks some questions at once, of which two may be the same.
+func (w *world) askSideBySide(anew, kept promql.Backend, n int) {
+	w.t.Helper()
+	questions := []asked{w.anyQuestion()}
+	for len(questions) < n {
+		q := w.anyQuestion()
+		if w.random.IntN(2) == 0 {
+			gone := q.gone
+			q = questions[0]
+			q.gone = gone
+		}
+		questions = append(questions, q)
+	}
+	answers, errs := make([]promql.Answer, n), make([]error, n)
+	var group sync.WaitGroup
+	for i, q := range questions {
+		ctx, cancel := context.WithCancel(w.t.Context())
+		group.Go(func() {
+			defer cancel()
+			answers[i], errs[i] = kept.Range(ctx, q.expr, q.start, q.end, q.step)
+		})
+		if q.gone {
+			group.Go(cancel)
+		}
+	}
+	group.Wait()
+	for i, q := range questions {
+		if q.gone && errors.Is(errs[i], context.Canceled) {
+			continue
+		}
+		require.NoError(w.t, errs[i], q.expr)
+		want, err := anew.Range(w.t.Context(), q.expr, q.start, q.end, q.step)
+		require.NoError(w.t, err)
+		requireSame(w.t, want, answers[i], fmt.Sprintf("%s from %s to %s by %s at %s", q.expr, q.start, q.end, q.step, w.now))
 	}
 }
 

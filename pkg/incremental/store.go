@@ -3,6 +3,7 @@ package incremental
 import (
 	"container/list"
 	"sync"
+	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/join"
@@ -22,6 +23,8 @@ const (
 type entry struct {
 	grid   grid
 	answer promql.Answer
+	// since is when the first of its steps were asked for.
+	since time.Time
 }
 
 // bytes is what an entry takes. Shared times are counted for each series.
@@ -67,15 +70,21 @@ func newStore(limit int64) *store {
 	return &store{limit: limit, entries: map[string]*list.Element{}, recent: list.New()}
 }
 
-func (s *store) get(key string) (entry, bool) {
+// get answers what is kept, unless it is too old.
+func (s *store) get(key string, now time.Time) (entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	element, ok := s.entries[key]
 	if !ok {
 		return entry{}, false
 	}
+	found := element.Value.(*kept).entry
+	if age := now.Sub(found.since); age < 0 || age >= keptFor {
+		s.remove(key)
+		return entry{}, false
+	}
 	s.recent.MoveToFront(element)
-	return element.Value.(*kept).entry, true
+	return found, true
 }
 
 // put copies the entry, which may be a small part of a large answer, and lets go of others for it.

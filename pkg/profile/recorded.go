@@ -36,8 +36,9 @@ type Recorded struct {
 	Reaches func(name string, window time.Duration) bool
 	// Exists says whether a series has samples in the range.
 	Exists func(name string) bool
-	// Aligned says that all times of the query are multiples of a window, so that longer windows can be put together.
-	Aligned func(window time.Duration) bool
+	// Phase is how far all times of the query lie behind a multiple of a window, so that wholes can be put together of such windows;
+	// false where that differs from time to time, or where too many would be put together.
+	Phase func(window, whole time.Duration) (time.Duration, bool)
 }
 
 // RecordedRate is a recording that a plan reads, the series that it stands for, and the window of its rates.
@@ -99,59 +100,11 @@ func (r *reader) node(n plan.Node) plan.Node {
 		return n
 	case plan.Aggregate:
 		return r.aggregate(n)
-	case plan.Quantile:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.HistogramSum:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.HistogramCount:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.Ratio:
-		n.Of, n.To = r.node(n.Of), r.node(n.To)
-		return n
-	case plan.Scale:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.Above:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.Exactly:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.AtLeast:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.Union:
-		n.Of = slices.Clone(n.Of)
-		for i, of := range n.Of {
-			n.Of[i] = r.node(of)
-		}
-		return n
-	case plan.SetLabel:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.Rename:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.Classify:
-		n.Of = r.node(n.Of)
-		return n
-	case plan.Age:
-		n.Of = r.node(n.Of)
-		return n
 	case plan.TopK:
 		n.Of = r.node(n.Of) // who is busiest is asked of the counters themselves: it has to be the same for every panel
 		return n
-	case plan.Where:
-		n.Of, n.Exists = r.node(n.Of), r.node(n.Exists)
-		return n
-	case plan.Without:
-		n.Of, n.Exists = r.node(n.Of), r.node(n.Exists)
-		return n
 	}
-	return n
+	return plan.Map(n, r.node)
 }
 
 // aggregate reads recordings where sums of sums are the same as sums.
@@ -188,18 +141,6 @@ func (r *reader) within(n plan.Node, recorded func(plan.Select, time.Duration) p
 		return recorded(n.Of, n.Window)
 	case plan.Last:
 		return recorded(n.Of, 0)
-	case plan.HistogramSum:
-		n.Of = r.within(n.Of, recorded)
-		return n
-	case plan.HistogramCount:
-		n.Of = r.within(n.Of, recorded)
-		return n
-	case plan.Union:
-		n.Of = slices.Clone(n.Of)
-		for i, of := range n.Of {
-			n.Of[i] = r.within(of, recorded)
-		}
-		return n
 	case plan.Where:
 		n.Of, n.Exists = r.within(n.Of, recorded), r.node(n.Exists)
 		return n
@@ -207,7 +148,7 @@ func (r *reader) within(n plan.Node, recorded func(plan.Select, time.Duration) p
 		n.Of, n.Exists = r.within(n.Of, recorded), r.node(n.Exists)
 		return n
 	}
-	return n
+	return plan.Map(n, func(of plan.Node) plan.Node { return r.within(of, recorded) })
 }
 
 // seriesKept is what an aggregation is over: one metric's series, by which labels they have to be known.
@@ -284,8 +225,9 @@ func (r *reader) rates(k seriesKept) (rates func(plan.Select, time.Duration) pla
 				continue
 			}
 			if k.window > window {
-				if joint := recording.Joint(window); r.Aligned(window) && r.Exists(joint) {
-					return joined(joint, k.window, window), []RecordedRate{{Name: joint, Series: k.metric, Window: window}}, true
+				joint := recording.Joint(window)
+				if phase, ok := r.Phase(window, k.window); ok && r.Exists(joint) {
+					return joined(joint, k.window, window, phase), []RecordedRate{{Name: joint, Series: k.metric, Window: window}}, true
 				}
 				continue
 			}
@@ -313,14 +255,17 @@ func asRecorded(names []string) func(plan.Select, time.Duration) plan.Node {
 	}
 }
 
-// joined is the mean of the rates over the windows of which a longer one is made. A series that began or ended in one of
-// them had no rate before or after, which counts as 0.
-func joined(name string, whole, window time.Duration) func(plan.Select, time.Duration) plan.Node {
+// joined is the mean of the rates over the windows of which a longer one is made, the last of which ends at the time of the evaluation:
+// by the phase behind a multiple of the window. A series that began or ended in one of them had no rate before or after, which
+// counts as 0.
+func joined(name string, whole, window, phase time.Duration) func(plan.Select, time.Duration) plan.Node {
 	return func(s plan.Select, _ time.Duration) plan.Node {
 		s.Metric = name
+		// Values are added up at multiples of the window, so each is that of the phase later.
+		each := plan.Last{Of: s, Before: -phase}
 		// Half a window less, because servers differ in whether the first moment of a range belongs to it.
-		within := whole - window/2
-		return plan.Scale{Of: plan.SumOver{Of: plan.Last{Of: s}, Window: within, Every: window}, Factor: float64(window) / float64(whole)}
+		within := whole - window/2 + phase
+		return plan.Scale{Of: plan.SumOver{Of: each, Window: within, Every: window}, Factor: float64(window) / float64(whole)}
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 )
 
 // recordedBy is a store in which everything of a profile is recorded at windows.
-func recordedBy(set profile.Set, aligned bool, windows ...time.Duration) *profile.Recorded {
+func recordedBy(set profile.Set, aligned bool, phase time.Duration, windows ...time.Duration) *profile.Recorded {
 	return &profile.Recorded{
 		Series: set.Recorded(), Windows: windows,
 		Reaches: func(string, time.Duration) bool { return true },
 		Exists:  func(name string) bool { return !strings.Contains(name, "topk_") },
-		Aligned: func(time.Duration) bool { return aligned },
+		Phase:   func(time.Duration, time.Duration) (time.Duration, bool) { return phase, aligned },
 	}
 }
 
@@ -61,6 +61,7 @@ func TestPlansReadRecordings(t *testing.T) {
 		filters              map[string][]string
 		window               time.Duration
 		unaligned            bool
+		phase                time.Duration
 		windows              []time.Duration
 		reads                string // empty where the plan is the same as without recordings
 	}{
@@ -89,6 +90,10 @@ func TestPlansReadRecordings(t *testing.T) {
 			reads: "sum by () (0.3333333333333333 * sum_over_time((modelserving_environment_deployment_model_path_code:modelserving_requests:joint_rate2m)[5m:2m]))",
 		},
 		{
+			name: "several windows up to a time between", server: "recorder", signal: "requests", statistic: signal.Rate, window: 2 * minute, phase: 17 * time.Second,
+			reads: "sum by () (0.5 * sum_over_time((modelserving_environment_deployment_model_path_code:modelserving_requests:joint_rate1m offset -17s)[1m47s:1m]))",
+		},
+		{
 			name: "second names of labels", server: "vllm", signal: "client_error_rate", statistic: signal.Mean, by: []string{"model"}, window: minute, filters: map[string][]string{"model": {"a"}},
 			reads: "modelserving_environment_deployment_model_model_name_finished_reason:vllm_request_success:rate1m",
 		},
@@ -108,7 +113,7 @@ func TestPlansReadRecordings(t *testing.T) {
 			}
 			env := profile.Environment{Window: c.window, Exists: classic(set)}
 			without := compiledPart(t, set, env, c.signal, c.statistic, c.by, c.filters)
-			env.Recorded = recordedBy(set, !c.unaligned, c.windows...)
+			env.Recorded = recordedBy(set, !c.unaligned, c.phase, c.windows...)
 			with := compiledPart(t, set, env, c.signal, c.statistic, c.by, c.filters)
 			got, _ := text(t, with.Plan)
 			if c.reads == "" {
@@ -141,7 +146,7 @@ func TestWhereOneRecordingIsMissingNoneIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			own := env
-			own.Recorded = recordedBy(set, true, time.Minute)
+			own.Recorded = recordedBy(set, true, 0, time.Minute)
 			lacking(own.Recorded)
 			got := compiledPart(t, set, own, "error_rate", signal.Mean, []string{"model"}, nil)
 			require.Empty(t, got.Recorded)
@@ -155,7 +160,7 @@ func TestWhereOneRecordingIsMissingNoneIsRead(t *testing.T) {
 func TestBusiestModelsAndLayouts(t *testing.T) {
 	t.Parallel()
 	set := servers(t, "recorder")
-	env := profile.Environment{Window: time.Minute, Exists: classic(set), Recorded: recordedBy(set, true, time.Minute), Limited: true}
+	env := profile.Environment{Window: time.Minute, Exists: classic(set), Recorded: recordedBy(set, true, 0, time.Minute), Limited: true}
 	env.Recorded.Exists = func(string) bool { return true }
 	q, err := signal.Builtin().NewQuery("response_time", []string{"p95"}, []string{"model"}, nil, 50, true, 0)
 	require.NoError(t, err)

@@ -22,10 +22,13 @@ type writer struct{ span time.Duration }
 func (w writer) expr(n plan.Node) string {
 	switch n := n.(type) {
 	case plan.Last:
-		if n.Before == 0 {
-			return Selector(n.Of)
+		switch {
+		case n.Before < 0:
+			return Selector(n.Of) + " offset -" + duration(-n.Before)
+		case n.Before > 0:
+			return Selector(n.Of) + " offset " + duration(n.Before)
 		}
-		return Selector(n.Of) + " offset " + duration(n.Before)
+		return Selector(n.Of)
 	case plan.Rate:
 		return fmt.Sprintf("rate(%s[%s])", Selector(n.Of), duration(n.Window))
 	case plan.Begun:

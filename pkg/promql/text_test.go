@@ -43,6 +43,7 @@ func TestTextOfEveryNode(t *testing.T) {
 			Of: plan.Begun{Of: plan.Select{Metric: "a"}, Within: 15 * time.Second, Remembered: time.Hour}},
 		`a == 0`:                          plan.Exactly{Of: last("a")},
 		`a offset 30s`:                    plan.Last{Of: plan.Select{Metric: "a"}, Before: 30 * time.Second},
+		`a offset -30s`:                   plan.Last{Of: plan.Select{Metric: "a"}, Before: -30 * time.Second},
 		`sum_over_time((a or b)[1h:15s])`: plan.SumOver{Of: plan.Union{Of: []plan.Node{last("a"), last("b")}}, Window: time.Hour, Every: 15 * time.Second},
 		`a or (b or c)`:                   plan.Union{Of: []plan.Node{last("a"), plan.Union{Of: []plan.Node{last("b"), last("c")}}}},
 		`label_replace(a, "status", "x$$y", "", "")`:       plan.SetLabel{Of: last("a"), Label: "status", Value: "x$y"},

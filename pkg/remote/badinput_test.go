@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,7 +90,18 @@ func TestFailuresOfServers(t *testing.T) {
 		"deep nesting":            {saying(200, json, `{"x":`+strings.Repeat("[", 5000)), Garbled, "nested"},
 		"an endless label":        {saying(200, json, matrix(`{"metric":{"a":"`+strings.Repeat("x", maxTokenBytes+1))), Garbled, "longer than"},
 		"a string":                {saying(200, json, `{"status":"success","data":{"resultType":"string","result":[1,"x"]}}`), BadQuery, "answers a string"},
-		"another compression":     {saying(200, json, one, "Content-Encoding", "br"), "", "only gzip and zstd"},
+		"another compression":     {saying(200, json, one, "Content-Encoding", "br"), Garbled, "only gzip and zstd"},
+		"deflate":                 {saying(200, json, one, "Content-Encoding", "deflate"), Garbled, `cannot be decompressed: it is compressed with "deflate"`},
+		"an error without words":  {saying(200, json, `{"status":"error"}`), BadQuery, "there was an error, and not which"},
+		"413":                     {saying(413, "text/html", "<html>"), QueryTooLarge, "too large for"},
+		"407":                     {saying(407, "text/html", "<html>"), ProxyFailed, "wants credentials (HTTP 407)"},
+		"429 with a date":         {saying(429, "text/plain", "", "Retry-After", time.Now().Add(90*time.Minute).UTC().Format(http.TimeFormat)), RateLimited, "It asks to be left alone for 1h"},
+		"too many steps":          {saying(400, json, `{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"}`), QueryTooLarge, "a longer step"},
+		"a limit of Mimir":        {saying(422, json, `{"status":"error","errorType":"execution","error":"the query exceeded the maximum number of series (limit: 100000 series) (err-mimir-max-series-per-query)"}`), QueryTooLarge, "fewer series"},
+		"a limit of Cortex":       {saying(422, json, `{"status":"error","errorType":"execution","error":"the query hit the max number of chunks limit (limit: 2000000 chunks)"}`), QueryTooLarge, "fewer series"},
+		"a limit of Thanos":       {saying(422, json, `{"status":"error","errorType":"execution","error":"expand series set: exceeded series limit: rpc error: code = ResourceExhausted"}`), QueryTooLarge, "fewer series"},
+		"a limit of VM":           {saying(422, json, `{"status":"error","errorType":"422","error":"the number of matching timeseries exceeds 300000; either narrow down the search or increase -search.max* command-line flag values"}`), QueryTooLarge, "fewer series"},
+		"a wrong comparison":      {saying(422, json, `{"status":"error","errorType":"execution","error":"found duplicate series for the match group on the right hand-side of the operation"}`), BadQuery, "found duplicate series"},
 		"not gzip":                {saying(200, json, one, "Content-Encoding", "gzip"), Garbled, "decompressed"},
 		"not zstd":                {saying(200, json, one, "Content-Encoding", "zstd"), Garbled, "decompressed"},
 		"half of gzip":            {saying(200, json, string(gzipped(t, one)[:40]), "Content-Encoding", "gzip"), HalfWritten, "before it was complete"},
@@ -110,6 +124,21 @@ func TestFailuresOfServers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What stands between is not taken for the server.
+func TestAProxyThatCannotBeReached(t *testing.T) {
+	t.Parallel()
+	to, err := url.Parse("https://me:secret@prometheus.example/?key=secret")
+	require.NoError(t, err)
+	refused := &url.Error{Op: "Post", URL: to.String(), Err: &net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}}
+	explained := subject{url: to, timeout: time.Second}.explain(t.Context(), refused)
+	var e *Error
+	require.ErrorAs(t, explained, &e)
+	require.Equal(t, ProxyFailed, e.Problem)
+	require.ErrorContains(t, explained, "The proxy between here and https://prometheus.example/?key=… cannot be reached: dial tcp: connection refused. Check that it is running")
+	require.True(t, backend.IsDownstreamError(explained))
+	require.NotContains(t, explained.Error(), "secret")
 }
 
 func gzipped(t *testing.T, text string) []byte {

@@ -18,6 +18,13 @@ const maxZstdWindow = 8 << 20
 
 var errTooManyBytes = errors.New("too many bytes")
 
+// unknownEncoding is an answer that is compressed in a way that nobody asked for.
+type unknownEncoding struct{ name string }
+
+func (u *unknownEncoding) Error() string {
+	return fmt.Sprintf("it is compressed with %.20q, though only gzip and zstd were asked for", u.name)
+}
+
 // answerBody is an answer's body, decompressed and bounded.
 type answerBody struct {
 	*bufio.Reader
@@ -51,7 +58,7 @@ func decompressed(response *http.Response, limit int64) (*answerBody, error) {
 		}
 		reader, end = unpacked, unpacked.Close
 	default:
-		return nil, fmt.Errorf("it is compressed with %.20q, though only gzip and zstd were asked for", encoding)
+		return nil, &unknownEncoding{encoding}
 	}
 	return &answerBody{bufio.NewReaderSize(&bounded{reader, limit, limit}, 4096), end}, nil
 }

@@ -37,6 +37,8 @@ type Client struct {
 	perUser  bool
 	// slots are the requests that may be under way.
 	slots chan struct{}
+	// behind is how far the server's clock was behind this one at its last answer.
+	behind atomic.Int64
 	// onlyGET is set once the server has refused a POST.
 	onlyGET atomic.Bool
 
@@ -84,6 +86,17 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // ScrapeInterval is what the settings say.
 func (c *Client) ScrapeInterval() time.Duration { return c.settings.Interval }
+
+// Behind is how far the server's clock was behind this one when it answered last, as far as it says what time it is: to the second,
+// zero where it is ahead.
+func (c *Client) Behind() time.Duration { return time.Duration(c.behind.Load()) }
+
+// noteClock compares the clocks by the time that an answer was written, which is given in whole seconds.
+func (c *Client) noteClock(response *http.Response, now time.Time) {
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		c.behind.Store(int64(max(0, now.Sub(date).Truncate(time.Second))))
+	}
+}
 
 // PerUser reports whether answers may differ from user to user, because their identity or cookies are passed on. Answers must
 // not be shared or kept then.
@@ -141,6 +154,7 @@ func (c *Client) send(ctx context.Context, method string, u *url.URL, parameters
 		return 0, about.explain(ctx, err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	c.noteClock(response, time.Now())
 	body, err := decompressed(response, c.settings.Limits.BodyBytes)
 	if err != nil {
 		return response.StatusCode, about.explain(ctx, err)

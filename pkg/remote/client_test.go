@@ -299,6 +299,22 @@ func TestFallbackToGET(t *testing.T) {
 	require.Equal(t, 1, posts, "it is not tried again")
 }
 
+// The clocks are compared by when an answer says that it was written.
+func TestClocksAreCompared(t *testing.T) {
+	t.Parallel()
+	for date, c := range map[string]struct{ least, most time.Duration }{
+		time.Now().Add(-10 * time.Minute).UTC().Format(http.TimeFormat): {10 * time.Minute, 11 * time.Minute},
+		time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat):  {0, 0},
+		"yesterday": {0, 0},
+	} {
+		client := answering(t, saying(200, "application/json", one, "Date", date))
+		_, err := ask(t, client)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, client.Behind(), c.least)
+		require.LessOrEqual(t, client.Behind(), c.most)
+	}
+}
+
 func TestServerIsDetected(t *testing.T) {
 	t.Parallel()
 	server := prometheustest.New(t)

@@ -91,13 +91,11 @@ func decodeQuery(body io.Reader, left *budget) (promql.Answer, error) {
 // envelope reads what is around the data of every answer.
 func (d *decoder) envelope(data func() error) error {
 	var failure said
-	succeeded := false
+	status := ""
 	err := d.object(func(name []byte) error {
 		switch string(name) {
 		case "status":
-			status, err := d.string()
-			succeeded = status == "success"
-			return err
+			return d.stringTo(&status)
 		case "data":
 			if c, err := d.peek(); err != nil || c == 'n' {
 				return errors.Join(err, d.skip())
@@ -125,7 +123,9 @@ func (d *decoder) envelope(data func() error) error {
 		return err
 	case failure != said{}:
 		return &failure
-	case !succeeded:
+	case status == "error":
+		return &said{"", "it says that there was an error, and not which"}
+	case status != "success":
 		return d.wrong("the answer has no status that says success")
 	}
 	return d.close()

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +50,7 @@ const (
 	UnexpectedStatus Problem = "unexpected_status"
 	Unsupported      Problem = "unsupported"
 	IdentityFailed   Problem = "identity_failed"
+	ProxyFailed      Problem = "proxy_failed"
 )
 
 // Error says why a server could not be asked: what happened, where and what to do. Its sentence holds no secret: no user
@@ -104,6 +107,8 @@ func (s subject) reason(err error) error {
 		words  *said
 		much   *tooMuch
 		double *twice
+		dialed *net.OpError
+		packed *unknownEncoding
 	)
 	switch {
 	case errors.As(err, &known):
@@ -124,6 +129,11 @@ func (s subject) reason(err error) error {
 			"deduplicate them (in Thanos: name the replica label with --query.replica-label).", s.where(), double)
 	case errors.As(err, &syntax):
 		return s.problem(Garbled, err, "The answer of %s cannot be read: %.300s. Check what stands between: a proxy may have changed it.", s.where(), syntax)
+	case errors.As(err, &packed):
+		return s.problem(Garbled, err, "The answer of %s cannot be decompressed: %s. Check what stands between: a proxy may have changed it.", s.where(), packed)
+	case errors.As(err, &dialed) && dialed.Op == proxyDialed:
+		return s.problem(ProxyFailed, err, "The proxy between here and %s cannot be reached: %.200s. Check that it is running, and the environment variables HTTP_PROXY, "+
+			"HTTPS_PROXY and NO_PROXY of Grafana.", s.where(), target.RedactText(dialed.Err.Error()))
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrMagicMismatch), isCorrupt(err):
 		return s.problem(Garbled, err, "The answer of %s cannot be decompressed: %.200s. Check what stands between: a proxy may have changed it.", s.where(), err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -132,6 +142,9 @@ func (s subject) reason(err error) error {
 	}
 	return target.Subject{URL: s.url, Timeout: s.timeout}.Explain(err)
 }
+
+// proxyDialed is how Go's transport calls what failed on the way to a proxy.
+const proxyDialed = "proxyconnect"
 
 func isCorrupt(err error) bool {
 	var corrupt flate.CorruptInputError
@@ -179,6 +192,10 @@ func retryAfter(response *http.Response, now time.Time) time.Duration {
 	return 0
 }
 
+// overLimit is how servers say that a query needs more than they give one: Prometheus and Thanos, Mimir and Cortex, VictoriaMetrics.
+var overLimit = regexp.MustCompile(`too many samples|exceeded maximum resolution|query (hit|exceeded) the|err-mimir-max-|exceeds? (the )?-?(limit|search\.max|\d)|` +
+	`-search\.max|not enough memory|exceeded [a-z]+ limit`)
+
 // inItsWords repeats the message of the server's own API. The words of errorType are those of the HTTP API.
 func (s subject) inItsWords(status int, words *said) *Error {
 	message := tidy(words.message)
@@ -193,7 +210,7 @@ func (s subject) inItsWords(status int, words *said) *Error {
 			"every kind of model server adds to a query.", s.where(), message)
 	case words.kind == "timeout" || words.kind == "canceled":
 		return s.problem(ServerTimeout, words, "%s gave the query up: %s. Choose a shorter range, a longer step or fewer series.", s.where(), message)
-	case words.kind == "too_many_samples", words.kind == "execution" && strings.Contains(message, "too many samples"), status == http.StatusRequestEntityTooLarge:
+	case words.kind == "too_many_samples", overLimit.MatchString(message), status == http.StatusRequestEntityTooLarge:
 		return s.problem(QueryTooLarge, words, "The query is too large for %s: %s. Choose a shorter range, a longer step or fewer series.", s.where(), message)
 	case words.kind == "unavailable" || status >= 500:
 		return s.problem(Unavailable, words, "%s could not answer (HTTP %d): %s. See the server's log.", s.where(), status, message)
@@ -216,6 +233,11 @@ func (s subject) ofStatus(response *http.Response, excerpt string) *Error {
 	case status == http.StatusNotFound:
 		return s.problem(NotFound, nil, "%s does not exist on the server (HTTP 404). Check the URL's path: Mimir's ends in /prometheus, a VictoriaMetrics "+
 			"cluster's in /select/0/prometheus, and none in /api/v1.%s", s.where(), words)
+	case status == http.StatusRequestEntityTooLarge:
+		return s.problem(QueryTooLarge, nil, "The query is too large for %s (HTTP 413). Filter by deployment, or allow larger requests where it stands behind a proxy.%s", s.where(), words)
+	case status == http.StatusProxyAuthRequired:
+		return s.problem(ProxyFailed, nil, "The proxy between here and %s wants credentials (HTTP 407). Write them into the environment variables HTTP_PROXY and HTTPS_PROXY of Grafana, "+
+			"or name the server in NO_PROXY.%s", s.where(), words)
 	case status == http.StatusRequestURITooLong:
 		return s.problem(BadQuery, nil, "The query is too long for an address at %s (HTTP 414). Choose POST as HTTP method.%s", s.where(), words)
 	case status >= 300 && status < 400:

@@ -107,6 +107,13 @@ func TestVictoriaMetricsAgreesWithPrometheus(t *testing.T) {
 			require.NoError(t, err)
 			requireClose(t, want, got, c.tolerance, c.expr)
 		}
+		// What recordings are put together by, up to a time between two of their windows.
+		const joined, between = `sum by (model) (0.05 * sum_over_time((queue_size offset -17s)[19m47s:1m]))`, 43 * time.Second
+		want, err := of.Instant(t.Context(), joined, end.Add(-between))
+		require.NoError(t, err)
+		got, err := victoria.Instant(t.Context(), joined, end.Add(-between))
+		require.NoError(t, err)
+		requireClose(t, want, got, 1e-12, joined)
 		values, err := victoria.LabelValues(t.Context(), "model", []string{"queue_size"}, origin, end, 4)
 		require.NoError(t, err)
 		require.Len(t, values, 4, "any four of the six: VictoriaMetrics limits before it sorts")

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
@@ -113,8 +115,14 @@ func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	request.Header.Set("Content-Encoding", "snappy")
 	request.Header.Set("Content-Type", "application/x-protobuf")
 	request.Header.Set("X-Prometheus-Remote-Write-Version", "0.1.0")
+	var written atomic.Bool
+	request = request.WithContext(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
+		WroteRequest: func(how httptrace.WroteRequestInfo) { written.Store(how.Err == nil) },
+	}))
 	response, err := w.client.Do(request)
-	if err != nil {
+	if err != nil && written.Load() {
+		return unanswered{about.explain(ctx, err)}
+	} else if err != nil {
 		return about.explain(ctx, err)
 	}
 	defer func() { _ = response.Body.Close() }()
@@ -123,8 +131,20 @@ func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	if response.StatusCode >= 200 && response.StatusCode < 300 {
 		return nil
 	}
-	return about.explain(ctx, about.explainWriteStatus(response, text))
+	err = about.explain(ctx, about.explainWriteStatus(response, text))
+	switch response.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout: // of whoever waited for the server, or after it had begun
+		return unanswered{err}
+	}
+	return err
 }
+
+// unanswered is an error after which the server may have taken the samples.
+type unanswered struct{ error }
+
+func (u unanswered) Unwrap() error { return u.error }
+
+func (u unanswered) Is(target error) bool { return target == remotewrite.ErrUnanswered }
 
 // explainWriteStatus tells what can never succeed from what can.
 func (s subject) explainWriteStatus(response *http.Response, body []byte) *Error {

@@ -107,6 +107,7 @@ func TestWhatIsRefusedIsToldFromWhatCanBeTriedAgain(t *testing.T) {
 		require.Equal(t, c.problem, e.Problem)
 		require.Equal(t, c.pause, e.Pause())
 		require.Equal(t, c.refused, isRefusal(err), c.status)
+		require.Equal(t, c.status == 500, errors.Is(err, remotewrite.ErrUnanswered), c.status)
 		require.True(t, backend.IsDownstreamError(err))
 	}
 }
@@ -120,6 +121,25 @@ func TestAWriterThatReachesNothingSaysSo(t *testing.T) {
 	err = w.Write(t.Context(), nil)
 	require.ErrorContains(t, err, "refused the connection")
 	require.False(t, isRefusal(err))
+}
+
+// Whether a server has samples is not known if it read them and did not answer.
+func TestWritesWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler)
+	}))
+	w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: server.URL}, settings.RemoteWrite{On: true})
+	require.NoError(t, err)
+	err = w.Write(t.Context(), oneSeries)
+	require.ErrorIs(t, err, remotewrite.ErrUnanswered)
+	require.ErrorContains(t, err, "closed the connection")
+	require.True(t, backend.IsDownstreamError(err))
+	server.Close()
+	err = w.Write(t.Context(), oneSeries)
+	require.ErrorContains(t, err, "refused the connection")
+	require.NotErrorIs(t, err, remotewrite.ErrUnanswered, "nothing was sent")
 }
 
 func isRefusal(err error) bool { return errors.Is(err, remotewrite.ErrRefused) }

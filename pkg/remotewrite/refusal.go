@@ -20,18 +20,24 @@ const (
 // send sends a batch, and of one that is refused whatever is not.
 func (s *Sender) send(ctx context.Context, w *window, b *batch) error {
 	search := &search{to: s.to, left: searchRequests}
-	if w.refuses() {
+	if w.refuses() && !b.doubtful {
 		search.left = searchAgain
 	}
 	if err := search.send(ctx, b.series); err != nil {
+		if search.accepted > 0 || errors.Is(err, ErrUnanswered) {
+			w.doubt(b)
+		}
 		return err
 	}
 	w.done(b, search.accepted == 0)
 	refused := b.samples - search.accepted
 	s.update(func(status *Status) {
 		status.Sent += search.accepted
-		status.Refused += refused
-		if search.refusal != nil {
+		switch {
+		case b.doubtful:
+			status.Repeated += refused
+		case search.refusal != nil:
+			status.Refused += refused
 			status.Refusal = search.refusal.Error()
 		}
 	})

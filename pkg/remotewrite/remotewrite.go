@@ -40,6 +40,9 @@ type Destination interface {
 // ErrRefused is wrapped by a destination's errors about samples that it will never take.
 var ErrRefused = errors.New("the server refuses samples")
 
+// ErrUnanswered is wrapped by a destination's errors after which it is not known whether the samples were taken.
+var ErrUnanswered = errors.New("it is not known whether the server took the samples")
+
 // RetryAfter is implemented by errors of servers that want to be left alone for a time.
 type RetryAfter interface{ Pause() time.Duration }
 
@@ -74,8 +77,9 @@ type Status struct {
 	Begun bool
 	// Until is the time up to which everything stored has been sent.
 	Until time.Time
-	// Sent and Refused count samples since the engine was opened or its settings changed.
-	Sent, Refused int64
+	// Sent and Refused count samples since the engine was opened or its settings changed; and Repeated those that were refused when they
+	// were sent again, after the answer to them had got lost: the server most likely has them.
+	Sent, Refused, Repeated int64
 	// Refusal is the last sentence of a server that refused samples; Failure why sending does not go on, empty if it does.
 	Refusal, Failure string
 	// Settling is how far behind the present copying stays anyway.
@@ -124,7 +128,7 @@ func (s *Sender) Run(ctx context.Context) {
 			wait(ctx, s.options.Tick)
 			continue
 		}
-		w := &window{from: cursor + 1, to: min(cursor+span.Milliseconds(), latest), sent: map[uint64]struct{}{}}
+		w := &window{from: cursor + 1, to: min(cursor+span.Milliseconds(), latest), sent: map[uint64]struct{}{}, doubtful: map[uint64]struct{}{}}
 		w.to = max(w.to, w.from)
 		s.copyWindow(ctx, w)
 		if ctx.Err() != nil {

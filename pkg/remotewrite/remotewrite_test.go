@@ -248,3 +248,66 @@ func TestAServerThatTakesNothingIsNotAskedForEachSeries(t *testing.T) {
 	require.Zero(t, status.Sent)
 	require.Less(t, to.requests.Load(), int64(1000), "for some 70,000 samples")
 }
+
+// forgetful is a server whose answers get lost on the way, after it has stored what it was sent.
+type forgetful struct {
+	remotewrite.Destination
+	writes atomic.Int64
+}
+
+func (f *forgetful) Write(ctx context.Context, all []prompb.TimeSeries) error {
+	if err := f.Destination.Write(ctx, all); err != nil {
+		return err
+	}
+	if f.writes.Add(1)%4 == 2 {
+		return fmt.Errorf("the connection was closed: %w", remotewrite.ErrUnanswered)
+	}
+	return nil
+}
+
+// What a server had stored before its answer was lost is sent again. That it refuses what it has is no loss, and not counted as one.
+func TestAnswersThatGetLostAreNoRefusals(t *testing.T) {
+	t.Parallel()
+	db, server := openDB(t), prometheustest.New(t, prometheustest.WithoutLateSamples)
+	now := time.Now()
+	fill(t, db, now.Add(-10*time.Minute), now.Add(-time.Minute))
+	sender, _ := start(t, db, &forgetful{Destination: writer(t, server)})
+	caughtUp(t, sender, now)
+	require.Equal(t, dump(t, db), dump(t, server.DB))
+	status := sender.Status()
+	require.Zero(t, status.Refused, status.Refusal)
+	require.Positive(t, status.Repeated)
+	require.EqualValues(t, (replicas+1)*36, status.Sent+status.Repeated)
+}
+
+// silent is a server that never answers.
+type silent struct{ asked chan struct{} }
+
+func (s *silent) Write(ctx context.Context, _ []prompb.TimeSeries) error {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+func (s *silent) Name() string { return "silent" }
+func (s *silent) Close()       {}
+
+// Ending waits for no server, and nothing is lost by it.
+func TestEndingDoesNotWaitForTheServer(t *testing.T) {
+	t.Parallel()
+	db, server := openDB(t), prometheustest.New(t, prometheustest.WithoutLateSamples)
+	now := time.Now()
+	fill(t, db, now.Add(-5*time.Minute), now.Add(-time.Minute))
+	to := &silent{asked: make(chan struct{}, 1)}
+	sender, stop := start(t, db, to)
+	<-to.asked
+	began := time.Now()
+	stop()
+	require.Less(t, time.Since(began), 10*time.Second)
+	require.Zero(t, sender.Status().Sent)
+	next, _ := start(t, db, writer(t, server))
+	caughtUp(t, next, now)
+	require.Equal(t, dump(t, db), dump(t, server.DB))
+}

@@ -28,6 +28,8 @@ type window struct {
 
 	mu   sync.Mutex
 	sent map[uint64]struct{}
+	// doubtful are hashes of the series of which the server may have taken samples without saying so.
+	doubtful map[uint64]struct{}
 	// refusing is set while a whole batch was refused: the next one is not searched through either.
 	refusing bool
 }
@@ -37,6 +39,8 @@ type batch struct {
 	series  []prompb.TimeSeries
 	hashes  []uint64
 	samples int64
+	// doubtful says that the server may have all of it.
+	doubtful bool
 }
 
 func (b *batch) add(one prompb.TimeSeries, hash uint64) {
@@ -89,10 +93,12 @@ func (s *Sender) batches(ctx context.Context, w *window, found storage.SeriesSet
 		if count(one) == 0 || w.wasSent(hash) {
 			continue
 		}
-		if next.samples+count(one) > batchSamples && next.samples > 0 {
+		doubtful := w.isDoubtful(hash)
+		if next.samples > 0 && (next.samples+count(one) > batchSamples || doubtful != next.doubtful) {
 			hand(next)
 			next = &batch{}
 		}
+		next.doubtful = doubtful
 		next.add(one, hash)
 	}
 	if next.samples > 0 && ctx.Err() == nil {
@@ -131,10 +137,26 @@ func (w *window) wasSent(hash uint64) bool {
 	return sent
 }
 
+func (w *window) isDoubtful(hash uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, doubtful := w.doubtful[hash]
+	return doubtful
+}
+
+// doubt notes that the server may have taken some of a batch.
+func (w *window) doubt(b *batch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, hash := range b.hashes {
+		w.doubtful[hash] = struct{}{}
+	}
+}
+
 func (w *window) done(b *batch, allRefused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.refusing = allRefused
+	w.refusing = allRefused && !b.doubtful
 	for _, hash := range b.hashes {
 		w.sent[hash] = struct{}{}
 	}

@@ -314,13 +314,9 @@ func (w *recordings) slow(h heldTo, window time.Duration) string {
 	var terms []string
 	for _, p := range w.parts(h.signal, h.statistic, byModel, nil, window) {
 		for _, b := range p.Buckets {
-			rates, ok := merged(b)
-			if !ok {
-				continue
-			}
 			// Buckets of different servers are told apart, because their bounds are.
 			layout := strconv.Itoa(len(terms) + 1)
-			buckets := w.record("modelserving:model:"+h.signal+"_buckets:rate_"+durationText(window), window, promql.Text(rates, 0), map[string]string{"layout": layout})
+			buckets := w.record("modelserving:model:"+h.signal+"_buckets:rate_"+durationText(window), window, promql.Text(b.Merged(), 0), map[string]string{"layout": layout})
 			tiers := w.tiers(h, func(matchers string, allowed float64) string {
 				these := selected(buckets, strings.Trim(`layout="`+layout+`", `+matchers, ", "))
 				if allowed == 0 {
@@ -339,16 +335,6 @@ func (w *recordings) slow(h heldTo, window time.Duration) string {
 	}
 	w.fractions = true
 	return fmt.Sprintf("max by (%s) (%s)", strings.Join(words(byModel), ", "), strings.Join(terms, " or "))
-}
-
-// merged is the histogram that a quantile is taken of.
-func merged(b profile.Buckets) (plan.Node, bool) {
-	n := b.Quantile
-	if s, scaled := n.(plan.Scale); scaled {
-		n = s.Of
-	}
-	q, ok := n.(plan.Quantile)
-	return q.Of, ok
 }
 
 var globs = strings.NewReplacer(`\*`, `.*`, `\?`, `.`)

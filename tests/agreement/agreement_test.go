@@ -28,6 +28,9 @@ const (
 	// asked is what is asked about, settled how long ago it ended: by then everything is scraped, stored and written.
 	asked, settled = 10 * time.Second, 20 * time.Second
 	patience       = 3 * time.Minute
+	// asksAgain is how often what differs is asked again, of later ranges: a machine that does much else may hold up a scrape, so
+	// that its page is younger than its time stamp.
+	asksAgain = 2
 )
 
 // Differences that are allowed, relative to the larger value. Each scrapes at moments of its own, some milliseconds of which a page's growth
@@ -92,28 +95,46 @@ func TestEveryEngineAnswersTheSame(t *testing.T) {
 		{remote(3, "prometheus", scraping.URL), otherMoments},
 		{remote(4, "victoriametrics", victoria), otherMoments},
 	}
-	began := time.Now()
 	// Windows, what is asked about, and what has to settle, have to lie behind the first scrapes.
-	require.Eventually(t, func() bool { return time.Since(began) > 60*time.Second }, patience, 100*time.Millisecond)
-	end := time.Now().Add(-settled).Truncate(10 * time.Second)
-	r := backend.TimeRange{From: end.Add(-asked), To: end}
-	ask := func(s driver.Source, q query) answer { return q.of(t, p, s, r) }
-
+	first := later(t, time.Now(), 60*time.Second)
 	for _, other := range others {
-		compared, answered := 0, 0
+		ask := func(q query, r backend.TimeRange) (want answer, difference string) {
+			want = q.of(t, p, of, r)
+			return want, want.differs(q.of(t, p, other.Source, r), other.tolerance)
+		}
+		answered := 0
+		var differ []query
 		for _, q := range queries() {
-			want, got := ask(of, q), ask(other.Source, q)
-			compared++
-			if difference := want.differs(got, other.tolerance); difference != "" {
-				t.Errorf("%s answers %s in another way: %s", other.UID, q, difference)
-			}
+			want, difference := ask(q, first)
 			if len(want) > 0 {
 				answered++
 			}
+			if difference != "" {
+				differ = append(differ, q)
+				t.Logf("%s answers %s in another way, and is asked again: %s", other.UID, q, difference)
+			}
 		}
-		t.Logf("%s: %d pairs of signal and statistic compared, of which %d have data", other.UID, compared, answered)
+		t.Logf("%s: %d pairs of signal and statistic compared, of which %d have data", other.UID, len(queries()), answered)
 		require.Greater(t, answered, 90, "most of the catalogue is covered")
+		for r, round := first, 1; len(differ) > 0 && round <= asksAgain; round++ {
+			r = later(t, r.To, 60*time.Second)
+			differ = slices.DeleteFunc(differ, func(q query) bool {
+				_, difference := ask(q, r)
+				if difference != "" && round == asksAgain {
+					t.Errorf("%s answers %s in another way: %s", other.UID, q, difference)
+				}
+				return difference == ""
+			})
+		}
 	}
+}
+
+// later waits until some time after another has passed, and answers a range that has settled then.
+func later(t *testing.T, after time.Time, by time.Duration) backend.TimeRange {
+	t.Helper()
+	require.Eventually(t, func() bool { return time.Since(after) > by }, patience, 100*time.Millisecond)
+	end := time.Now().Add(-settled).Truncate(10 * time.Second)
+	return backend.TimeRange{From: end.Add(-asked), To: end}
 }
 
 // query is a signal and a statistic.

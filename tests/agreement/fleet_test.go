@@ -2,13 +2,10 @@ package agreement
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +14,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 // modelServer is two recordings of a real server, or two pages written after its documentation, in the order in which they were made.
@@ -40,6 +39,9 @@ var modelServers = []modelServer{
 	{"llamacpp", "1-metrics-idle", "2-metrics-loaded"},
 	{"mlserver", "1-metrics-idle", "2-metrics-loaded"},
 	{"modelmesh", "1-idle", "2-loaded"},
+	// One host with MIG, scraped under both kinds of names.
+	{"nvml", "1-idle", "2-loaded"},
+	{"nvml_dcgm_names", "1-idle", "2-loaded"},
 	{"otel_genai", "1-server-idle", "2-server-loaded"},
 	{"ovms", "1-metrics-idle", "2-metrics-loaded"},
 	{"ray_serve", "1-before-traffic", "2-metrics-during"},
@@ -54,22 +56,6 @@ var modelServers = []modelServer{
 
 // increaseIn is how long a page takes to grow by as much again as between its recordings.
 const increaseIn = 20 * time.Second
-
-func (s modelServer) recording(t *testing.T, name string) []byte {
-	t.Helper()
-	path := filepath.Join("..", "captures", "testdata", s.name, name+".txt")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return text
-	}
-	compressed, err := os.ReadFile(path + ".gz")
-	require.NoError(t, err)
-	reader, err := gzip.NewReader(bytes.NewReader(compressed))
-	require.NoError(t, err)
-	text, err = io.ReadAll(reader)
-	require.NoError(t, err)
-	return text
-}
 
 // line is one series of a page. What counts grows steadily.
 type line struct {
@@ -87,9 +73,9 @@ type page struct {
 func (s modelServer) page(t *testing.T, began time.Time) *page {
 	t.Helper()
 	earlier := map[string]float64{}
-	read(t, s.recording(t, s.before), func(series string, _ bool, value float64) { earlier[series] = value })
+	read(t, captures.Recording(t, s.name, s.before), func(series string, _ bool, value float64) { earlier[series] = value })
 	p := &page{began: began}
-	p.types = read(t, s.recording(t, s.after), func(series string, counts bool, value float64) {
+	p.types = read(t, captures.Recording(t, s.name, s.after), func(series string, counts bool, value float64) {
 		one := line{series: series, value: value}
 		if counts && value > earlier[series] {
 			one.growing = value - earlier[series] + off(series)

@@ -32,7 +32,7 @@ type ruler struct {
 	parser parser.Parser
 }
 
-func newRuler(t testing.TB, server *prometheustest.Server, file []byte) *ruler {
+func newRuler(t testing.TB, server *prometheustest.Server, files ...[]byte) *ruler {
 	t.Helper()
 	queries := parser.NewParser(parser.Options{})
 	r := &ruler{parser: queries, engine: promql.NewEngine(promql.EngineOpts{
@@ -40,13 +40,17 @@ func newRuler(t testing.TB, server *prometheustest.Server, file []byte) *ruler {
 		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 	})}
 	t.Cleanup(func() { _ = r.engine.Close() })
-	path := filepath.Join(t.TempDir(), "rules.yaml")
-	require.NoError(t, os.WriteFile(path, file, 0o600))
+	var paths []string
+	for i, file := range files {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("rules-%d.yaml", i))
+		require.NoError(t, os.WriteFile(path, file, 0o600))
+		paths = append(paths, path)
+	}
 	manager := rules.NewManager(&rules.ManagerOptions{
 		Context: t.Context(), AppendableV2: server.DB, Queryable: server.DB, QueryFunc: rules.EngineQueryFunc(r.engine, server.DB),
 		Logger: slog.New(slog.DiscardHandler), Parser: queries,
 	})
-	loaded, errs := manager.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, false, path)
+	loaded, errs := manager.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, false, paths...)
 	require.Empty(t, errs)
 	for _, g := range loaded {
 		r.groups = append(r.groups, g)

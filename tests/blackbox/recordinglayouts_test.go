@@ -63,4 +63,19 @@ func TestRecordedBucketsOfDifferentBoundsAreNotRead(t *testing.T) {
 	require.Contains(t, apart.Frames[0].Meta.ExecutedQueryString, "rate(vllm:e2e_request_latency_seconds_bucket")
 	// 80 of 0 to 0.1 and 80 of 0 to 0.2: 100 lie below x where 800 x + 400 x = 100, if that is within 0.1.
 	require.InDelta(t, 100.0/1200, driver.Value(t, apart, map[string]string{"model": "apart"}), 0.002)
+
+	// The share of slow requests is made of the same buckets, and says what was read.
+	burns := func(model string) backend.DataResponse {
+		q := filtered(query("slo_burn_rate", nil, "model", "objective"), map[string][]string{"model": {model}, "objective": {"response_time"}})
+		return p.AskRange(driver.Prometheus("layouts", server.URL), backend.TimeRange{From: end.Add(-10 * time.Minute), To: end}, time.Minute, q)["A"]
+	}
+	alike = burns("alike")
+	require.NotEmpty(t, recordedIn(t, alike))
+	require.NotContains(t, alike.Frames[0].Meta.ExecutedQueryString, "rate(vllm:e2e_request_latency_seconds_bucket")
+	// Of each 100 requests 20 take 0.1 to 1 s, so 20 × 0.8 / 0.9 more than the objective of 0.2 s. 5 may.
+	require.InDelta(t, 16/0.9/5, driver.Value(t, alike, map[string]string{"model": "alike"}), 1e-9)
+	apart = burns("apart")
+	require.Empty(t, recordedIn(t, apart))
+	require.NotContains(t, apart.Frames[0].Meta.ExecutedQueryString, "recording rules")
+	require.InDelta(t, (16/0.9+20)/2/5, driver.Value(t, apart, map[string]string{"model": "apart"}), 0.002)
 }

@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"math"
@@ -33,7 +34,7 @@ const (
 	unrecorded = 10 * time.Minute
 )
 
-// record has a fleet scraped and recorded up to now.
+// record has a fleet scraped and recorded up to now, by a file of rules for each of some parameters that stand between spaces.
 func record(t testing.TB, p *driver.Plugin, length time.Duration, models, replicas int, parameters string, late func(group string) time.Duration) recordedFleet {
 	t.Helper()
 	end := time.Now().Truncate(time.Minute)
@@ -44,9 +45,13 @@ func record(t testing.TB, p *driver.Plugin, length time.Duration, models, replic
 		f.with.Append(t, samples...)
 		f.without.Append(t, samples...)
 		if at.Equal(f.recorded) {
-			status, text := p.CallMethod(driver.Prometheus("writer", f.without.URL), "GET", "recording-rules", parameters)
-			require.Equal(t, 200, status, string(text))
-			f.rules, f.ruler = text, newRuler(t, f.with, text)
+			var files [][]byte
+			for one := range strings.SplitSeq(parameters, " ") {
+				status, text := p.CallMethod(driver.Prometheus("writer", f.without.URL), "GET", "recording-rules", one)
+				require.Equal(t, 200, status, string(text))
+				files = append(files, text)
+			}
+			f.rules, f.ruler = bytes.Join(files, nil), newRuler(t, f.with, files...)
 		}
 		if !at.Before(f.recorded) {
 			f.ruler.evaluate(t, at, late)
