@@ -38,24 +38,33 @@ func Falls(s series.Series) []Change {
 	return slices.DeleteFunc(Changes(s, 0, 0, 0), func(c Change) bool { return c.To >= c.From })
 }
 
-// BeganAgain says whether all counters of one server are lower than they were: of those that are there at both times and had
-// counted something, at least one. A model that is unloaded takes only its own away.
-func BeganAgain(before, after []series.Series) bool {
+// BeganAgain says whether a server's counters of requests tell of a restart between two times: nothing that had counted something
+// goes on. A model that is unloaded takes only its own counters away, and one that was loaded in between begins again by itself.
+// So most have to begin again without a load, and as many as are gone; or else all of several were loaded and are there, which is
+// how a restart looks to who watches their residency.
+func BeganAgain(before, after []series.Series, loaded func(labels map[string]string) bool) bool {
 	now := map[string]float64{}
 	for _, s := range after {
 		now[allLabels(s.Labels)] = s.Values[len(s.Values)-1]
 	}
-	fell := false
+	again, byLoad, gone := 0, 0, 0
 	for _, s := range before {
 		was := s.Values[len(s.Values)-1]
 		is, there := now[allLabels(s.Labels)]
 		switch {
-		case !there || was == 0:
-		case is >= was:
+		case was == 0:
+		case there && is >= was:
 			return false
+		case !there:
+			gone++
+		case loaded(s.Labels):
+			byLoad++
 		default:
-			fell = true
+			again++
 		}
 	}
-	return fell
+	if again == 0 {
+		return byLoad > 1 && gone == 0
+	}
+	return again > byLoad && again >= gone
 }

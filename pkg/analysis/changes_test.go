@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -53,15 +54,26 @@ func TestBeganAgain(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		before, after []series.Series
+		loaded        string
 		want          bool
 	}{
-		"all fell":                     {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0), of("b", 1)}, true},
-		"one was unloaded":             {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("b", 5)}, false},
-		"one was loaded anew":          {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0), of("b", 6)}, false},
-		"one had no requests":          {[]series.Series{of("a", 9), of("b", 0)}, []series.Series{of("a", 0), of("b", 0)}, true},
-		"others came":                  {[]series.Series{of("a", 9)}, []series.Series{of("b", 1)}, false},
-		"one did not come back as yet": {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0)}, true},
+		"all fell":                     {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0), of("b", 1)}, "", true},
+		"one was unloaded":             {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("b", 5)}, "", false},
+		"one was loaded anew":          {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0), of("b", 6)}, "", false},
+		"one had no requests":          {[]series.Series{of("a", 9), of("b", 0)}, []series.Series{of("a", 0), of("b", 0)}, "", true},
+		"others came":                  {[]series.Series{of("a", 9)}, []series.Series{of("b", 1)}, "", false},
+		"one did not come back as yet": {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0)}, "", true},
+		"one took another's place":     {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0), of("c", 1)}, "a", false},
+		"two took another's place":     {[]series.Series{of("a", 9), of("b", 5), of("c", 3)}, []series.Series{of("a", 0), of("b", 1)}, "ab", false},
+		"the only one was loaded anew": {[]series.Series{of("a", 9)}, []series.Series{of("a", 0)}, "a", false},
+		"all were loaded anew":         {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0), of("b", 1)}, "ab", true},
+		"both were loaded, one is out": {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0)}, "ab", false},
+		"one load is not seen as yet":  {[]series.Series{of("a", 9), of("b", 5)}, []series.Series{of("a", 0), of("b", 1)}, "a", false},
+		"one of many that are swapped": {[]series.Series{of("a", 9), of("b", 5), of("c", 3)}, []series.Series{of("a", 0)}, "", false},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, BeganAgain(c.before, c.after)) })
+		t.Run(name, func(t *testing.T) {
+			loaded := func(labels map[string]string) bool { return strings.Contains(c.loaded, labels["model"]) }
+			require.Equal(t, c.want, BeganAgain(c.before, c.after, loaded))
+		})
 	}
 }

@@ -3,13 +3,16 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
 	"github.com/coldhit/modelserving-datasource/pkg/frames"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
@@ -70,7 +73,7 @@ func (e *eventsRun) restarts(ctx context.Context) error {
 			}
 		}
 	}
-	counters := e.present.RequestCounters(e.filters, e.environ, false)
+	counters := e.present.RequestCounters(e.filters, e.environ)
 	if counters == nil {
 		return nil
 	}
@@ -107,28 +110,83 @@ func (e *eventsRun) resets(ctx context.Context, servers []series.Series) error {
 		if err != nil {
 			return err
 		}
-		if analysis.BeganAgain(before, after) {
+		loaded, err := e.loadedAround(ctx, f.Change, f.labels)
+		if err != nil {
+			return err
+		}
+		if analysis.BeganAgain(before, after, loaded) {
 			e.found = append(e.found, restarted(f.labels, f.Time, "all of its counters of requests began again"))
 		}
 	}
 	return nil
 }
 
-// countersAt are the counters of requests of one server at a time, model by model.
+// countersAt are the counters of requests of one server at a time, model by model and metric by metric.
 func (e *eventsRun) countersAt(ctx context.Context, at int64, labels map[string]string) ([]series.Series, error) {
-	filters := map[signal.Label][]string{}
-	for _, l := range []signal.Label{signal.Environment, signal.Deployment, signal.Replica} {
-		filters[l] = []string{labels[string(l)]}
+	var all []series.Series
+	for i, n := range e.present.RequestCountersByModel(only(labels), e.environ) {
+		counters, err := e.standing(ctx, n, time.UnixMilli(at))
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range counters {
+			s.Labels = maps.Clone(s.Labels)
+			s.Labels[counterLabel] = strconv.Itoa(i)
+			all = append(all, s)
+		}
 	}
-	n := e.present.RequestCounters(filters, e.environ, true)
+	return all, nil
+}
+
+// counterLabel tells the counters of one model apart.
+const counterLabel = "counter"
+
+// scrapesOfLoads is how many scrape intervals the count of a load may be from the scrape in which its model's counters fell: it is
+// read at another time, and late where the server is busy.
+const scrapesOfLoads = 2
+
+// loadedAround tells of which models of a server a load was counted while its counters fell, of any version: a model has none
+// before its first load.
+func (e *eventsRun) loadedAround(ctx context.Context, fall analysis.Change, labels map[string]string) (func(map[string]string) bool, error) {
+	sig, _ := signal.Find("model_loads")
+	counter, off := e.present.Counter(sig, only(labels)), scrapesOfLoads*e.store.ScrapeInterval()
+	before, err := e.standing(ctx, counter, time.UnixMilli(fall.Before).Add(-off))
+	if err != nil {
+		return nil, err
+	}
+	after, err := e.standing(ctx, counter, time.UnixMilli(fall.Time).Add(off))
+	if err != nil {
+		return nil, err
+	}
+	counted := map[string]float64{}
+	for _, s := range after {
+		counted[s.Labels[string(signal.Model)]] += s.Values[len(s.Values)-1]
+	}
+	for _, s := range before {
+		counted[s.Labels[string(signal.Model)]] -= s.Values[len(s.Values)-1]
+	}
+	return func(labels map[string]string) bool { return counted[labels[string(signal.Model)]] > 0 }, nil
+}
+
+// standing are counters as they stand at a time; none where nothing counts.
+func (e *eventsRun) standing(ctx context.Context, n plan.Node, at time.Time) ([]series.Series, error) {
 	if n == nil {
 		return nil, nil
 	}
-	answer, err := e.store.Instant(ctx, promql.Text(n, 0), time.UnixMilli(at))
+	answer, err := e.store.Instant(ctx, promql.Text(n, 0), at)
 	if err != nil {
 		return nil, err
 	}
 	return analysis.Finite(answer.Series), nil
+}
+
+// only filters by the server that labels tell of.
+func only(labels map[string]string) map[signal.Label][]string {
+	filters := map[signal.Label][]string{}
+	for _, l := range []signal.Label{signal.Environment, signal.Deployment, signal.Replica} {
+		filters[l] = []string{labels[string(l)]}
+	}
+	return filters
 }
 
 // serverOf tells servers apart.

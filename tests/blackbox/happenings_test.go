@@ -53,3 +53,38 @@ func TestScalingAndRestartsAreEvents(t *testing.T) {
 	require.Len(t, events("restarts"), 2)
 	require.Empty(t, events("loads", "evictions"))
 }
+
+// A model that takes another's place begins to count again while its server goes on; a restart takes all of them along.
+func TestLoadsAreNotRestarts(t *testing.T) {
+	t.Parallel()
+	model := func(name, requests, loads string) string {
+		labels := "{model=\"" + name + "\",version=\"1\"} "
+		return "nv_inference_request_success" + labels + requests + "\nmodelserving_models_resident" + labels + "1\nmodelserving_model_loads_total" + labels + loads + "\n"
+	}
+	// Triton keeps the failures of a model that is gone.
+	const failures = "nv_inference_request_failure{model=\"a\",reason=\"OTHER\",version=\"1\"} 0\nnv_inference_request_failure{model=\"b\",reason=\"OTHER\",version=\"1\"} 0\n"
+	server := newFakeServer(t, failures+model("a", "9", "0")+model("b", "5", "0"))
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("loads", server.target("tail", "tail"))
+	events := func() []string {
+		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events"})["A"])
+	}
+	await := func(title string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return slices.Contains(events(), title) }, time.Minute, 4*pollEvery, title)
+	}
+	eventually(t, p, s, within("10s", query("requests", nil, "model")), map[string]string{"model": "a"}, map[string]string{"model": "b"})
+
+	server.show(failures + model("a", "1", "1")) // b gave way to a
+	await("Model loaded: a")
+	require.Equal(t, []string{"Model loaded: a"}, events())
+	server.show(failures + model("a", "7", "1") + model("b", "3", "0"))
+	settled := map[string]any{"queryType": "promql", "instant": true, "expr": `min_over_time(nv_inference_request_success{model="a"}[5s]) == 7`}
+	require.Eventually(t, func() bool { // for longer than a load may be read late
+		_, found := driver.Find(p.Ask(s, time.Minute, settled)["A"], map[string]string{"model": "a"})
+		return found
+	}, time.Minute, 4*pollEvery)
+	server.show(failures + model("a", "0", "1") + model("b", "0", "0"))
+	await("Restarted: " + server.Listener.Addr().String())
+	require.Len(t, events(), 2)
+}
