@@ -69,6 +69,7 @@ type query struct {
 	Limit      int                 `json:"limit,omitempty"`
 	Others     *bool               `json:"others,omitempty"`
 	Legend     string              `json:"legend,omitempty"`
+	Format     string              `json:"format,omitempty"`
 }
 
 type annotationList struct {

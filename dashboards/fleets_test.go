@@ -1,13 +1,8 @@
 package dashboards
 
 import (
-	"bytes"
-	"compress/gzip"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 // fleet is what a data source watches: recordings of real servers, each a metrics page before some traffic and one after.
@@ -41,7 +37,7 @@ var (
 )
 
 const (
-	waitForScrape = 30 * time.Second
+	waitForScrape = time.Minute
 	pollEvery     = 20 * time.Millisecond
 )
 
@@ -51,7 +47,7 @@ func watched(t *testing.T, p *driver.Plugin, f fleet) driver.Source {
 	var pages []*page
 	var targets []map[string]any
 	for _, r := range f.servers {
-		one := &page{before: recording(t, r.server, r.before), after: recording(t, r.server, r.after)}
+		one := &page{before: captures.Recording(t, r.server, r.before), after: captures.Recording(t, r.server, r.after)}
 		server := httptest.NewServer(one)
 		t.Cleanup(server.Close)
 		pages = append(pages, one)
@@ -110,21 +106,4 @@ func (p *page) wait(t *testing.T, scrapes int) {
 		defer p.mu.Unlock()
 		return p.scrapes >= scrapes
 	}, waitForScrape, pollEvery, "the page was not scraped %d times", scrapes)
-}
-
-// recording reads what a real server answered, compressed or not.
-func recording(t *testing.T, server, name string) []byte {
-	t.Helper()
-	path := filepath.Join("..", "tests", "captures", "testdata", server, name+".txt")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return text
-	}
-	compressed, err := os.ReadFile(path + ".gz")
-	require.NoError(t, err)
-	reader, err := gzip.NewReader(bytes.NewReader(compressed))
-	require.NoError(t, err)
-	text, err = io.ReadAll(reader)
-	require.NoError(t, err)
-	return text
 }

@@ -21,6 +21,8 @@ func (h heat) panel() panel {
 	if h.namesModels() {
 		defaults.Links = seriesToModel()
 	}
+	rows := h.query()
+	rows.Format = "heatmap"
 	return panel{
 		Type: "status-history", Title: s.Title + h.of, Description: describe(s, mustAdvise(h.signal), h.note), DataSource: chosen(),
 		GridPos:       gridPos{W: half, H: 22},
@@ -31,7 +33,7 @@ func (h heat) panel() panel {
 			"legend":  map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": true},
 			"tooltip": map[string]any{"mode": "single", "sort": "none"},
 		},
-		Targets: []query{h.query()},
+		Targets: []query{rows},
 	}
 }
 

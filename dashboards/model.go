@@ -34,7 +34,7 @@ func Model() Dashboard {
 		{title: "Loads and evictions", panels: loadsAndEvictions()},
 		{title: "Memory, GPU and replicas", panels: []panel{
 			chart{ask: ask{signal: "model_memory", statistics: maximum, groupBy: byVersion}, of: " by version, highest", width: quarter}.panel(),
-			chart{ask: ask{signal: signal.ModelGPUUtilization, statistics: mean, groupBy: byDeployment}, of: ", this model's part", width: quarter}.panel(),
+			chart{ask: ask{signal: signal.ModelGPUUtilization, statistics: mean, groupBy: byDeployment}, width: quarter}.panel(),
 			chart{ask: ask{signal: "replicas", statistics: last, groupBy: byState}, of: " by state", stepped: true, counted: true, styles: byStateOf(), width: quarter}.panel(),
 			chart{ask: ask{signal: "concurrent_requests", statistics: mean, groupBy: byState}, of: " by state", stacked: true, styles: byStateOf(), width: quarter}.panel(),
 		}},

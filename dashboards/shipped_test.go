@@ -80,6 +80,7 @@ type targetQuery struct {
 	Limit      int                 `json:"limit"`
 	Others     *bool               `json:"others"`
 	Legend     string              `json:"legend"`
+	Format     string              `json:"format"`
 }
 
 func shipped(t *testing.T, name string) (shippedDashboard, string) {

@@ -53,6 +53,7 @@ func byStatusOf(mode string) []override {
 		named(`^(success|2xx)( ·|$)`, shaded(mode, good)),
 		named(`^4xx( ·|$)`, shaded(mode, caution)),
 		named(`^(failure|5xx)( ·|$)`, shaded(mode, bad)),
+		notReported(),
 	}
 }
 
@@ -64,6 +65,7 @@ func byStateOf() []override {
 		named(`^(desired|min|max)( ·|$)`, fixed(nobody), dashed()),
 		named(`^executing( ·|$)`, fixed(plain)),
 		named(`^queued( ·|$)`, fixed(waiting)),
+		notReported(),
 	}
 }
 
@@ -73,6 +75,7 @@ func byPathOf() []override {
 		named(`^hot( ·|$)`, fixed(waiting)),
 		named(`^cold( ·|$)`, fixed("light-blue")),
 		named(`^unknown( ·|$)`, fixed(nobody)),
+		notReported(),
 	}
 }
 
@@ -84,6 +87,9 @@ func objectiveNames() []override {
 	}
 	return all
 }
+
+// notReported matches what stands beside series by status, state or path and does not tell its own.
+func notReported() override { return named(` not reported$`, fixed(nobody)) }
 
 // named matches series by a regular expression on their name.
 func named(expression string, properties ...property) override {

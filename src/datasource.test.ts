@@ -48,6 +48,28 @@ it('sends queries whose variables are replaced', async () => {
   expect(sent.filters).toEqual({ model: ['bert', 'gpt'] });
 });
 
+it.each([
+  { app: CoreApp.Explore, columns: [['model', 'requests']] },
+  { app: CoreApp.Dashboard, columns: [['requests'], ['requests']] },
+])('answers $app for one value a model', async ({ app, columns }) => {
+  const frame = (model: string) => ({
+    schema: {
+      refId: 'A',
+      meta: { type: 'numeric-multi', typeVersion: [0, 1] },
+      fields: [{ name: 'requests', type: 'number', labels: { model } }],
+    },
+    data: { values: [[1]] },
+  });
+  answerRequests(() => ({ results: { A: { frames: [frame('bert'), frame('gpt')] } } }));
+  const request = { app, targets: [{ refId: 'A', signal: 'requests', instant: true }], range: RANGE, scopedVars: {} };
+
+  const { data } = await lastValueFrom(
+    newDataSource().query(request as unknown as DataQueryRequest<ModelServingQuery>)
+  );
+
+  expect(data.map(({ fields }) => fields.map(({ name }: { name: string }) => name))).toEqual(columns);
+});
+
 it('runs complete queries only', () => {
   const datasource = newDataSource();
   expect(datasource.filterQuery({ refId: 'A', queryType: 'models' })).toBe(true);

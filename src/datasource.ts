@@ -15,6 +15,7 @@ import { intersectFilters, isApplicable, isFiltering, toFilters } from './adhoc/
 import { noticeUnfiltered } from './adhoc/notices';
 import { filtersOfVariables } from './adhoc/variables';
 import { eventAnnotations } from './annotations';
+import { tabulateNumbers } from './explore/tables';
 import { interpolateFilters } from './interpolation/filters';
 import { interpolateQuery } from './interpolation/query';
 import { labelsOf } from './labels';
@@ -62,7 +63,8 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
 
   /** Panels show why a query could not be sent, such as for an ad-hoc filter that cannot be applied. */
   query(request: DataQueryRequest<ModelServingQuery>): Observable<DataQueryResponse> {
-    const answer = defer(() => super.query(request));
+    const asked = defer(() => super.query(request));
+    const answer = request.app === CoreApp.Explore ? asked.pipe(map(tabulateNumbers)) : asked;
     const unfiltered = request.targets.filter((target) => queryTypeOf(target) === 'promql').map(({ refId }) => refId);
     const { filters } = request as { filters?: AdHocFilter[] };
     if (unfiltered.length === 0 || !this.adHocFilters(request.scopedVars, filters).some(isFiltering)) {

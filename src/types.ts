@@ -27,6 +27,8 @@ export interface ModelServingQuery extends DataQuery {
   window?: string;
   instant?: boolean;
   legend?: string;
+  /** Set for panels with a row for each series, such as a status history: one without data says so. */
+  format?: 'heatmap';
   /** Values that rest on fewer requests in the window are left out. Alert rules set it. */
   minimumRequests?: number;
   /** PromQL, for queryType promql only. */

@@ -29,7 +29,9 @@ type Answer struct {
 	// Legend is a name with {{label}} in it, or empty for one made of the labels.
 	Legend string
 	// Step is the distance of the points of a range; zero where each series is one number.
-	Step    time.Duration
+	Step time.Duration
+	// Rows is set for a panel that draws a row for each series over time: an answer without data has one that says so.
+	Rows    bool
 	Notices []data.Notice
 	// Executed is what was run, as the user may read it.
 	Executed string
@@ -91,7 +93,11 @@ func Of(a Answer) data.Frames {
 		kind = data.FrameTypeNumericMulti
 	}
 	if len(a.Series) == 0 {
-		return data.Frames{Empty(kind, a.Executed, a.Notices)}
+		f := Empty(kind, a.Executed, a.Notices)
+		if a.Rows && a.Step > 0 {
+			f.Fields = emptyRow(a.Step)
+		}
+		return data.Frames{f}
 	}
 	several := statistics(a.Series) > 1
 	out := make(data.Frames, 0, len(a.Series))
@@ -116,6 +122,14 @@ func Empty(kind data.FrameType, executed string, notices []data.Notice) *data.Fr
 	return f
 }
 
+// emptyRow is a row without values whose name says that there are none. Of a frame without fields Grafana's status history says
+// that it lacks a time field, as if something were broken.
+func emptyRow(step time.Duration) []*data.Field {
+	value := data.NewField("Value", nil, []float64{})
+	value.Config = &data.FieldConfig{DisplayNameFromDS: "No data"}
+	return withTime(series.Series{}, step, value)
+}
+
 func meta(kind data.FrameType) *data.FrameMeta {
 	return &data.FrameMeta{Type: kind, TypeVersion: typeVersion}
 }
@@ -137,8 +151,8 @@ func (a Answer) fields(s analysis.Series, several bool) []*data.Field {
 	return withTime(s.Series, a.Step, value)
 }
 
-// name is the legend's text: the user's own, or the values of the labels and, where there are several, the statistic; for a
-// single series of neither, the signal's title.
+// name is the legend's text: the user's own, or the values of the labels and, where there are several, the statistic. A series of
+// neither is named after the signal or, beside others that have labels, which would make it read as their total, by what it lacks.
 func (a Answer) name(labels data.Labels, several bool) string {
 	if a.Legend != "" {
 		return fill(a.Legend, labels)
@@ -156,10 +170,24 @@ func (a Answer) name(labels data.Labels, several bool) string {
 	if several {
 		parts = append(parts, labels[StatisticLabel])
 	}
-	if len(parts) == 0 {
-		return a.Signal.Title
+	if len(parts) > 0 {
+		return strings.Join(parts, " · ")
 	}
-	return strings.Join(parts, " · ")
+	if told := a.told(); len(told) > 0 {
+		return strings.Join(told, ", ") + " not reported"
+	}
+	return a.Signal.Title
+}
+
+// told are the labels that any series has.
+func (a Answer) told() []string {
+	var out []string
+	for _, l := range signal.Labels {
+		if slices.ContainsFunc(a.Series, func(s analysis.Series) bool { return s.Labels[string(l)] != "" }) {
+			out = append(out, string(l))
+		}
+	}
+	return out
 }
 
 // shortGPU cuts the ids that NVIDIA's driver gives GPUs and their slices: the beginning tells those of one host apart.

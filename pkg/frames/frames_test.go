@@ -142,6 +142,27 @@ func requireUnique(t *testing.T, frames data.Frames) {
 	}
 }
 
+// Grafana 10.1's status history says of a frame without fields that it lacks a time field. A series without values has a name to show.
+func TestRowsSayThatThereIsNoData(t *testing.T) {
+	t.Parallel()
+	response := find(t, "response_time")
+	frames := Of(Answer{Step: step, Signal: response, Rows: true, Notices: notice, Executed: "a"})
+	require.Len(t, frames, 1)
+	require.Equal(t, notice, frames[0].Meta.Notices)
+	require.Equal(t, data.FrameTypeTimeSeriesMulti, frames[0].Meta.Type)
+	rows, err := frames[0].RowLen()
+	require.NoError(t, err)
+	require.Zero(t, rows)
+	require.Len(t, frames[0].Fields, 2)
+	require.Equal(t, data.FieldTypeTime, frames[0].Fields[0].Type())
+	require.Equal(t, "No data", frames[0].Fields[1].Config.DisplayNameFromDS)
+
+	require.Empty(t, Of(Answer{Signal: response, Rows: true})[0].Fields, "one number has no row")
+	some := Of(Answer{Step: step, Signal: response, Rows: true, Series: []analysis.Series{one(signal.P95, labels{"model": "a"}, 1)}})
+	require.Len(t, some, 1)
+	require.Equal(t, "a", some[0].Fields[1].Config.DisplayNameFromDS)
+}
+
 func TestNames(t *testing.T) {
 	t.Parallel()
 	fast, slow := labels{"model": "fast", "environment": "production"}, labels{"model": "slow", "version": "2"}
@@ -153,6 +174,8 @@ func TestNames(t *testing.T) {
 		"values of the labels":         {"", []analysis.Series{one(signal.P95, fast, 1), one(signal.P95, slow, 1)}, []string{"production · fast", "slow · 2"}},
 		"and statistics where several": {"", []analysis.Series{one(signal.P95, fast, 1), one(signal.Mean, fast, 1)}, []string{"production · fast · p95", "production · fast · mean"}},
 		"no labels":                    {"", []analysis.Series{one(signal.P95, labels{}, 1)}, []string{"Response time"}},
+		"one has no label":             {"", []analysis.Series{one(signal.P95, labels{"state": "queued"}, 1), one(signal.P95, labels{}, 1)}, []string{"queued", "state not reported"}},
+		"one has no labels":            {"", []analysis.Series{one(signal.P95, labels{"status": "5xx", "code": "500"}, 1), one(signal.P95, labels{"code": ""}, 1)}, []string{"5xx · 500", "status, code not reported"}},
 		"no labels, statistics":        {"", []analysis.Series{one(signal.P95, labels{}, 1), one(signal.Mean, labels{}, 1)}, []string{"p95", "mean"}},
 		"others":                       {"", []analysis.Series{one(signal.P95, fast, 1), others(one(signal.P95, labels{}, 1))}, []string{"production · fast", "others"}},
 		"a legend":                     {"{{model}} ({{ statistic }})", []analysis.Series{one(signal.P95, fast, 1)}, []string{"fast (p95)"}},

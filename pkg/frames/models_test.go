@@ -42,6 +42,40 @@ func TestModelsTableJoinsByModel(t *testing.T) {
 	require.Equal(t, []string{"a true x true 2 true 0 false ", "a true y true 0 false 0.5 true ", "b true x true 1 true 0 false "}, got)
 }
 
+// Servers that name no model (TGI, llama.cpp) have one: their deployment is a row. What has no model beside models that have names,
+// or tells only of what servers run on, is no model's.
+func TestModelsWithoutANameAreTheirDeployment(t *testing.T) {
+	t.Parallel()
+	m := NewModelsTable([]signal.Label{signal.Deployment, signal.Model})
+	unnamed := func(deployment string) labels { return labels{"deployment": deployment} }
+	server := series.Provenance{Kind: "measured", Server: "TGI"}
+	host := series.Provenance{Kind: "measured", Server: "kube-state-metrics"}
+	from := func(s analysis.Series, p series.Provenance) analysis.Series {
+		s.Provenance = []series.Provenance{p}
+		return s
+	}
+	m.Add(find(t, "requests"), signal.Rate, []analysis.Series{
+		from(one(signal.Rate, unnamed("tgi"), 3), server), one(signal.Rate, labels{"deployment": "mixed", "model": "x"}, 1), one(signal.Rate, unnamed("mixed"), 7),
+	})
+	m.Add(find(t, "response_time"), signal.P95, []analysis.Series{one(signal.P95, unnamed("mixed"), 1), one(signal.P95, unnamed("mixed"), 2)})
+	m.Add(find(t, "replicas"), signal.Last, []analysis.Series{from(one(signal.Last, unnamed("hosts"), 9), host), from(one(signal.Last, unnamed("tgi"), 2), server)})
+	m.Add(find(t, "models_resident"), signal.Last, []analysis.Series{one(signal.Last, unnamed("llamacpp"), 1)})
+	f := m.Frames("", nil)[0]
+	require.Equal(t, 3, m.Rows())
+	require.False(t, m.Merged(), "of what is shown")
+	var got []string
+	for i := range f.Rows() {
+		row := ""
+		for _, field := range f.Fields {
+			v, _ := field.ConcreteAt(i)
+			row += fmt.Sprintf("%v|", v)
+		}
+		got = append(got, row)
+	}
+	require.Equal(t, []string{"llamacpp||0|0|1|", "mixed|x|1|0|0|", "tgi||3|2|0|"}, got, "columns of what is not shown are left out")
+	require.Equal(t, []series.Provenance{server}, f.Meta.Custom.(ModelsCustom).Provenance["replicas_last"])
+}
+
 func BenchmarkModelsTable(b *testing.B) {
 	const models = 2000
 	answer := make([]analysis.Series, models)

@@ -21,7 +21,7 @@ const JOINING_FORMATS = new Set([
 /** $name, [[name]], [[name:format]], ${name}, ${name.field} and ${name:format}, as Grafana reads them. */
 const REFERENCE = /\$(\w+)|\[\[(\w+?)(?::(\w+))?\]\]|\${(\w+)(?:\.([^:^}]+))?(?::([^}]+))?}/g;
 
-export interface Reference {
+interface Reference {
   /** As written. */
   text: string;
   name: string;

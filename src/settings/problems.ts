@@ -11,7 +11,7 @@ export interface Range {
 }
 
 export const INTERVAL_RANGE: Range = { least: '1s', most: '1h' };
-export const TIMEOUT_RANGE: Range = { least: '100ms', most: '5m' };
+const TIMEOUT_RANGE: Range = { least: '100ms', most: '5m' };
 export const RETENTION_TIME_RANGE: Range = { least: '1h', most: '100y' };
 export const RETENTION_SIZE_RANGE: Range = { least: '1MB' };
 export const BODY_SIZE_RANGE: Range = { least: '1KB', most: '1GB' };
@@ -78,6 +78,15 @@ export function urlProblem(text: string | undefined, example: string): Problem {
   if (!text?.trim()) {
     return undefined;
   }
+  const problem = addressProblem(text, example, 'Set the API key instead.');
+  if (!problem && new URL(text.trim()).hash) {
+    return 'Take the part after # out of the address: it has no meaning here.';
+  }
+  return problem;
+}
+
+/** What is wrong with an address; instead says what to do in place of a user and a password in it. */
+export function addressProblem(text: string, example: string, instead: string): Problem {
   let url: URL;
   try {
     url = new URL(text.trim());
@@ -87,13 +96,9 @@ export function urlProblem(text: string | undefined, example: string): Problem {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     return `The address must start with http:// or https://, such as ${example}.`;
   }
-  if (url.username || url.password) {
-    return 'Take the user and password out of the address: it is not kept secret. Set the API key instead.';
-  }
-  if (url.hash) {
-    return 'Take the part after # out of the address: it has no meaning here.';
-  }
-  return undefined;
+  return url.username || url.password
+    ? `Take the user and password out of the address: it is not kept secret. ${instead}`
+    : undefined;
 }
 
 const AUTHORIZATION_SCHEME = /^[A-Za-z0-9_-]{1,64}$/;

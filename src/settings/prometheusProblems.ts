@@ -1,5 +1,5 @@
 import { LabelNames, PrometheusSettings } from '../types';
-import { countProblem, durationProblem, INTERVAL_RANGE, Problem, Range, sizeProblem } from './problems';
+import { addressProblem, countProblem, durationProblem, INTERVAL_RANGE, Problem, Range, sizeProblem } from './problems';
 import { AZURE_CLOUDS, CLOUDS, FLAVOURS, LABEL_FIELDS, labelNamesOf, METHODS } from './prometheus';
 
 const QUERY_TIMEOUT_RANGE: Range = { least: '100ms', most: '10m' };
@@ -12,7 +12,7 @@ const MOST_SERIES = 5_000_000;
 const MOST_SAMPLES = 200_000_000;
 
 /** Which of the secrets are set, be it just now or long ago. */
-export interface SecretsSet {
+interface SecretsSet {
   googleKey: boolean;
   azureClientSecret: boolean;
 }
@@ -124,19 +124,11 @@ export function serverUrlProblem(text: string | undefined, cloud: PrometheusSett
   if (!text?.trim()) {
     return `Write the address of the server, such as ${example}.`;
   }
-  let url: URL;
-  try {
-    url = new URL(text.trim());
-  } catch {
-    return `Write the whole address, such as ${example}.`;
+  const problem = addressProblem(text, example, 'Use basic authentication instead.');
+  if (problem) {
+    return problem;
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return `The address must start with http:// or https://, such as ${example}.`;
-  }
-  if (url.username || url.password) {
-    return 'Take the user and password out of the address: it is not kept secret. Use basic authentication instead.';
-  }
-  return cloud && url.protocol !== 'https:'
+  return cloud && new URL(text.trim()).protocol !== 'https:'
     ? "A cloud's token is sent over TLS alone: write the address with https://."
     : undefined;
 }

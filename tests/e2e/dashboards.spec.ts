@@ -249,7 +249,7 @@ test.describe('in an organisation that has nothing yet', () => {
     fake.load();
     await expect(async () => {
       await open(page, asked, 'model', parameters);
-      await expect(page.getByTestId('data-testid annotation-marker').first()).toBeVisible({ timeout: 2000 });
+      await expect(page.getByTestId('data-testid annotation-marker').first()).toBeVisible({ timeout: 10_000 });
     }).toPass();
     await page.context().close();
   });

@@ -162,6 +162,7 @@ async function firing(request: APIRequestContext): Promise<string[]> {
 async function download(browser: Browser): Promise<string> {
   const page = await administratorsPage(browser);
   await page.goto(`/connections/datasources/edit/${uid}`);
+  await page.getByRole('button', { name: 'Thresholds and timing' }).click();
   for (const [label, text] of Object.entries({
     Folder: folder,
     Interval: '10s',

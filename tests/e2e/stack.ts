@@ -45,7 +45,7 @@ export interface ModelCounts {
 }
 
 /** The answers that took one path, hot or cold, as a response header told it; '' where none did. */
-export interface PathCounts {
+interface PathCounts {
   answered: number;
   latencySeconds: number;
 }
@@ -104,7 +104,7 @@ export interface Series {
 }
 
 /** Every number field of an answer with its labels. */
-export function seriesOf(frames: Frame[] = []): Series[] {
+function seriesOf(frames: Frame[] = []): Series[] {
   return frames.flatMap(({ schema, data }) =>
     schema.fields.flatMap((field, index) =>
       field.type === 'number'

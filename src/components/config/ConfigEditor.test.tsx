@@ -187,6 +187,13 @@ it('keeps a chosen profile and says so where the profiles cannot be loaded', asy
   await waitFor(() => expect(current.settings.jsonData.targets?.[0].profile).toBe(''));
 });
 
+it("shows a target without an interval the data source's", async () => {
+  await showEditor(settingsWith({ targets: [{ id: 'a', url: 'http://a/metrics' }] }));
+  expect(screen.getByLabelText('Target 1 interval')).toHaveAttribute('placeholder', '15s');
+  type('Scrape interval', '30s');
+  expect(screen.getByLabelText('Target 1 interval')).toHaveAttribute('placeholder', '30s');
+});
+
 it('shows provisioned settings without letting them be changed', async () => {
   await showEditor(
     settingsWith(
@@ -196,8 +203,10 @@ it('shows provisioned settings without letting them be changed', async () => {
   );
   expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://a/metrics');
   const target = within(screen.getByRole('region', { name: 'Target 1' }));
-  // A download changes nothing.
-  const changing = screen.getAllByRole('button').filter((button) => !button.textContent?.startsWith('Download'));
+  // A download changes nothing, nor does what folds fields up.
+  const changing = screen
+    .getAllByRole('button')
+    .filter((button) => !button.textContent?.startsWith('Download') && !button.hasAttribute('aria-expanded'));
   for (const control of [...target.getAllByRole('textbox'), ...changing]) {
     expect(control).toBeDisabled();
   }

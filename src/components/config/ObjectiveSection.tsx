@@ -1,7 +1,8 @@
 import React from 'react';
-import { Button, FieldValidationMessage, useStyles2 } from '@grafana/ui';
+import { useStyles2 } from '@grafana/ui';
 import { overrideCountProblem } from '../../settings/objectiveProblems';
 import { addOverride, changeDefaultObjective, objectivesOf } from '../../settings/objectives';
+import { AddEntry } from './AddEntry';
 import { SectionProps } from './ConfigEditor';
 import { fieldRow } from './fieldRow';
 import { OBJECTIVE_COLUMNS } from './objectiveColumns';
@@ -12,7 +13,6 @@ import { TextField } from './TextField';
 export function ObjectiveSection({ settings, onChange }: SectionProps) {
   const row = useStyles2(fieldRow);
   const { default: forAll, overrides } = objectivesOf(settings);
-  const problem = overrideCountProblem(overrides);
   return (
     <>
       <p>
@@ -42,16 +42,12 @@ export function ObjectiveSection({ settings, onChange }: SectionProps) {
         and sets it wins. What an override leaves empty comes from those below it, then from the default.
       </p>
       {overrides.length > 0 && <OverrideTable settings={settings} onChange={onChange} />}
-      {problem && <FieldValidationMessage>{problem}</FieldValidationMessage>}
-      <Button
-        icon="plus"
-        variant="secondary"
-        type="button"
+      <AddEntry
+        label="Add override"
+        problem={overrideCountProblem(overrides)}
         disabled={settings.readOnly}
-        onClick={() => onChange(addOverride(settings))}
-      >
-        Add override
-      </Button>
+        onAdd={() => onChange(addOverride(settings))}
+      />
     </>
   );
 }

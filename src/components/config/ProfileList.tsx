@@ -1,10 +1,11 @@
 import React from 'react';
 import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
-import { Button, FieldValidationMessage, useStyles2 } from '@grafana/ui';
+import { useStyles2 } from '@grafana/ui';
 import { kindOf } from '../../settings/kind';
 import { profileCountProblem } from '../../settings/problems';
 import { addProfile, profilesOf } from '../../settings/profiles';
+import { AddEntry } from './AddEntry';
 import { SectionProps } from './ConfigEditor';
 import { ProfileEditor } from './ProfileEditor';
 
@@ -14,7 +15,6 @@ const PROFILE_DOCUMENTATION = 'https://github.com/coldhit/modelserving-datasourc
 export function ProfileList({ settings, onChange }: SectionProps) {
   const link = useStyles2(linkStyle);
   const profiles = profilesOf(settings);
-  const problem = profileCountProblem(profiles);
   return (
     <>
       <p>
@@ -31,16 +31,12 @@ export function ProfileList({ settings, onChange }: SectionProps) {
       {profiles.map((_, index) => (
         <ProfileEditor key={index} settings={settings} onChange={onChange} index={index} />
       ))}
-      {problem && <FieldValidationMessage>{problem}</FieldValidationMessage>}
-      <Button
-        icon="plus"
-        variant="secondary"
-        type="button"
+      <AddEntry
+        label="Add profile"
+        problem={profileCountProblem(profiles)}
         disabled={settings.readOnly}
-        onClick={() => onChange(addProfile(settings))}
-      >
-        Add profile
-      </Button>
+        onAdd={() => onChange(addProfile(settings))}
+      />
     </>
   );
 }

@@ -18,6 +18,7 @@ it('saves the recording rules for this data source, as they are chosen', async (
     resourceOf(request) === 'recording-rules' ? 'groups: []' : { profiles: [] }
   );
   await showEditor(settingsWith({ kind: 'prometheus' }));
+  click('What is recorded, and how often');
   type('Recording rules: Signals', 'all');
   type('Recording rules: Long tail', '2m');
   await download();

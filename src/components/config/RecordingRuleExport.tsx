@@ -25,7 +25,13 @@ export function RecordingRuleExport({ uid }: { uid: string }) {
           What is recorded and when it is read
         </a>
       </p>
-      <RuleParameterFields about="Recording rules" parameters={parameters} chosen={chosen} onChange={setChosen} />
+      <RuleParameterFields
+        about="Recording rules"
+        title="What is recorded, and how often"
+        parameters={parameters}
+        chosen={chosen}
+        onChange={setChosen}
+      />
       {problem && (
         <Alert severity="error" title="The recording rules could not be exported">
           {problem}

@@ -32,6 +32,9 @@ it.each([
 it('asks for the thresholds that are chosen', async () => {
   const requests = answering(() => 'groups: []');
   const current = await showEditor(settingsWith({}));
+  expect(screen.queryByLabelText('Rules: GPU memory')).not.toBeInTheDocument();
+  click('Thresholds and timing');
+  expect(screen.getByLabelText('Rules: GPU memory')).toHaveAttribute('placeholder', '95%');
   type('Rules: Folder', 'On call');
   type('Rules: Cache hit ratio', '60%');
   await download('Download for Grafana');

@@ -27,7 +27,13 @@ export function RuleExport({ uid }: { uid: string }) {
           What each rule means
         </a>
       </p>
-      <RuleParameterFields about="Rules" parameters={parameters} chosen={chosen} onChange={setChosen} />
+      <RuleParameterFields
+        about="Rules"
+        title="Thresholds and timing"
+        parameters={parameters}
+        chosen={chosen}
+        onChange={setChosen}
+      />
       {problem && (
         <Alert severity="error" title="The rules could not be exported">
           {problem}

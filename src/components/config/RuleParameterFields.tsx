@@ -1,5 +1,5 @@
 import React from 'react';
-import { useStyles2 } from '@grafana/ui';
+import { CollapsableSection, useStyles2 } from '@grafana/ui';
 import { fieldRow } from './fieldRow';
 import { TextField } from './TextField';
 
@@ -12,35 +12,39 @@ interface Parameter {
 interface Props {
   /** What the fields are about, before each one's name. */
   about: string;
+  /** Says what can be changed, while the fields are folded up. */
+  title: string;
   parameters: Parameter[];
   chosen: Record<string, string>;
   onChange: (chosen: Record<string, string>) => void;
 }
 
 /** What an export of rules can be given. It is kept nowhere. */
-export function RuleParameterFields({ about, parameters, chosen, onChange }: Props) {
+export function RuleParameterFields({ about, title, parameters, chosen, onChange }: Props) {
   const row = useStyles2(fieldRow);
   return (
-    <div className={row}>
-      {parameters.map(({ name, default: placeholder, description }) => (
-        <TextField
-          key={name}
-          label={labelOf(name)}
-          ariaLabel={`${about}: ${labelOf(name)}`}
-          description={sentence(description)}
-          placeholder={placeholder}
-          width={32}
-          value={chosen[name] ?? ''}
-          onChange={(text) => onChange({ ...chosen, [name]: text })}
-        />
-      ))}
-    </div>
+    <CollapsableSection label={title} isOpen={false}>
+      <div className={row}>
+        {parameters.map(({ name, default: placeholder, description }) => (
+          <TextField
+            key={name}
+            label={labelOf(name)}
+            ariaLabel={`${about}: ${labelOf(name)}`}
+            description={sentence(description)}
+            placeholder={placeholder}
+            width={32}
+            value={chosen[name] ?? ''}
+            onChange={(text) => onChange({ ...chosen, [name]: text })}
+          />
+        ))}
+      </div>
+    </CollapsableSection>
   );
 }
 
-/** cacheHitRatio as Cache hit ratio. */
+/** cacheHitRatio as Cache hit ratio, gpuMemory as GPU memory. */
 function labelOf(name: string): string {
-  return sentence(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
+  return sentence(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)).replace(/^Gpu\b/, 'GPU');
 }
 
 function sentence(text: string): string {

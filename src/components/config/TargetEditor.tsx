@@ -89,7 +89,7 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
           label="Interval"
           ariaLabel={`${title} interval`}
           description="Empty: as set below"
-          placeholder="5s"
+          placeholder={settings.jsonData.interval || '15s'}
           width={20}
           value={target.interval ?? ''}
           problem={durationProblem(target.interval, INTERVAL_RANGE)}

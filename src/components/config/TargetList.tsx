@@ -1,7 +1,8 @@
 import React from 'react';
-import { Alert, Button, FieldValidationMessage } from '@grafana/ui';
+import { Alert } from '@grafana/ui';
 import { targetCountProblem } from '../../settings/problems';
 import { addTarget, targetsOf } from '../../settings/targets';
+import { AddEntry } from './AddEntry';
 import { SectionProps } from './ConfigEditor';
 import { TargetEditor } from './TargetEditor';
 import { Profiles } from './useProfiles';
@@ -12,7 +13,6 @@ interface Props extends SectionProps {
 
 export function TargetList({ settings, onChange, profiles }: Props) {
   const targets = targetsOf(settings);
-  const problem = targetCountProblem(targets);
   return (
     <>
       {profiles.error && (
@@ -29,16 +29,12 @@ export function TargetList({ settings, onChange, profiles }: Props) {
           index={index}
         />
       ))}
-      {problem && <FieldValidationMessage>{problem}</FieldValidationMessage>}
-      <Button
-        icon="plus"
-        variant="secondary"
-        type="button"
+      <AddEntry
+        label="Add target"
+        problem={targetCountProblem(targets)}
         disabled={settings.readOnly}
-        onClick={() => onChange(addTarget(settings))}
-      >
-        Add target
-      </Button>
+        onAdd={() => onChange(addTarget(settings))}
+      />
     </>
   );
 }

@@ -1,0 +1,54 @@
+import { DataFrame, DataFrameType, DataQueryResponse, Field, FieldType, Labels } from '@grafana/data';
+
+const STATISTIC = 'statistic';
+
+// Grafana 10.1.0 knows no names for these, though its packages have them.
+const NUMBERS = 'numeric-multi' as DataFrameType;
+const TABLE = 'numeric-long' as DataFrameType;
+
+/**
+ * The response as Explore can show it. Explore merges frames of single numbers into columns of one name and leaves their labels
+ * out, so nobody could tell whose number is whose: those of a query become one table with a column a label.
+ */
+export function tabulateNumbers(response: DataQueryResponse): DataQueryResponse {
+  const numbersOf = new Map<string | undefined, DataFrame[]>();
+  for (const frame of response.data.filter(isNumber)) {
+    numbersOf.set(frame.refId, [...(numbersOf.get(frame.refId) ?? []), frame]);
+  }
+  if (numbersOf.size === 0) {
+    return response;
+  }
+  const others = response.data.filter((frame) => !isNumber(frame));
+  return { ...response, data: [...others, ...[...numbersOf.values()].map(toTable)] };
+}
+
+function isNumber(frame: DataFrame): boolean {
+  return frame.meta?.type === NUMBERS && frame.fields.length === 1;
+}
+
+/** The first frame has the notices and what was run for all of them. */
+function toTable(frames: DataFrame[]): DataFrame {
+  const numbers = frames.map(({ fields: [number] }) => number);
+  const labels = numbers.map((number) => number.labels ?? {});
+  const { displayNameFromDS: _, ...config } = numbers[0].config;
+  const value: Field = { ...numbers[0], config, labels: undefined, values: numbers.map(({ values }) => values[0]) };
+  delete value.state;
+  return {
+    ...frames[0],
+    fields: [...columns(labels), value],
+    length: frames.length,
+    meta: { ...frames[0].meta, type: TABLE, preferredVisualisationType: 'table' },
+  };
+}
+
+function columns(rows: Labels[]): Field[] {
+  const names = [...new Set(rows.flatMap(Object.keys))];
+  const fields = names.map((name) => ({
+    name,
+    type: FieldType.string,
+    config: {},
+    values: rows.map((row) => row[name] ?? ''),
+  }));
+  // What all numbers are is said by the query.
+  return fields.filter(({ name, values }) => name !== STATISTIC || new Set(values).size > 1);
+}
