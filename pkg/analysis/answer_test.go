@@ -151,12 +151,13 @@ func TestSteps(t *testing.T) {
 		values []float64
 		steps  []Step
 	}{
-		"no samples":                       {},
-		"a flat counter":                   {[]int64{10, 20, 30}, []float64{5, 5, 5}, nil},
-		"what was before the range counts": {[]int64{10, 20, 30}, []float64{5, 7, 8}, []Step{{20, 2}, {30, 1}}},
-		"a counter that begins in it":      {[]int64{20, 30}, []float64{1, 3}, []Step{{20, 1}, {30, 2}}},
-		"it may begin at zero":             {[]int64{20, 30}, []float64{0, 3}, []Step{{30, 3}}},
-		"a reset":                          {[]int64{10, 20, 30, 40}, []float64{5, 0, 2, 1}, []Step{{30, 2}, {40, 1}}},
+		"no samples":                    {},
+		"a flat counter":                {[]int64{10, 20, 30}, []float64{5, 5, 5}, nil},
+		"what was before counts":        {[]int64{10, 20, 30}, []float64{5, 7, 8}, []Step{{20, 2}, {30, 1}}},
+		"a counter that begins later":   {[]int64{20, 30}, []float64{1, 3}, []Step{{20, 1}, {30, 2}}},
+		"one that came with its server": {[]int64{5, 30}, []float64{24, 25}, []Step{{30, 1}}},
+		"it may begin at zero":          {[]int64{20, 30}, []float64{0, 3}, []Step{{30, 3}}},
+		"a reset":                       {[]int64{10, 20, 30, 40}, []float64{5, 0, 2, 1}, []Step{{30, 2}, {40, 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

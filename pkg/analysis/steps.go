@@ -9,12 +9,13 @@ type Step struct {
 }
 
 // Steps finds where a counter rises. A fall is a reset: what the counter shows after it has been counted since. A series
-// that begins after the range does began at zero.
-func Steps(s series.Series, rangeStart int64) []Step {
+// that begins after its server was known (unix milliseconds) began at zero; what one showed when the server was seen for the first
+// time was counted before, nobody knows when.
+func Steps(s series.Series, known int64) []Step {
 	var out []Step
 	previous := 0.0
 	for i, v := range s.Values {
-		if i == 0 && s.Times[0] <= rangeStart {
+		if i == 0 && s.Times[0] <= known {
 			previous = v
 			continue
 		}

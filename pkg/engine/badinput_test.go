@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,14 +39,14 @@ func TestBadTargetsAreExplainedAndHarmNobody(t *testing.T) {
 		"unauthorized":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "asks for an API key"},
 		"halfwritten":    {halfWritten, "before the page was complete"},
 		"bomb":           {bomb, "larger than the limit"},
-		"endless":        {endless, "did not answer in full within 1s"},
-		"slow":           {slow, "did not answer in full within 1s"},
+		"endless":        {endless, "did not answer in full within 3s"},
+		"slow":           {slow, "did not answer in full within 3s"},
 		"connectionlost": {connectionLost, "closed the connection"},
 	}
+	zeros()
 	good := newModelServer(t)
 	s := embedded(good.target("good"))
-	s.Timeout, s.Interval = time.Second, time.Second
-	s.Targets[0].Interval = interval
+	s.Timeout, s.Interval = 3*time.Second, 3*time.Second // enough on a busy machine for every page that does end
 	for name, page := range pages {
 		server := newModelServer(t)
 		server.serve(page.handler)
@@ -60,16 +61,13 @@ func TestBadTargetsAreExplainedAndHarmNobody(t *testing.T) {
 	handle := acquire(t, newRegistry(t, engine.Options{Logger: logged}), mainKey, s)
 	eventually(t, handle, `a{job="good"}`, 1)
 	for name, page := range pages {
-		require.Eventually(t, func() bool { return status(t, handle, name).LastError != "" }, patience, moment, name)
+		eventuallyIs(t, handle, name, notScraped(page.words))
 		found := status(t, handle, name)
-		require.False(t, found.Up, name)
 		require.Zero(t, found.Samples, name)
-		require.Contains(t, found.LastError, page.words, name)
 		require.NotContains(t, fmt.Sprint(found), "hidden", name)
 		eventually(t, handle, fmt.Sprintf(`up{job="%s"}`, name), 0)
 	}
-	require.Eventually(t, func() bool { return status(t, handle, "refused").LastError != "" }, patience, moment)
-	require.Contains(t, status(t, handle, "refused").LastError, "refused the connection")
+	eventuallyIs(t, handle, "refused", notScraped("refused the connection"))
 	_, found := value(t, handle, `count(b)`)
 	require.False(t, found, "nothing of a bad page is stored")
 	up := status(t, handle, "good")
@@ -94,15 +92,20 @@ func halfWritten(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("b 1\n"))
 }
 
-func bomb(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Encoding", "gzip")
-	packed := gzip.NewWriter(w)
+// zeros are 35 MB, packed once: that takes longer than a scrape may.
+var zeros = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	packed := gzip.NewWriter(&b)
 	for range 500 {
-		if _, err := packed.Write(bytes.Repeat([]byte("# zero\n"), 10_000)); err != nil {
-			return
-		}
+		_, _ = packed.Write(bytes.Repeat([]byte("# zero\n"), 10_000))
 	}
 	_ = packed.Close()
+	return b.Bytes()
+})
+
+func bomb(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Encoding", "gzip")
+	_, _ = w.Write(zeros())
 }
 
 func endless(w http.ResponseWriter, r *http.Request) {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ import (
 
 const (
 	interval = 200 * time.Millisecond
-	patience = 20 * time.Second
+	patience = time.Minute
 	moment   = 20 * time.Millisecond
 )
 
@@ -81,13 +82,6 @@ func (s *modelServer) serveAPI(said map[string]string) { s.api.Store(&said) }
 func (s *modelServer) serveIndex(listing string) {
 	h := answer("application/json", listing)
 	s.index.Store(&h)
-}
-
-func capture(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile("testdata/" + name)
-	require.NoError(t, err)
-	return string(content)
 }
 
 func (s *modelServer) target(id string) settings.Target {
@@ -174,6 +168,35 @@ func eventuallyGone(t *testing.T, h *engine.Handle, expr string) {
 		_, found := value(t, h, expr)
 		return !found
 	}, patience, moment, "%s should end", expr)
+}
+
+// eventuallyAnswers waits until an expression has an answer: on a busy machine a single scrape may run into its time-out, which
+// is as short as the interval.
+func eventuallyAnswers(t *testing.T, h *engine.Handle, expr string) (got float64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var found bool
+		got, found = value(t, h, expr)
+		return found
+	}, patience, moment, "%s should have an answer", expr)
+	return got
+}
+
+// eventuallyIs waits until a target's status is as wanted, for the same reason.
+func eventuallyIs(t *testing.T, h *engine.Handle, id string, wanted func(engine.TargetStatus) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool { return wanted(status(t, h, id)) }, patience, moment, "of %s, first %+v", id, status(t, h, id))
+}
+
+func scraped(s engine.TargetStatus) bool           { return s.Up && s.LastError == "" }
+func answersManagement(s engine.TargetStatus) bool { return s.ManagementError == "" }
+
+func notScraped(reason string) func(engine.TargetStatus) bool {
+	return func(s engine.TargetStatus) bool { return !s.Up && strings.Contains(s.LastError, reason) }
+}
+
+func notManaged(reason string) func(engine.TargetStatus) bool {
+	return func(s engine.TargetStatus) bool { return strings.Contains(s.ManagementError, reason) }
 }
 
 func status(t *testing.T, h *engine.Handle, id string) engine.TargetStatus {

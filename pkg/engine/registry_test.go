@@ -94,7 +94,7 @@ func TestOlderSettingsDoNotOverrideNewerOnes(t *testing.T) {
 func TestReleasedEngineGoesOnUntilItIsIdle(t *testing.T) {
 	server := newModelServer(t)
 	folder := t.TempDir()
-	registry := newRegistry(t, engine.Options{DataPath: folder, IdlePeriod: time.Second})
+	registry := newRegistry(t, engine.Options{DataPath: folder, IdlePeriod: 3 * time.Second})
 	first, err := registry.Acquire(context.Background(), mainKey, embedded(server.target("t")), time.Time{})
 	require.NoError(t, err)
 	second, err := registry.Acquire(context.Background(), mainKey, embedded(server.target("t")), time.Time{})

@@ -88,7 +88,7 @@ func TestTorchServeWorkersAreReplicasAndLoads(t *testing.T) {
 
 	server.serveAPI(torchServe(nil))
 	eventuallyGone(t, handle, `count({__name__=~"modelserving_.*"})`)
-	require.Empty(t, status(t, handle, "t").ManagementError)
+	eventuallyIs(t, handle, "t", answersManagement)
 }
 
 func TestRealRayServeIsRecordedByApplicationAndDeployment(t *testing.T) {
@@ -144,7 +144,7 @@ func TestTritonTellsMemoryAndAgeAtEviction(t *testing.T) {
 	server.serveAPI(tritonStats(3, time.Now(), 4096))
 	eventually(t, handle, `modelserving_model_loads_total`, 2)
 	eventually(t, handle, `modelserving_model_evictions_total`, 2)
-	require.Empty(t, status(t, handle, "t").ManagementError)
+	eventuallyIs(t, handle, "t", answersManagement)
 }
 
 func TestModelThatIsReplacedIsNotEvicted(t *testing.T) {
@@ -169,8 +169,7 @@ func TestWhatTheServerDoesNotTellIsSaidAndTheRestRecorded(t *testing.T) {
 	server.serveAPI(map[string]string{})
 	handle := managed(t, "triton", server)
 	eventually(t, handle, `modelserving_models_resident`, 1)
-	require.Eventually(t, func() bool { return status(t, handle, "t").ManagementError != "" }, patience, moment)
-	require.Contains(t, status(t, handle, "t").ManagementError, "For model_memory and age_at_eviction: ")
+	eventuallyIs(t, handle, "t", notManaged("For model_memory and age_at_eviction: "))
 }
 
 // The nodes of a Ray cluster are scraped one by one, and all of them name the dashboard of the head node.
@@ -184,7 +183,7 @@ func TestOneEndpointOfSeveralTargetsIsRecordedOnce(t *testing.T) {
 	handle := acquire(t, registry, mainKey, embedded(first, second))
 	eventually(t, handle, `sum(modelserving_models_resident{job="a"})`, 7)
 	eventuallyGone(t, handle, `sum(modelserving_models_resident{job="b"})`)
-	require.Empty(t, status(t, handle, "b").ManagementError)
+	eventuallyIs(t, handle, "b", answersManagement)
 	acquire(t, registry, mainKey, embedded(second))
 	eventually(t, handle, `sum(modelserving_models_resident)`, 7)
 	eventually(t, handle, `sum(modelserving_models_resident{job="b"})`, 7)
@@ -207,8 +206,7 @@ func TestListingsKeepToTheLimits(t *testing.T) {
 			s := embedded(configured)
 			s.Limits = test.limits
 			handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, s)
-			require.Eventually(t, func() bool { return status(t, handle, "t").ManagementError != "" }, patience, moment)
-			require.Contains(t, status(t, handle, "t").ManagementError, test.want)
+			eventuallyIs(t, handle, "t", notManaged(test.want))
 			_, found := value(t, handle, `sum(modelserving_models_resident)`)
 			require.False(t, found)
 		})

@@ -31,13 +31,19 @@ const (
 	labelDeployment  = "deployment"
 )
 
+// idleConnections is how long a connection to a target outlasts a scrape: longer than usual intervals, and not longer than needed,
+// because Prometheus's scrapers leave their connections open when their settings change.
+const idleConnections = 30 * time.Second
+
 // scrapeOptions pick up new targets within about a second, and read when counters began where a server tells.
 func scrapeOptions() *scrape.Options {
 	return &scrape.Options{
 		ParseST:                  true,
 		DiscoveryReloadInterval:  model.Duration(time.Second),
 		DiscoveryReloadOnStartup: true,
-		HTTPClientOptions:        []configutil.HTTPClientOption{configutil.WithNewTLSConfigFunc(additionalRoots)},
+		HTTPClientOptions: []configutil.HTTPClientOption{
+			configutil.WithNewTLSConfigFunc(additionalRoots), configutil.WithIdleConnTimeout(idleConnections),
+		},
 	}
 }
 

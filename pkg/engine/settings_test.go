@@ -69,14 +69,13 @@ func TestKeyGoesToTheTargetAlone(t *testing.T) {
 	registry := newRegistry(t, engine.Options{})
 	target := server.target("t")
 	handle := acquire(t, registry, mainKey, embedded(target))
-	require.Eventually(t, func() bool { return status(t, handle, "t").LastError != "" }, patience, moment)
-	require.Contains(t, status(t, handle, "t").LastError, "none is set")
+	eventuallyIs(t, handle, "t", notScraped("none is set"))
 	target.APIKey, target.AuthScheme = "k", "Api-Key"
 	acquire(t, registry, mainKey, embedded(target))
 	eventually(t, handle, "a", 1)
 	redirect.Store(true)
 	eventuallyGone(t, handle, "a")
-	require.Contains(t, status(t, handle, "t").LastError, "no redirect is followed")
+	eventuallyIs(t, handle, "t", notScraped("no redirect is followed"))
 	require.Nil(t, leaked.Load())
 }
 
@@ -86,13 +85,12 @@ func TestCACertificateIsTrusted(t *testing.T) {
 	registry := newRegistry(t, engine.Options{})
 	target := settings.Target{ID: "t", URL: server.URL}
 	handle := acquire(t, registry, mainKey, embedded(target))
-	require.Eventually(t, func() bool { return status(t, handle, "t").LastError != "" }, patience, moment)
-	require.Contains(t, status(t, handle, "t").LastError, "authority that is not trusted")
+	eventuallyIs(t, handle, "t", notScraped("authority that is not trusted"))
 	trusting := embedded(target)
 	trusting.CACertificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	acquire(t, registry, mainKey, trusting)
 	eventually(t, handle, "a", 1)
-	require.Empty(t, status(t, handle, "t").LastError)
+	eventuallyIs(t, handle, "t", scraped)
 }
 
 func TestFileDiscovery(t *testing.T) {

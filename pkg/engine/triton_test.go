@@ -10,43 +10,41 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 func TestRealTritonFromIdleToReload(t *testing.T) {
 	server := newModelServer(t)
-	server.serveText(capture(t, "1-metrics-all-idle.txt"))
-	server.serveIndex(capture(t, "3-repository-index.txt"))
+	server.serveText(string(captures.Recording(t, "triton", "1-metrics-all-idle")))
+	server.serveIndex(ofManagement(t, "triton/3-repository-index.txt"))
 	registry := newRegistry(t, engine.Options{Profiles: profiles{port: server.port(t)}})
 	handle := acquire(t, registry, mainKey, embedded(server.target("triton1")))
 
 	const cached = `nv_inference_request_success{model="cached"}`
 	const resident = `modelserving_models_resident{model="cached",version="1"}`
 	eventually(t, handle, cached, 0)
-	quantile, found := value(t, handle, `nv_cache_miss_summary_per_model{model="cached",quantile="0.5"}`)
-	require.True(t, found)
+	quantile := eventuallyAnswers(t, handle, `nv_cache_miss_summary_per_model{model="cached",quantile="0.5"}`)
 	require.True(t, math.IsNaN(quantile), "an idle summary has no quantile")
 	eventually(t, handle, resident, 1)
 	eventually(t, handle, `sum(modelserving_models_resident)`, 7)
 	eventually(t, handle, `sum(modelserving_model_loads_total) + sum(modelserving_model_evictions_total)`, 0)
 	require.Equal(t, "triton", status(t, handle, "triton1").Profile)
 
-	server.serveText(capture(t, "2-metrics-all-loaded.txt"))
+	server.serveText(string(captures.Recording(t, "triton", "2-metrics-all-loaded")))
 	eventually(t, handle, cached, 80)
-	_, found = value(t, handle, cached+` and on() up{job="triton1",environment="production",deployment="vision"} == 1`)
-	require.True(t, found)
-	server.serveText(capture(t, "5-metrics-during-burst.txt"))
+	eventuallyAnswers(t, handle, cached+` and on() up{job="triton1",environment="production",deployment="vision"} == 1`)
+	server.serveText(string(captures.Recording(t, "triton", "5-metrics-during-burst")))
 	eventually(t, handle, `max(nv_inference_pending_request_count)`, burstPending)
 
-	server.serveText(capture(t, "6-metrics-after-unload-cached.txt"))
-	server.serveIndex(capture(t, "6-index-after-unload.txt"))
+	server.serveText(string(captures.Recording(t, "triton", "6-metrics-after-unload-cached")))
+	server.serveIndex(ofManagement(t, "triton/6-index-after-unload.txt"))
 	eventuallyGone(t, handle, cached)
 	eventually(t, handle, resident, 0)
 	eventually(t, handle, `modelserving_model_evictions_total{model="cached"}`, 1)
-	_, found = value(t, handle, `nv_inference_request_success{model="slow"}`)
-	require.True(t, found, "the other models go on")
+	eventuallyAnswers(t, handle, `nv_inference_request_success{model="slow"}`) // the other models go on
 
-	server.serveText(capture(t, "7-metrics-after-reload-cached.txt"))
-	server.serveIndex(capture(t, "3-repository-index.txt"))
+	server.serveText(string(captures.Recording(t, "triton", "7-metrics-after-reload-cached")))
+	server.serveIndex(ofManagement(t, "triton/3-repository-index.txt"))
 	eventually(t, handle, cached, 0)
 	eventually(t, handle, resident, 1)
 	eventually(t, handle, `modelserving_model_loads_total{model="cached"}`, 1)
@@ -55,7 +53,7 @@ func TestRealTritonFromIdleToReload(t *testing.T) {
 	loads, found := value(t, handle, `increase(modelserving_model_loads_total{model="cached"}[10m]) > 0`)
 	require.True(t, found)
 	require.Positive(t, loads)
-	require.Empty(t, status(t, handle, "triton1").ManagementError)
+	eventuallyIs(t, handle, "triton1", answersManagement)
 }
 
 // burstPending is the highest number of pending requests in the capture during a burst.
@@ -91,21 +89,20 @@ func TestManagementFailureDoesNotStopScraping(t *testing.T) {
 	broken := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	server.index.Store(&broken)
 	eventuallyGone(t, handle, `modelserving_models_resident`)
-	require.Eventually(t, func() bool { return status(t, handle, "t").ManagementError != "" }, patience, moment)
-	require.Contains(t, status(t, handle, "t").ManagementError, "HTTP 500")
+	eventuallyIs(t, handle, "t", notManaged("HTTP 500"))
 	before := server.scrapes.Load()
 	require.Eventually(t, func() bool { return server.scrapes.Load() > before+2 }, patience, moment)
-	require.True(t, status(t, handle, "t").Up)
+	eventuallyIs(t, handle, "t", scraped)
 
 	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
 	eventually(t, handle, `modelserving_models_resident`, 1)
 	eventually(t, handle, `modelserving_model_loads_total`, 0)
-	require.Empty(t, status(t, handle, "t").ManagementError)
+	eventuallyIs(t, handle, "t", answersManagement)
 }
 
 func TestLabelValues(t *testing.T) {
 	server := newModelServer(t)
-	server.serveText(capture(t, "1-metrics-all-idle.txt"))
+	server.serveText(string(captures.Recording(t, "triton", "1-metrics-all-idle")))
 	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, embedded(server.target("t")))
 	eventually(t, handle, `count(nv_inference_request_success)`, 7)
 	ask := func(label string, limit int, selectors ...string) []string {

@@ -125,9 +125,14 @@ func (p *Profile) answers(r Recipe, sig signal.Signal, st signal.Statistic) bool
 	case kindHistogram:
 		return quantile || (st == signal.Mean && !p.Metrics[r.Histogram[0]].FabricatedSum)
 	case kindQuotient:
-		return st == signal.Mean
+		return st == signal.Mean || (st == signal.Last && sig.Shape == signal.Level && p.standing(r))
 	}
 	return !quantile && (sig.Shape != signal.Distribution || st == signal.Last)
+}
+
+// standing says whether all that a recipe reads are gauges, which can be read as they stand.
+func (p *Profile) standing(r Recipe) bool {
+	return !slices.ContainsFunc(r.terms(), func(t Term) bool { return p.Metrics[t.Metric[0]].Type != Gauge })
 }
 
 // seriesName is the name under which a metric's series are stored.
@@ -250,7 +255,8 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 func (c compiler) quotient(s Source) (of, to []termOf) {
 	p := s.Profile
 	if r := s.Recipe.Ratio; r != nil {
-		of, to = s.terms(r.Of, p.unitOf(r.Of)), s.terms(r.To, p.unitOf(r.To))
+		// In base units, whatever each server reports: both parts have to agree, and several servers' are added up.
+		of, to = s.terms(r.Of, p.unitOf(r.Of).Base()), s.terms(r.To, p.unitOf(r.To).Base())
 	} else {
 		m := s.Recipe.Mean
 		of, to = s.terms(m.Sum, c.q.Signal.Unit), s.terms(m.Count, p.unitOf(m.Count))

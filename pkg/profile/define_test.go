@@ -61,6 +61,42 @@ func TestOwnProfileTakesPartInEverything(t *testing.T) {
 	}
 }
 
+// Both parts of a ratio are brought to one unit, whatever the server reports them in.
+func TestOwnRatioOfDifferentUnits(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer(
+		"define:\n", "  used_mib: {type: gauge, unit: mebibytes, labels: [model]}\n  all_bytes: {type: gauge, unit: bytes, labels: [model]}\ndefine:\n",
+		"{of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}", "{of: [{metric: used_mib}], to: [{metric: all_bytes}]}",
+	).Replace(features)
+	set, problems := profile.Set{}.With([]profile.Text{{Name: "features.yaml", Text: text}})
+	require.Empty(t, problems)
+	q, err := set.Catalogue().NewQuery("feature_miss_rate", nil, nil, nil, 0, true, 60e9)
+	require.NoError(t, err)
+	parts := set.Compile(q, profile.Environment{Exists: func(string) bool { return true }})
+	require.Len(t, parts, 1)
+	require.Equal(t, "(1.048576e+06 * sum by () (avg_over_time(used_mib[1m]))) / sum by () (avg_over_time(all_bytes[1m]))", promql.Text(parts[0].Plan, 0))
+}
+
+// A level that is a ratio of gauges is read as it stands, as levels are; one of counters has only a mean over the window.
+func TestOwnLevelThatIsARatio(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer(
+		"define:\n", "  used: {type: gauge, unit: tokens, labels: [model]}\n  slots: {type: gauge, unit: tokens, labels: [model]}\ndefine:\n",
+		"signals:\n", "signals:\n  kv_cache_usage:\n    - ratio: {of: [{metric: used}], to: [{metric: slots}]}\n  cpu_usage:\n    - ratio: {of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}\n",
+	).Replace(features)
+	set, problems := profile.Set{}.With([]profile.Text{{Name: "features.yaml", Text: text}})
+	require.Empty(t, problems)
+	for name, want := range map[string][]string{"kv_cache_usage": {"sum by () (used) / sum by () (slots)"}, "cpu_usage": nil} {
+		q, err := set.Catalogue().NewQuery(name, []string{"last"}, nil, nil, 0, true, 60e9)
+		require.NoError(t, err)
+		var got []string
+		for _, p := range set.Compile(q, profile.Environment{Exists: func(string) bool { return true }}) {
+			got = append(got, promql.Text(p.Plan, 0))
+		}
+		require.Equal(t, want, got, name)
+	}
+}
+
 // What is wrong with one profile is said by file, line and reason; the others keep working.
 func TestMistakesOfOwnProfiles(t *testing.T) {
 	t.Parallel()

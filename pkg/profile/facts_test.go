@@ -2,7 +2,6 @@ package profile_test
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 // recorded is the version of the Triton whose answers were recorded.
@@ -24,8 +24,7 @@ var typeLine = regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`)
 // page is the metrics and their types that a recorded metrics page shows.
 func page(t *testing.T, name string) map[string]profile.Type {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "tests", "blackbox", "testdata", "triton", name+".txt"))
-	require.NoError(t, err)
+	text := captures.Recording(t, "triton", name)
 	out := map[string]profile.Type{}
 	for _, m := range typeLine.FindAllStringSubmatch(string(text), -1) {
 		out[m[1]] = profile.Type(m[2])
@@ -40,7 +39,7 @@ func shownOn(p map[string]profile.Type) func(string) bool {
 
 func pages(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "tests", "blackbox", "testdata", "triton", "*-metrics-*.txt"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "tests", "captures", "testdata", "triton", "*-metrics-*.txt"))
 	require.NoError(t, err)
 	require.Len(t, files, 8)
 	var out []string

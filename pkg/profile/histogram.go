@@ -23,6 +23,15 @@ type Buckets struct {
 	Factor float64
 }
 
+// Merged are the histograms of each group, put together: what Quantile is taken of. It is right where that is.
+func (b Buckets) Merged() plan.Node {
+	n := b.Quantile
+	if s, scaled := n.(plan.Scale); scaled {
+		n = s.Of
+	}
+	return n.(plan.Quantile).Of
+}
+
 // bucketBound is the label of a histogram's buckets.
 const bucketBound = "le"
 

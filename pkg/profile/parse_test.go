@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -60,9 +61,9 @@ func TestParseErrors(t *testing.T) {
 		"an unknown field":       {"identity: hits", "identity: hits\nidentiy: x", "line 6: field identiy not found"},
 		"a field twice":          {"identity: hits", "identity: hits\nidentity: hits", `line 6: mapping key "identity" already defined at line 5`},
 		"a list for a text":      {"name: Small Server", "name: [a]", "line 2: cannot unmarshal !!seq into string"},
-		"a second document":      {"  replicas:", "---\n  replicas:", "more than one document"},
+		"a second document":      {"  replicas:", "---\n  replicas:", "line 27: the file holds more than one document"},
 		"no id":                  {"id: small", "id: ''", "id and name are needed"},
-		"no name":                {"name: Small Server", "name: ''", `profile "small": id and name are needed`},
+		"no name":                {"name: Small Server", "name: ''", `profile "small": line 1: id and name are needed`},
 		"no fingerprint":         {"fingerprint: [hits]", "fingerprint: []", "fingerprint and replica are needed"},
 		"no replica":             {"replica: [job, instance]", "replica: []", "fingerprint and replica are needed"},
 		"layer":                  {"layer: server", "layer: basement", `profile "small": line 3: layer "basement" is not one of`},
@@ -102,6 +103,30 @@ func TestParseErrors(t *testing.T) {
 		"a metric to be present": {"present: {metric: hits", "present: {metric: x", `line 28: signal "replicas", recipe 1: metric "x" is not among the metrics`},
 		"a kind's where":         {"- present: {metric: hits, per: [model]}", "- {present: {metric: hits}, where: {reason: {is: [x]}}}", `recipe 1: where beside the kind of recipe is for histograms; a term has its own`},
 		"a histogram's where":    {"- histogram: sizes", "- {histogram: sizes, where: {reason: {}}}", `metric "sizes": the condition on "reason" has neither is nor not`},
+		"no recipe":              {"    - histogram: sizes\n", "    -\n", `line 25: signal "request_size" has no recipe`},
+		"a status that is set":   {"set: {status: success}", "set: {status: weird}", `line 20: signal "requests", recipe 1: metric "hits" sets the status "weird", which is not one of`},
+		"a term twice":           {"sum: [{metric: hits, set: {status: success}}]", "sum: [{metric: hits}, {metric: hits}]", `line 20: signal "requests", recipe 1: metric "hits" is there twice under the same conditions`},
+		"a ratio in bytes":       {"- histogram: sizes", "- ratio: {of: [{metric: hits}], to: [{metric: hits}]}", `line 26: signal "request_size", recipe 1: the signal is in bytes; a ratio`},
+		"a presence in seconds":  {"- mean: {sum: [{metric: busy}], count: [{metric: hits}]}", "- present: {metric: hits}", `line 22: signal "response_time", recipe 1: the signal is in seconds`},
+		"concurrency in bytes":   {"  concurrent_requests:\n", "  memory_usage:\n", `line 24: signal "memory_usage", recipe 1: metric "queue": "requests" cannot be converted to "bytes"`},
+		"Little's law in bytes":  {"  concurrent_requests:\n    - sum: [{metric: queue}, ", "  memory_usage:\n    - sum: [", `line 24: signal "memory_usage", recipe 1: metric "busy": the signal is in bytes; concurrency is a number of requests`},
+		"a computed signal":      {"  request_size:\n", "  cache_hit_ratio:\n", `line 25: signal "cache_hit_ratio" is computed from cold_hit_rate, and from nothing else`},
+		"the name as a label":    {"  model: model", "  model: __name__", `line 11: labels: "__name__" cannot name a label`},
+		"a bucket as a label":    {"  model: model", "  model: le", `line 11: labels: "le" cannot name a label`},
+		"a port":                 {"port: 8000", "port: 80000", `line 7: management: there is no port 80000`},
+		"an endpoint's port":     {"identity: hits", "identity: hits\nendpoint: {port: -1}", `line 6: endpoint: there is no port -1`},
+		"an endpoint's path":     {"identity: hits", "identity: hits\nendpoint: {path: metrics}", `line 6: endpoint: the path "metrics" does not begin with /`},
+		"an expression's end":    {"set: {status: success}", "where: {reason: {matches: 'a)|(b'}}", `the condition on "reason" does not match anything: error parsing regexp: unexpected )`},
+		"a class's end":          {"labels:\n", "status: {label: code, classes: {2xx: 'a)|(b'}}\nlabels:\n", `line 10: status: class "2xx": error parsing regexp: unexpected )`},
+		"a long expression":      {"set: {status: success}", "where: {reason: {matches: '" + strings.Repeat("a.{900}|", 1000) + "'}}", "the regular expression has 8000 characters; at most 4096 are possible"},
+		"an unknown alias":       {"  queue: {", "  queue: *nothing\n  q: {", `profile "": line 16: yaml: unknown anchor 'nothing' referenced`},
+		"a merge of itself":      {"  queue: {", "  queue: &q {<<: *q}\n  q: {", `line 16: yaml: anchor 'q' value contains itself`},
+		"a control character":    {"name: Small Server", "name: \x01", "line 2: yaml: control characters are not allowed"},
+		"another encoding":       {"name: Small Server", "name: caf\xe9", "line 2: yaml: "},
+		"a tab":                  {"  queue: {", "\tqueue: {", "line 16: found character that cannot start any token"},
+		"a depth":                {"name: Small Server", "name: " + strings.Repeat("[", 20000), "line 2: exceeded max depth of 10000"},
+		"too many keys":          {"metrics:\n", "metrics:\n" + strings.ReplaceAll(manyKeys(2000), "\n", "\n  ")[1:] + "\n", "line 14: there are more than 2000 keys side by side"},
+		"very many mistakes":     {"identity: hits", "identity: hits" + manyKeys(500), "line 15: field k9 not found in type profile.Profile\n  and 490 more"},
 		"a label to count by":    {"per: [model]", "per: [gpu]", `metric "hits" has no label "gpu" to count by`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,6 +141,14 @@ func TestParseErrors(t *testing.T) {
 		_, err := profile.Parse([]byte(empty))
 		require.EqualError(t, err, `profile "": the file is empty`)
 	}
+}
+
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "\nk%d: 1", i)
+	}
+	return b.String()
 }
 
 func FuzzParse(f *testing.F) {

@@ -1,7 +1,10 @@
 package profile
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -69,14 +72,74 @@ func firstAlias(under *yaml.Node) int {
 	return 0
 }
 
-// placed adds the line to an error about a file's aliases, which is the only one of YAML's that names none.
+// mostKeys is how many keys a mapping of a file may have: each is compared with all others.
+const mostKeys = 2000
+
+// crowded is the line of the first mapping under a node that has too many keys; 0 where there is none.
+func crowded(under *yaml.Node) int {
+	if under.Kind == yaml.MappingNode && len(under.Content) > 2*mostKeys {
+		return under.Line
+	}
+	for _, child := range under.Content {
+		if line := crowded(child); line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
+// mostErrors is how many of YAML's errors in one file are told.
+const mostErrors = 10
+
+// placed adds the line to an error of YAML's that names none, and tells only the first of very many.
 func placed(err error, text []byte) error {
-	if !strings.Contains(err.Error(), "excessive aliasing") {
+	var many *yaml.TypeError
+	switch {
+	case errors.Is(err, errEmpty):
+		return err
+	case errors.As(err, &many):
+		if more := len(many.Errors) - mostErrors; more > 0 {
+			return fmt.Errorf("%w\n  and %d more", &yaml.TypeError{Errors: many.Errors[:mostErrors]}, more)
+		}
+		return err
+	case strings.Contains(err.Error(), "excessive aliasing"):
+		var document yaml.Node
+		if yaml.Unmarshal(text, &document) != nil {
+			return err
+		}
+		return fmt.Errorf("line %d: aliases stand for too much from here on: %w", firstAlias(&document), err)
+	case strings.Contains(err.Error(), ": line "):
 		return err
 	}
-	var document yaml.Node
-	if yaml.Unmarshal(text, &document) != nil {
-		return err
+	if line := firstWith(err, text); line > 0 {
+		return fmt.Errorf("line %d: %w", line, err)
 	}
-	return fmt.Errorf("line %d: aliases stand for too much from here on: %w", firstAlias(&document), err)
+	return err
+}
+
+// firstWith is the line up to which a file has to be read to meet an error that ends the reading; 0 where there is none.
+func firstWith(err error, text []byte) int {
+	if valid := bytes.ToValidUTF8(text, nil); len(valid) < len(text) && strings.Contains(err.Error(), "UTF-8") {
+		at := 0
+		for at < len(valid) && valid[at] == text[at] {
+			at++
+		}
+		return 1 + bytes.Count(text[:at], []byte("\n"))
+	}
+	var ends []int
+	for at := range bytes.Lines(text) {
+		last := 0
+		if len(ends) > 0 {
+			last = ends[len(ends)-1]
+		}
+		ends = append(ends, last+len(at))
+	}
+	line := sort.Search(len(ends), func(i int) bool {
+		_, met := read(text[:ends[i]])
+		return met != nil && met.Error() == err.Error()
+	})
+	if line == len(ends) {
+		return 0
+	}
+	return line + 1
 }

@@ -26,6 +26,9 @@ type Profile struct {
 	Traffic []Term `yaml:"traffic"`
 	// Replica lists the labels that tell one replica's series from another's.
 	Replica []string `yaml:"replica"`
+	// Device lists the labels of the server's in which a GPU and its slices (MIG) agree, where each has an id of its own. Others give
+	// slices the id of their GPU.
+	Device []string `yaml:"device"`
 	// Labels translates the project's labels into the server's.
 	Labels map[signal.Label]string `yaml:"labels"`
 	// Also gives labels a second name, which a series has that lacks the first: a platform that shows the server's metrics
@@ -157,6 +160,9 @@ type Term struct {
 	Subtract bool           `yaml:"subtract"`
 	// Positive leaves values out that are not above zero.
 	Positive bool `yaml:"positive"`
+	// Once lists the labels of the server's by which series are told apart that say different things. Those of a replica that agree
+	// in them repeat one value, which counts once.
+	Once []string `yaml:"once"`
 	// As is "concurrency" for a counter of durations that is read by Little's law (seconds a second are requests at once), or
 	// "zero" for a counter that only says where none is none: requests, where a failure that never happened has no series.
 	As string `yaml:"as"`

@@ -45,6 +45,9 @@ func (s Set) Groups(q signal.Query, env Environment) plan.Node {
 	return plan.Aggregate{Op: plan.Count, Of: rank}
 }
 
+// quantileLabel is the label that tells a summary's quantiles apart.
+const quantileLabel = "quantile"
+
 // summary reads a summary's own quantile. What it is told apart by stays, because summaries cannot be merged.
 func (c compiler) summary(s Source) plan.Node {
 	q, _ := c.statistic.Quantile()
@@ -53,7 +56,7 @@ func (c compiler) summary(s Source) plan.Node {
 	if !ok {
 		return nil
 	}
-	selected.Matchers = append(selected.Matchers, plan.Matcher{Label: "quantile", Compare: plan.Equal, Value: number(q)})
+	selected.Matchers = append(selected.Matchers, plan.Matcher{Label: quantileLabel, Compare: plan.Equal, Value: number(q)})
 	var n plan.Node = plan.Last{Of: selected}
 	if served != nil {
 		n = plan.Where{Of: n, On: s.Profile.Replica, Exists: *served}

@@ -16,6 +16,7 @@ func Schema() map[string]any {
 		"subtract": object{"type": "boolean"},
 		"without":  with(list(word(signal.Labels)), "Labels of the metric that are left out, to set it against metrics without them."),
 		"positive": with(object{"type": "boolean"}, "Leave values out that are not above zero."),
+		"once":     with(list(text("")), "The server's labels that tell values apart: series that agree in them repeat one value, which counts once."),
 		"as":       with(word([]string{asConcurrency, asZero}), "Read durations by Little's law, or only say that nothing counts as none."),
 	}
 	present := object{"per": list(word(signal.Labels))}
@@ -48,6 +49,7 @@ func Schema() map[string]any {
 		"identity":    text("The metric that has series exactly for the models that a replica serves."),
 		"traffic":     with(terms, "Counters that models are ranked by."),
 		"replica":     with(list(text("")), "The labels that tell replicas apart."),
+		"device":      with(list(text("")), "The server's labels in which a GPU and its slices (MIG) agree, where each has an id of its own."),
 		"labels":      object{"type": "object", "propertyNames": word(signal.Labels), "additionalProperties": text("")},
 		"also":        with(object{"type": "object", "propertyNames": word(signal.Labels), "additionalProperties": text("")}, "Second names of labels, which series have that lack the first."),
 		"status":      closed(object{"label": text(""), "classes": object{"type": "object", "propertyNames": word(statusClasses), "additionalProperties": text("")}}, "label", "classes"),

@@ -49,6 +49,8 @@ var (
 	litellmYAML string
 	//go:embed llamacpp.yaml
 	llamacppYAML string
+	//go:embed llm_d.yaml
+	llmDYAML string
 	//go:embed mlserver.yaml
 	mlserverYAML string
 	//go:embed modelmesh.yaml
@@ -87,7 +89,7 @@ func Embedded() (Set, error) {
 	var set Set
 	for _, text := range []string{
 		modelservingYAML, recorderYAML, nvmlYAML, basetenYAML, bentomlYAML, cadvisorYAML, dcgmYAML, djlYAML, dynamoYAML, envoyYAML, gieYAML, istioYAML,
-		knativeBefore119YAML, knativeYAML, kserveYAML, kubeStateMetricsYAML, litellmYAML, llamacppYAML, mlserverYAML, modelmeshYAML, otelGenaiYAML, ovmsYAML,
+		knativeBefore119YAML, knativeYAML, kserveYAML, kubeStateMetricsYAML, litellmYAML, llamacppYAML, llmDYAML, mlserverYAML, modelmeshYAML, otelGenaiYAML, ovmsYAML,
 		rayServeYAML, raySGLangYAML, rayVllmYAML, seldonYAML, sglangYAML, tfservingYAML, tgiYAML, torchserveYAML, tritonYAML, vllmYAML,
 	} {
 		p, err := Parse([]byte(text))
@@ -144,17 +146,15 @@ func (s Set) Targets() Set {
 
 // Parse reads one profile and checks it. Its errors name the profile, the line and what is wrong there.
 func Parse(text []byte) (*Profile, error) {
-	p := &Profile{}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(p); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the file is empty")
+	var document yaml.Node
+	if yaml.Unmarshal(text, &document) == nil {
+		if line := crowded(&document); line > 0 {
+			return nil, fmt.Errorf(`profile "": line %d: there are more than %d keys side by side`, line, mostKeys)
 		}
-		return nil, fmt.Errorf("profile %q: %w", p.ID, placed(err, text))
 	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("profile %q: the file holds more than one document; a profile is one file", p.ID)
+	p, err := read(text)
+	if err != nil {
+		return nil, fmt.Errorf("profile %q: %w", p.ID, placed(err, text))
 	}
 	if err := p.validate(); err != nil {
 		var place misplaced
@@ -162,6 +162,26 @@ func Parse(text []byte) (*Profile, error) {
 			return nil, fmt.Errorf("profile %q: line %d: %w", p.ID, lineOf(text, place.path), err)
 		}
 		return nil, fmt.Errorf("profile %q: %w", p.ID, err)
+	}
+	return p, nil
+}
+
+var errEmpty = errors.New("the file is empty")
+
+// read reads one profile as it is.
+func read(text []byte) (*Profile, error) {
+	p := &Profile{}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	err := decoder.Decode(p)
+	if errors.Is(err, io.EOF) {
+		return p, errEmpty
+	}
+	if err != nil {
+		return p, err
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return p, errors.New("the file holds more than one document; a profile is one file")
 	}
 	return p, nil
 }

@@ -85,6 +85,10 @@ func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cu
 	if len(nodes) == 0 {
 		return nil
 	}
+	if op == plan.Mean && (len(nodes) > 1 || cut != nil) {
+		// Not the mean of means: every series weighs the same.
+		return plan.Ratio{Of: c.total(plan.Sum, terms, by, cut), To: c.total(plan.Count, terms, by, cut)}
+	}
 	whole := nodes[0]
 	if len(nodes) > 1 {
 		for i := range nodes {
@@ -98,9 +102,13 @@ func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cu
 		whole = cut(whole)
 	}
 	if len(nodes) > 1 || renamed || cut != nil {
-		whole = plan.Aggregate{Op: op, By: words(by), Of: whole}
+		together := op
+		if op == plan.Count {
+			together = plan.Sum // of counts
+		}
+		whole = plan.Aggregate{Op: together, By: words(by), Of: whole}
 	}
-	if op != plan.Group && slices.ContainsFunc(terms, func(t termOf) bool { return t.Subtract }) {
+	if op != plan.Group && op != plan.Count && slices.ContainsFunc(terms, func(t termOf) bool { return t.Subtract }) {
 		// Counters that are not read at the same moment, or that count requests still under way, can differ by less than nothing.
 		whole = plan.AtLeast{Of: whole}
 	}
@@ -134,6 +142,7 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 		return nil, false
 	}
 	metric := t.metric(t.Metric[0])
+	valued := op != plan.Group && op != plan.Count
 	own := t.profile.native(metric, t.Set, by)
 	if t.present != nil {
 		if op != plan.Group {
@@ -157,7 +166,7 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 			n = plan.SetLabel{Of: n, Label: string(l), Value: v}
 		}
 	}
-	if op == plan.Group {
+	if !valued {
 		return n, renamed
 	}
 	return scaled(n, factor), renamed
@@ -182,6 +191,9 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 			if t.Positive {
 				v = plan.Above{Of: v, Than: 0}
 			}
+			if len(t.Once) > 0 {
+				v = plan.Aggregate{Op: plan.Max, By: t.distinct(name), Of: v}
+			}
 			versions, factors = append(versions, v), append(factors, t.factor(t.profile.Metrics[name]))
 		}
 	}
@@ -200,6 +212,12 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 		n = plan.Union{Of: versions}
 	}
 	return c.yielding(n, t), factor
+}
+
+// distinct lists the labels by which a term's values are told apart: those that its profile names, and all that are asked by.
+func (t termOf) distinct(name string) []string {
+	metric := t.metric(name)
+	return union(union(theirs(t.profile.native(metric, t.Set, union(metric.Labels, targetOwn))), t.profile.Replica), t.Once)
 }
 
 // existing lists the names of a term's metric that the store has; the newest if it has none.

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/common/model"
 
@@ -33,16 +33,21 @@ var statusClasses = []string{"2xx", "3xx", "4xx", "5xx", "success", "failure"}
 // managementProtocols are those that a management endpoint can be asked by.
 var managementProtocols = management.Protocols()
 
+const highestPort = 65535
+
 // validate checks everything that compiling relies on. Its errors are misplaced ones where they have a place.
 func (p *Profile) validate() error {
 	if p.ID == "" || p.Name == "" {
-		return errors.New("id and name are needed")
+		return at(errors.New("id and name are needed"), "id")
 	}
 	if !slices.Contains(layers, p.Layer) {
 		return at(fmt.Errorf("layer %q is not one of %q", p.Layer, layers), "layer")
 	}
-	if len(p.Fingerprint) == 0 || len(p.Replica) == 0 {
-		return errors.New("fingerprint and replica are needed")
+	if len(p.Fingerprint) == 0 {
+		return at(errors.New("fingerprint and replica are needed"), "fingerprint")
+	}
+	if len(p.Replica) == 0 {
+		return at(errors.New("fingerprint and replica are needed"), "replica")
 	}
 	if p.Management != nil && !slices.Contains(managementProtocols, p.Management.Protocol) {
 		return at(fmt.Errorf("management protocol %q is not one of %q", p.Management.Protocol, managementProtocols), "management", "protocol")
@@ -55,7 +60,7 @@ func (p *Profile) validate() error {
 			return at(fmt.Errorf("fingerprint %q is not among the metrics", name), "fingerprint", strconv.Itoa(i))
 		}
 	}
-	for _, check := range []func() error{p.validateLabels, p.validateStatus, p.validateDefinitions, p.validateMetrics, p.validateTraffic, p.validateSignals} {
+	for _, check := range []func() error{p.validateEndpoints, p.validateLabels, p.validateStatus, p.validateDefinitions, p.validateMetrics, p.validateTraffic, p.validateSignals} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -63,17 +68,44 @@ func (p *Profile) validate() error {
 	return nil
 }
 
+func (p *Profile) validateEndpoints() error {
+	if port := p.Endpoint.Port; port < 0 || port > highestPort {
+		return at(fmt.Errorf("endpoint: there is no port %d", port), "endpoint", "port")
+	}
+	if path := p.Endpoint.Path; path != "" && !strings.HasPrefix(path, "/") {
+		return at(fmt.Errorf("endpoint: the path %q does not begin with /", path), "endpoint", "path")
+	}
+	if p.Management != nil && (p.Management.Port < 0 || p.Management.Port > highestPort) {
+		return at(fmt.Errorf("management: there is no port %d", p.Management.Port), "management", "port")
+	}
+	return nil
+}
+
+// namesLabel says whether a name can be that of a label that the server gives its series. Those that tell the parts of a metric
+// from one another cannot.
+func namesLabel(name string) bool {
+	return model.LegacyValidation.IsValidLabelName(name) && name != model.MetricNameLabel && name != bucketBound && name != quantileLabel
+}
+
 func (p *Profile) validateLabels() error {
 	for i, name := range p.Replica {
-		if !model.LegacyValidation.IsValidLabelName(name) {
+		if !namesLabel(name) {
 			return at(fmt.Errorf("replica: %q cannot name a label", name), "replica", strconv.Itoa(i))
 		}
+	}
+	for i, name := range p.Device {
+		if !model.LegacyValidation.IsValidLabelName(name) {
+			return at(fmt.Errorf("device: %q cannot name a label", name), "device", strconv.Itoa(i))
+		}
+	}
+	if len(p.Device) > 0 && !p.carries(p.Metrics[p.Identity], signal.GPU) {
+		return at(fmt.Errorf("device: identity %q has no label gpu, by which devices are told apart", p.Identity), "device")
 	}
 	for _, l := range slices.Sorted(maps.Keys(p.Labels)) {
 		if !slices.Contains(signal.Labels, l) {
 			return at(fmt.Errorf("labels: there is no label %q", l), "labels", string(l))
 		}
-		if !model.LegacyValidation.IsValidLabelName(p.Labels[l]) {
+		if !namesLabel(p.Labels[l]) {
 			return at(fmt.Errorf("labels: %q cannot name a label", p.Labels[l]), "labels", string(l))
 		}
 	}
@@ -81,7 +113,7 @@ func (p *Profile) validateLabels() error {
 		if p.Labels[l] == "" {
 			return at(fmt.Errorf("also: %q has no first name among the labels", l), "also", string(l))
 		}
-		if !model.LegacyValidation.IsValidLabelName(p.Also[l]) || p.Also[l] == p.Labels[l] {
+		if !namesLabel(p.Also[l]) || p.Also[l] == p.Labels[l] {
 			return at(fmt.Errorf("also: %q cannot be the second name of %q", p.Also[l], l), "also", string(l))
 		}
 	}
@@ -95,14 +127,14 @@ func (p *Profile) validateStatus() error {
 	if p.Labels[signal.Status] != "" {
 		return at(errors.New("status is among the labels already"), "status")
 	}
-	if !model.LegacyValidation.IsValidLabelName(p.Status.Label) {
+	if !namesLabel(p.Status.Label) {
 		return at(fmt.Errorf("status: %q cannot name a label", p.Status.Label), "status", "label")
 	}
 	for _, class := range slices.Sorted(maps.Keys(p.Status.Classes)) {
 		if !slices.Contains(statusClasses, class) {
 			return at(fmt.Errorf("status: class %q is not one of %q", class, statusClasses), "status", "classes", class)
 		}
-		if _, err := regexp.Compile("^(?:" + p.Status.Classes[class] + ")$"); err != nil {
+		if err := validExpression(p.Status.Classes[class]); err != nil {
 			return at(fmt.Errorf("status: class %q: %w", class, err), "status", "classes", class)
 		}
 	}
@@ -143,6 +175,12 @@ func (p *Profile) validateSignals() error {
 		if !ok {
 			return at(fmt.Errorf("signals: there is no signal %q", name), "signals", name)
 		}
+		if d := s.Derivation; d != nil && name != signal.ModelGPUUtilization {
+			return at(fmt.Errorf("signal %q is computed from %s, and from nothing else; give recipes for what it is computed from", name, strings.Join(d.From, ", ")), "signals", name)
+		}
+		if len(p.Signals[name]) == 0 {
+			return at(fmt.Errorf("signal %q has no recipe", name), "signals", name)
+		}
 		for i, r := range p.Signals[name] {
 			if err := p.validateRecipe(s, r); err != nil {
 				return at(fmt.Errorf("signal %q, recipe %d: %w", name, i+1, err), "signals", name, strconv.Itoa(i))
@@ -172,184 +210,6 @@ func (p *Profile) validateMetric(m Metric) error {
 	for _, l := range m.Labels {
 		if p.Labels[l] == "" && (l != signal.Status || p.Status == nil) {
 			return fmt.Errorf("label %q is not among the profile's labels", l)
-		}
-	}
-	return nil
-}
-
-func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
-	kinds := 0
-	for _, set := range []bool{
-		len(r.Sum) > 0, len(r.Average) > 0, r.Ratio != nil, r.Mean != nil, r.Summary != "", len(r.Histogram) > 0, r.Present != nil, r.Age != "",
-	} {
-		if set {
-			kinds++
-		}
-	}
-	if kinds != 1 {
-		return fmt.Errorf("it has %d of sum, average, ratio, mean, summary, histogram, present, age; exactly one is needed", kinds)
-	}
-	if len(r.Where) > 0 && len(r.Histogram) == 0 {
-		return errors.New("where beside the kind of recipe is for histograms; a term has its own")
-	}
-	switch {
-	case r.Ratio != nil:
-		if of, to := p.unitOf(r.Ratio.Of), p.unitOf(r.Ratio.To); !of.Comparable(to) {
-			return fmt.Errorf("%s divided by %s are no ratio", of, to)
-		}
-		return p.validateQuotient(r.Ratio.Of, r.Ratio.To, p.unitOf(r.Ratio.Of))
-	case r.Mean != nil:
-		for _, t := range r.Mean.Count {
-			if unit := p.unitOf([]Term{t}); unit != "" && !unit.Comparable(signal.Requests) {
-				return fmt.Errorf("metric %q: %q cannot be converted to %q", t.Metric[0], unit, signal.Requests)
-			}
-		}
-		return p.validateQuotient(r.Mean.Sum, r.Mean.Count, s.Unit)
-	case r.Summary != "":
-		return p.validateDistribution(Names{r.Summary}, Summary, s.Unit)
-	case len(r.Histogram) > 0:
-		if err := p.validateDistribution(r.Histogram, Histogram, s.Unit); err != nil {
-			return err
-		}
-		return p.validateConditions(Term{Metric: r.Histogram, Where: r.Where})
-	case r.Age != "":
-		return p.validateDistribution(Names{r.Age}, Gauge, s.Unit)
-	case r.Present != nil:
-		return p.validatePresent(*r.Present)
-	}
-	for _, t := range slices.Concat(r.Sum, r.Average) {
-		if err := p.validateTerm(t, s.Unit); err != nil {
-			return err
-		}
-		kind := p.Metrics[t.Metric[0]].Type
-		if counted := kind == Counter && t.As == ""; counted != (s.Shape == signal.Count) {
-			return fmt.Errorf("metric %q is a %s; a %s cannot be made of it as it is", t.Metric[0], kind, s.Shape)
-		}
-	}
-	return nil
-}
-
-func (p *Profile) validatePresent(present Present) error {
-	if err := p.validateNames(present.Metric); err != nil {
-		return err
-	}
-	for _, l := range present.Per {
-		if !p.carries(p.Metrics[present.Metric[0]], l) {
-			return fmt.Errorf("metric %q has no label %q to count by", present.Metric[0], l)
-		}
-	}
-	return p.validateConditions(present.Term)
-}
-
-// validateConditions checks the labels that a term names.
-func (p *Profile) validateConditions(t Term) error {
-	for l := range t.Set {
-		if !slices.Contains(signal.Labels, l) {
-			return fmt.Errorf("metric %q sets the label %q, which does not exist", t.Metric[0], l)
-		}
-	}
-	for _, l := range t.Without {
-		if !slices.Contains(p.Metrics[t.Metric[0]].Labels, l) {
-			return fmt.Errorf("metric %q is to be without the label %q, which it does not have", t.Metric[0], l)
-		}
-	}
-	for name, w := range t.Where {
-		if !model.LegacyValidation.IsValidLabelName(name) {
-			return fmt.Errorf("metric %q: %q cannot name a label", t.Metric[0], name)
-		}
-		if len(w.Is) == 0 && len(w.Not) == 0 && w.Matches == "" {
-			return fmt.Errorf("metric %q: the condition on %q has neither is nor not nor matches", t.Metric[0], name)
-		}
-		if _, err := regexp.Compile(w.Matches); err != nil {
-			return fmt.Errorf("metric %q: the condition on %q does not match anything: %w", t.Metric[0], name, err)
-		}
-	}
-	return nil
-}
-
-func (p *Profile) validateQuotient(of, to []Term, unit signal.Unit) error {
-	if len(of) == 0 || len(to) == 0 {
-		return errors.New("both parts of the quotient need a term")
-	}
-	for _, t := range of {
-		if err := p.validateTerm(t, unit); err != nil {
-			return err
-		}
-	}
-	for _, t := range to {
-		if err := p.validateTerm(t, p.unitOf(to)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unitOf is the unit that terms which are only counted are summed in: that of the first.
-func (p *Profile) unitOf(terms []Term) signal.Unit {
-	if len(terms) == 0 || len(terms[0].Metric) == 0 {
-		return ""
-	}
-	return p.Metrics[terms[0].Metric[0]].Unit
-}
-
-// validateNames checks that the names of a metric are described, and alike: one plan reads all of them.
-func (p *Profile) validateNames(names Names) error {
-	if len(names) == 0 {
-		return errors.New("a metric is needed")
-	}
-	newest := p.Metrics[names[0]]
-	for _, name := range names {
-		m, ok := p.Metrics[name]
-		if !ok {
-			return fmt.Errorf("metric %q is not among the metrics", name)
-		}
-		if m.Type != newest.Type || !slices.Equal(m.Labels, newest.Labels) {
-			return fmt.Errorf("metrics %q and %q are not one metric under two names: their types or labels differ", names[0], name)
-		}
-		if m.Type == Histogram && m.Unit != newest.Unit {
-			return fmt.Errorf("histograms %q and %q have buckets in different units and cannot be one", names[0], name)
-		}
-	}
-	return nil
-}
-
-func (p *Profile) validateDistribution(names Names, want Type, unit signal.Unit) error {
-	if err := p.validateNames(names); err != nil {
-		return err
-	}
-	m := p.Metrics[names[0]]
-	if m.Type != want {
-		return fmt.Errorf("metric %q is a %s, not a %s", names[0], m.Type, want)
-	}
-	_, err := m.Unit.Factor(unit)
-	return err
-}
-
-func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
-	if err := p.validateNames(t.Metric); err != nil {
-		return err
-	}
-	m := p.Metrics[t.Metric[0]]
-	if m.Type != Counter && m.Type != Gauge {
-		return fmt.Errorf("metric %q is a %s; a term needs a counter or a gauge", t.Metric[0], m.Type)
-	}
-	if err := p.validateConditions(t); err != nil {
-		return err
-	}
-	switch t.As {
-	case "", asZero:
-	case asConcurrency:
-		if m.Type != Counter {
-			return fmt.Errorf("metric %q is a %s; concurrency needs a counter of durations", t.Metric[0], m.Type)
-		}
-		_, err := m.Unit.Factor(signal.Seconds)
-		return err
-	default:
-		return fmt.Errorf("metric %q: as %q is neither concurrency nor zero", t.Metric[0], t.As)
-	}
-	for _, name := range t.Metric {
-		if _, err := p.Metrics[name].Unit.Factor(unit); err != nil {
-			return fmt.Errorf("metric %q: %w", name, err)
 		}
 	}
 	return nil

@@ -91,6 +91,25 @@ func (u Unit) Factor(to Unit) (float64, error) {
 	return a.factor / b.factor, nil
 }
 
+// Base is the unit that all of one dimension are reckoned in: seconds for every unit of time, bytes for every size.
+func (u Unit) Base() Unit {
+	for _, other := range Units() {
+		if m := measures[other]; m.factor == 1 && m.dimension == measures[u].dimension {
+			return other
+		}
+	}
+	return u
+}
+
+// Pure says whether values of u are numbers alone: things that are counted and shares, not durations, sizes, power or energy.
+func (u Unit) Pure() bool {
+	switch measures[u].dimension {
+	case "", "time", "size", "power", "energy":
+		return false
+	}
+	return true
+}
+
 // counted are the units of things that happen.
 var counted = map[Unit]bool{Requests: true, Tokens: true, Events: true}
 

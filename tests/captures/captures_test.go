@@ -32,7 +32,7 @@ type sequence struct {
 }
 
 // Each server's are in a file of their own.
-var sequences = slices.Concat(baseten, bentoml, cadvisor, dcgm, djl, dynamo, envoy, gie, istio, knative, kserve, kubeStateMetrics, litellm, llamacpp, mlserver, modelmesh, nvml, otelGenai, ovms, rayServe, seldon, sglang, tfserving, tgi, torchserve, triton, vllm)
+var sequences = slices.Concat(baseten, bentoml, cadvisor, dcgm, djl, dynamo, envoy, gie, istio, knative, kserve, kubeStateMetrics, litellm, llamacpp, llmD, mlserver, modelmesh, nvml, otelGenai, ovms, rayServe, seldon, sglang, tfserving, tgi, torchserve, triton, vllm)
 
 var triton = []sequence{
 	{"triton", "loaded", []string{"1-metrics-all-idle", "2-metrics-all-loaded"}, []string{"triton"}},

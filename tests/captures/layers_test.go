@@ -122,3 +122,50 @@ func TestTheHostIsAskedBeforeTheServer(t *testing.T) {
 `})
 	requireClose(t, map[string]float64{"production": 1.5, "staging": 0.5}, s.totals("cpu_usage", signal.Last, "environment"))
 }
+
+// Servers that report memory in units of their own share one ratio: each weighs as much as it has.
+func TestRatiosOverServersWithUnitsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := scrapeTwice(t,
+		page{"dcgm:9400", "production", "a", "DCGM_FI_DEV_FB_USED{UUID=\"GPU-a\"} 10240\nDCGM_FI_DEV_FB_FREE{UUID=\"GPU-a\"} 30720\n"},
+		page{"triton:8002", "staging", "b", tritonPage +
+			fmt.Sprintf("nv_gpu_memory_used_bytes{gpu_uuid=\"GPU-b\"} %d\nnv_gpu_memory_total_bytes{gpu_uuid=\"GPU-b\"} %d\n", 70*gib, 80*gib)})
+	// At each scrape before the last one all is 0, so that means over the window are halved on both sides of the quotient.
+	requireClose(t, map[string]float64{"a": 10.0 / 40, "b": 70.0 / 80}, s.totals("gpu_memory_usage", signal.Mean, "deployment"))
+	requireClose(t, map[string]float64{"": 80.0 / 120}, s.totals("gpu_memory_usage", signal.Mean))
+}
+
+// llm-d's router shows its metrics under the names that they had before, too, and with fewer labels: the same requests.
+func TestARouterThatShowsItsOldNamesTooCountsOnce(t *testing.T) {
+	t.Parallel()
+	const both = `llm_d_epp_request_total{fairness_id="a",priority="0",model_name="chat",target_model_name="chat"} 40
+llm_d_epp_request_total{fairness_id="b",priority="0",model_name="chat",target_model_name="chat"} 20
+llm_d_epp_request_error_total{fairness_id="b",priority="0",model_name="chat",target_model_name="chat",error_code="Internal"} 6
+llm_d_epp_ready_endpoints{name="pool"} 3
+inference_objective_request_total{priority="0",model_name="chat",target_model_name="chat"} 60
+inference_objective_request_error_total{model_name="chat",target_model_name="chat",error_code="Internal"} 6
+inference_pool_ready_pods{name="pool"} 3
+`
+	const between = `llm_d_router_epp_request_total{priority="0",model_name="chat",target_model_name="chat"} 30
+llm_d_router_epp_ready_endpoints{name="pool"} 2
+`
+	s := scrapeTwice(t, page{"epp:9090", "production", "router", both}, page{"epp:9091", "staging", "router", between})
+	requireClose(t, map[string]float64{"production chat": 60, "staging chat": 30}, s.totals("requests", signal.Rate, "environment", "model"))
+	requireClose(t, map[string]float64{"production success": 54, "production failure": 6, "staging success": 30}, s.totals("requests", signal.Rate, "environment", "status"))
+	require.InDelta(t, 0.1, s.totals("error_rate", signal.Mean, "environment")["production"], 1e-6)
+	requireClose(t, map[string]float64{"production": 3, "staging": 2}, s.totals("replicas", signal.Last, "environment"))
+}
+
+// Triton's backend for vLLM shows some of vLLM's metrics under labels of its own, and not always that of the running requests.
+func TestVLLMInTritonIsKnownWithoutItsRunningRequests(t *testing.T) {
+	t.Parallel()
+	s := scrapeTwice(t, page{"triton:8002", "production", "text", tritonPage + `vllm:prompt_tokens_total{model="llama",version="1"} 600
+vllm:time_to_first_token_seconds_bucket{model="llama",version="1",le="0.1"} 30
+vllm:time_to_first_token_seconds_bucket{model="llama",version="1",le="0.2"} 60
+vllm:time_to_first_token_seconds_bucket{model="llama",version="1",le="+Inf"} 60
+vllm:time_to_first_token_seconds_sum{model="llama",version="1"} 6
+vllm:time_to_first_token_seconds_count{model="llama",version="1"} 60
+`})
+	requireClose(t, map[string]float64{"llama": 0.1}, s.totals("time_to_first_token", signal.P50, "model"))
+	requireClose(t, map[string]float64{"iris": 66}, s.totals("requests", signal.Rate, "model"))
+}

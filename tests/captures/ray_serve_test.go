@@ -18,7 +18,7 @@ var rayServe = []sequence{
 // Sums of histograms are made of the middles of buckets.
 func TestRayHistogramSumsAreNotUsed(t *testing.T) {
 	t.Parallel()
-	page := string(recording(t, "ray_serve", "2-metrics-during"))
+	page := string(Recording(t, "ray_serve", "2-metrics-during"))
 	require.Contains(t, page, "ray_serve_http_request_latency_ms_sum")
 	for _, name := range []string{"response_time", "inference_time", "queue_time", "load_time"} {
 		require.Empty(t, answers(t, "ray_serve", rayServe[0].recordings, name, signal.Mean), name)
@@ -42,7 +42,7 @@ func TestRayRequestsThatRaisedOrWereRefusedAreCounted(t *testing.T) {
 // What no application serves belongs to no model.
 func TestRayRequestsThatNoApplicationServesAreLeftOut(t *testing.T) {
 	t.Parallel()
-	require.Contains(t, string(recording(t, "ray_serve", "2-metrics-during")), `application="",method="GET"`)
+	require.Contains(t, string(Recording(t, "ray_serve", "2-metrics-during")), `application="",method="GET"`)
 	for _, line := range answers(t, "ray_serve", rayServe[0].recordings, "requests", signal.Rate) {
 		require.Contains(t, line, "model=")
 	}
@@ -70,7 +70,7 @@ func TestRayHandlesAreNotBounds(t *testing.T) {
 	t.Parallel()
 	recorded := replay(t, "ray_serve", []string{"2-metrics-during"})
 	const buckets = "ray_serve_router_args_resolution_latency_ms_bucket"
-	require.Contains(t, string(recording(t, "ray_serve", "2-metrics-during")), buckets)
+	require.Contains(t, string(Recording(t, "ray_serve", "2-metrics-during")), buckets)
 	series := recorded.ask(buckets)
 	require.NotEmpty(t, series)
 	for _, s := range series {

@@ -1,15 +1,9 @@
-// Package captures holds what real model servers said, and what the signals make of it: golden tables that a person can
-// check against the recordings.
 package captures
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -119,26 +113,9 @@ func recorded(t *testing.T, server string, recordings []string) [][]byte {
 	t.Helper()
 	pages := make([][]byte, len(recordings))
 	for i, name := range recordings {
-		pages[i] = recording(t, server, name)
+		pages[i] = Recording(t, server, name)
 	}
 	return pages
-}
-
-// recording reads a recorded page, compressed or not.
-func recording(t *testing.T, server, name string) []byte {
-	t.Helper()
-	path := filepath.Join("testdata", server, name+".txt")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return text
-	}
-	compressed, err := os.ReadFile(path + ".gz")
-	require.NoError(t, err)
-	reader, err := gzip.NewReader(bytes.NewReader(compressed))
-	require.NoError(t, err)
-	text, err = io.ReadAll(reader)
-	require.NoError(t, err)
-	return text
 }
 
 // has says whether the storage has a metric.

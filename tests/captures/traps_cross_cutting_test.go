@@ -201,7 +201,7 @@ func TestGaugesNamedTotalAndCountersWithoutIt(t *testing.T) {
 	})
 	t.Run("gauges modelmesh_models_total of the whole cluster", func(t *testing.T) {
 		t.Parallel()
-		require.Contains(t, string(recording(t, "modelmesh", "2-loaded")), "modelmesh_models_loaded_total 7")
+		require.Contains(t, string(Recording(t, "modelmesh", "2-loaded")), "modelmesh_models_loaded_total 7")
 		everyRecipe(embedded(t), func(p *profile.Profile, name string, r profile.Recipe) {
 			for _, metric := range r.Reads() {
 				require.NotRegexp(t, `^modelmesh_models_.*_total$`, metric, name)
@@ -257,7 +257,7 @@ func TestLastValueGaugesAreNotAveraged(t *testing.T) {
 	}
 	t.Run("PredictionTime of torchserve", func(t *testing.T) {
 		t.Parallel()
-		require.Contains(t, string(recording(t, "torchserve", "2-metrics-loaded")), "\nPredictionTime{")
+		require.Contains(t, string(Recording(t, "torchserve", "2-metrics-loaded")), "\nPredictionTime{")
 		s := replay(t, "torchserve", []string{"1-metrics-idle", "2-metrics-loaded"})
 		for _, name := range []string{"inference_time", "response_time", "queue_time"} {
 			for _, st := range asked(signalOf(t, name)) {
@@ -277,87 +277,6 @@ func signalOf(t *testing.T, name string) signal.Signal {
 	s, ok := signal.Find(name)
 	require.True(t, ok, name)
 	return s
-}
-
-// The same engine's metrics under a platform's labels count once. Triton's vLLM backend and Dynamo say model, beside what
-// they count themselves.
-func TestPlatformWrapping(t *testing.T) {
-	t.Parallel()
-	const engine = `vllm:num_requests_running{%[1]s} 3
-vllm:num_requests_waiting{%[1]s} 1
-vllm:e2e_request_latency_seconds_bucket{%[1]s,le="+Inf"} 60
-vllm:e2e_request_latency_seconds_sum{%[1]s} 30
-vllm:e2e_request_latency_seconds_count{%[1]s} 60
-`
-	const finished = `vllm:request_success_total{%[1]s,finished_reason="stop"} 60
-`
-	for name, c := range map[string]struct {
-		pages       []page
-		concurrency float64
-	}{
-		"vllm:x": {[]page{{"vllm:8000", "production", "llm", fmt.Sprintf(engine+finished, `model_name="llama"`)}}, 4},
-		"vllm:x{model,version} of Triton": {[]page{{"triton:8002", "production", "llm", fmt.Sprintf(engine, `model="llama",version="1"`) +
-			`nv_inference_request_success{model="llama",version="1"} 60
-nv_inference_request_duration_us{model="llama",version="1"} 240e6
-nv_inference_queue_duration_us{model="llama",version="1"} 60e6
-nv_inference_pending_request_count{model="llama",version="1"} 1
-`}}, 4},
-		"vllm:x with Dynamo's labels": {[]page{
-			{"frontend:8000", "production", "llm", `dynamo_frontend_requests_total{model="llama",status="success"} 60
-dynamo_frontend_inflight_requests{model="llama"} 4
-`},
-			{"worker:8081", "production", "llm", fmt.Sprintf(engine+finished, `model="llama",model_name="llama",dynamo_component="backend"`) +
-				`dynamo_component_requests_total{dynamo_endpoint="generate"} 60
-dynamo_component_uptime_seconds 600
-`},
-		}, 4},
-		"vllm:x{deployment_id,replica} of Baseten": {[]page{{"baseten:443", "production", "llm", fmt.Sprintf(engine+finished, `model_name="llama",deployment_id="d1",replica="r1"`) +
-			`baseten_inference_requests_total{model_name="llama",deployment_id="d1",replica="r1",is_async="false",status_code="200"} 60
-baseten_concurrent_requests{model_name="llama",deployment_id="d1",replica="r1"} 4
-baseten_replicas_active{model_name="llama",deployment_id="d1"} 1
-`}}, 4},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := scrapeTwice(t, c.pages...)
-			requireClose(t, map[string]float64{"llama": 60}, s.totals("requests", signal.Rate, "model"))
-			requireClose(t, map[string]float64{"": 60}, s.totals("requests", signal.Rate))
-			requireClose(t, map[string]float64{"": c.concurrency}, s.totals("concurrent_requests", signal.Last))
-			requireClose(t, map[string]float64{"": 1}, s.totals("models_resident", signal.Last))
-			both := 0.0
-			for _, metric := range []string{"vllm:request_success_total", "vllm:e2e_request_latency_seconds_count", "nv_inference_request_success", "dynamo_frontend_requests_total"} {
-				for _, sample := range s.ask(`sum(` + metric + `)`) {
-					both += sample.F
-				}
-			}
-			require.Greater(t, both, 60.0, "who adds up everything that counts requests counts them twice")
-		})
-	}
-}
-
-// What only the engine tells is told by the platform's name of the model, with and without a filter.
-func TestWrappedEnginesAreFoundByThePlatformsLabel(t *testing.T) {
-	t.Parallel()
-	const first = `vllm:time_to_first_token_seconds_bucket{%[1]s,le="0.5"} 60
-vllm:time_to_first_token_seconds_bucket{%[1]s,le="+Inf"} 60
-vllm:time_to_first_token_seconds_sum{%[1]s} 15
-vllm:time_to_first_token_seconds_count{%[1]s} 60
-vllm:num_requests_running{%[1]s} 1
-`
-	s := scrapeTwice(t, page{"triton:8002", "production", "wrapped", fmt.Sprintf(first, `model="llama",version="1"`) + "nv_inference_request_success{model=\"llama\",version=\"1\"} 60\n"},
-		page{"vllm:8000", "production", "alone", fmt.Sprintf(first, `model_name="mistral"`)},
-		page{"worker:8081", "production", "both", fmt.Sprintf(first, `model="gpt",model_name="gpt-4"`)})
-	requireClose(t, map[string]float64{"llama": 0.25, "mistral": 0.25, "gpt-4": 0.25}, s.totals("time_to_first_token", signal.Mean, "model"))
-	q, err := signal.Builtin().NewQuery("time_to_first_token", []string{"mean"}, []string{"model"}, map[string][]string{"model": {"llama", "gpt-4"}}, 0, false, 0)
-	require.NoError(t, err)
-	set := embedded(t)
-	parts := set.Detect(s.has).Compile(q, profile.Environment{Window: window, Exists: s.has})
-	require.Len(t, parts, 1)
-	found := map[string]float64{}
-	for _, sample := range s.ask(promql.Text(parts[0].Plan, s.span)) {
-		found[sample.Metric.Get("model")] = sample.F
-	}
-	requireClose(t, map[string]float64{"llama": 0.25, "gpt-4": 0.25}, found)
 }
 
 // Until its series end, what a model did counts; from then on there is none, neither zero nor less.

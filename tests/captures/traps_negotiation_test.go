@@ -32,7 +32,7 @@ type reader struct {
 	handle  *engine.Handle
 }
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // reads serves a page as a handler does it, to both readers with the settings' defaults.
 func reads(t *testing.T, handler http.HandlerFunc) reader {
@@ -101,7 +101,7 @@ func TestTextOfVersion1(t *testing.T) {
 	} {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()
-			page := recording(t, server, c.recording)
+			page := Recording(t, server, c.recording)
 			s := newStore(t, 1)
 			s.add(server, page)
 			r := reads(t, as("text/plain; version=1.0.0; charset=utf-8", page))
@@ -114,7 +114,7 @@ func TestTextOfVersion1(t *testing.T) {
 // KServe answers in OpenMetrics to who prefers it. Its numbers are those that it gives as text.
 func TestOpenMetrics(t *testing.T) {
 	t.Parallel()
-	openMetrics, text := recording(t, "kserve", "2-openmetrics"), recording(t, "kserve", "2-metrics-loaded")
+	openMetrics, text := Recording(t, "kserve", "2-openmetrics"), Recording(t, "kserve", "2-metrics-loaded")
 	r := reads(t, func(w http.ResponseWriter, request *http.Request) {
 		if strings.Contains(request.Header.Get("Accept"), "application/openmetrics-text") {
 			as("application/openmetrics-text; version=1.0.0; charset=utf-8", openMetrics)(w, request)
@@ -133,7 +133,7 @@ func TestOpenMetrics(t *testing.T) {
 // Every server of the recordings answers who asks for protobuf in text.
 func TestNoServerSpeaksProtobuf(t *testing.T) {
 	t.Parallel()
-	page := recording(t, "triton", tritonLoaded[1])
+	page := Recording(t, "triton", tritonLoaded[1])
 	asked := make(chan string, 100)
 	r := reads(t, func(w http.ResponseWriter, request *http.Request) {
 		select {
@@ -150,7 +150,7 @@ func TestNoServerSpeaksProtobuf(t *testing.T) {
 // Ray's page is 1.5 MB with some 4,000 series, and 40 kB when compressed, which only Ray does.
 func TestRayPageIsLargeUnlessCompressed(t *testing.T) {
 	t.Parallel()
-	page := recording(t, "ray_serve", "3-metrics-loaded")
+	page := Recording(t, "ray_serve", "3-metrics-loaded")
 	require.Greater(t, len(page), 1<<20)
 	var compressed bytes.Buffer
 	w := gzip.NewWriter(&compressed)
@@ -178,7 +178,7 @@ func TestRayPageIsLargeUnlessCompressed(t *testing.T) {
 // A reader that searches for le=" finds it in handle=" too.
 func TestHandleContainsLe(t *testing.T) {
 	t.Parallel()
-	page := recording(t, "ray_serve", "2-metrics-during")
+	page := Recording(t, "ray_serve", "2-metrics-during")
 	const buckets = "ray_serve_router_args_resolution_latency_ms_bucket"
 	r := reads(t, as("text/plain; version=0.0.4", page))
 	s := newStore(t, 1)
@@ -201,7 +201,7 @@ func TestEveryRecordingCanBeRead(t *testing.T) {
 		if err != nil || entry.IsDir() || !isPage {
 			return err
 		}
-		page := recording(t, filepath.Base(filepath.Dir(path)), filepath.Base(name))
+		page := Recording(t, filepath.Base(filepath.Dir(path)), filepath.Base(name))
 		contentType := "text/plain"
 		if bytes.HasSuffix(page, []byte("# EOF\n")) {
 			contentType = "application/openmetrics-text"

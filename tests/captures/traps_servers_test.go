@@ -74,7 +74,7 @@ func TestTritonBefore2407GivesNoReason(t *testing.T) {
 		return regexp.MustCompile(`,reason="OTHER"`).ReplaceAll(others.ReplaceAll(page, nil), nil)
 	}
 	s := newStore(t, 2)
-	s.add("triton", withoutReason(recording(t, "triton", tritonLoaded[0])), withoutReason(recording(t, "triton", tritonLoaded[1])))
+	s.add("triton", withoutReason(Recording(t, "triton", tritonLoaded[0])), withoutReason(Recording(t, "triton", tritonLoaded[1])))
 	require.Contains(t, s.answers(embedded(t), "requests", signal.Rate, "model", "status", "code"), "model=pipe status=failure 20")
 	require.Contains(t, s.answers(embedded(t), "error_rate", signal.Mean, "model"), "model=pipe 0.4")
 	require.Equal(t, []string{"no data"}, s.answers(embedded(t), "client_error_rate", signal.Mean, "model"), "whose doing it was is not known")
@@ -104,7 +104,7 @@ func TestTritonQuantilesOfIdleSummariesAreNotANumber(t *testing.T) {
 
 func TestTritonServerWideCacheTotalsAreGauges(t *testing.T) {
 	t.Parallel()
-	page := string(recording(t, "triton", tritonLoaded[1]))
+	page := string(Recording(t, "triton", tritonLoaded[1]))
 	require.Contains(t, page, "# TYPE nv_cache_num_hits gauge")
 	for _, recipes := range embedded(t).Find("triton").Signals {
 		for _, r := range recipes {
@@ -131,7 +131,7 @@ func TestTritonInferenceCountsLeaveCachedAnswersOut(t *testing.T) {
 // The server of the recordings was started with histogram_latencies=true and decoupled requests were sent to stream.
 func TestTritonHistogramsThatWereSwitchedOnAreNotThere(t *testing.T) {
 	t.Parallel()
-	require.NotContains(t, string(recording(t, "triton", tritonLoaded[1])), "histogram_ms")
+	require.NotContains(t, string(Recording(t, "triton", tritonLoaded[1])), "histogram_ms")
 	s := replay(t, "triton", tritonLoaded)
 	require.Empty(t, s.answers(embedded(t), "time_to_first_byte", signal.P95, "model"))
 	sig, _ := signal.Find("time_to_first_byte")
@@ -152,7 +152,7 @@ func TestTorchServeFailingHandlersAndFullQueuesAnswerAlike(t *testing.T) {
 // The applications gone and muxgone were deleted a minute before the last recording, after 20 more requests to gone.
 func TestRaySeriesOfDeletedDeploymentsStay(t *testing.T) {
 	t.Parallel()
-	before, after := recording(t, "ray_serve", "5-before-delete"), recording(t, "ray_serve", "6-after-delete")
+	before, after := Recording(t, "ray_serve", "5-before-delete"), Recording(t, "ray_serve", "6-after-delete")
 	at := newStore(t, 2)
 	at.add("ray_serve", before, after)
 	require.Contains(t, at.answers(embedded(t), "requests", signal.Rate, "model"), "model=gone 20", "what it served before is not lost")

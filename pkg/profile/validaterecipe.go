@@ -1,0 +1,237 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
+	kinds := 0
+	for _, set := range []bool{
+		len(r.Sum) > 0, len(r.Average) > 0, r.Ratio != nil, r.Mean != nil, r.Summary != "", len(r.Histogram) > 0, r.Present != nil, r.Age != "",
+	} {
+		if set {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		return fmt.Errorf("it has %d of sum, average, ratio, mean, summary, histogram, present, age; exactly one is needed", kinds)
+	}
+	if len(r.Where) > 0 && len(r.Histogram) == 0 {
+		return errors.New("where beside the kind of recipe is for histograms; a term has its own")
+	}
+	if !s.Unit.Pure() && (r.Ratio != nil || r.Present != nil) {
+		return fmt.Errorf("the signal is in %s; a ratio or what is present is a number without a unit", s.Unit)
+	}
+	switch {
+	case r.Ratio != nil:
+		if of, to := p.unitOf(r.Ratio.Of), p.unitOf(r.Ratio.To); !of.Comparable(to) {
+			return fmt.Errorf("%s divided by %s are no ratio", of, to)
+		}
+		return p.validateQuotient(r.Ratio.Of, r.Ratio.To, p.unitOf(r.Ratio.Of))
+	case r.Mean != nil:
+		for _, t := range r.Mean.Count {
+			if unit := p.unitOf([]Term{t}); unit != "" && !unit.Comparable(signal.Requests) {
+				return fmt.Errorf("metric %q: %q cannot be converted to %q", t.Metric[0], unit, signal.Requests)
+			}
+		}
+		return p.validateQuotient(r.Mean.Sum, r.Mean.Count, s.Unit)
+	case r.Summary != "":
+		return p.validateDistribution(Names{r.Summary}, Summary, s.Unit)
+	case len(r.Histogram) > 0:
+		if err := p.validateDistribution(r.Histogram, Histogram, s.Unit); err != nil {
+			return err
+		}
+		return p.validateConditions(Term{Metric: r.Histogram, Where: r.Where})
+	case r.Age != "":
+		return p.validateDistribution(Names{r.Age}, Gauge, s.Unit)
+	case r.Present != nil:
+		return p.validatePresent(*r.Present)
+	}
+	if err := oncePerTerm(slices.Concat(r.Sum, r.Average)); err != nil {
+		return err
+	}
+	for _, t := range slices.Concat(r.Sum, r.Average) {
+		if t.As == asConcurrency && !s.Unit.Pure() {
+			return fmt.Errorf("metric %q: the signal is in %s; concurrency is a number of requests", t.Metric[0], s.Unit)
+		}
+		if err := p.validateTerm(t, s.Unit); err != nil {
+			return err
+		}
+		kind := p.Metrics[t.Metric[0]].Type
+		if counted := kind == Counter && t.As == ""; counted != (s.Shape == signal.Count) {
+			return fmt.Errorf("metric %q is a %s; a %s cannot be made of it as it is", t.Metric[0], kind, s.Shape)
+		}
+	}
+	return nil
+}
+
+func (p *Profile) validatePresent(present Present) error {
+	if err := p.validateNames(present.Metric); err != nil {
+		return err
+	}
+	for _, l := range present.Per {
+		if !p.carries(p.Metrics[present.Metric[0]], l) {
+			return fmt.Errorf("metric %q has no label %q to count by", present.Metric[0], l)
+		}
+	}
+	return p.validateConditions(present.Term)
+}
+
+// validateConditions checks the labels that a term names.
+func (p *Profile) validateConditions(t Term) error {
+	for _, l := range slices.Sorted(maps.Keys(t.Set)) {
+		if !slices.Contains(signal.Labels, l) {
+			return fmt.Errorf("metric %q sets the label %q, which does not exist", t.Metric[0], l)
+		}
+		if l == signal.Status && !slices.Contains(statusClasses, t.Set[l]) {
+			return fmt.Errorf("metric %q sets the status %q, which is not one of %q", t.Metric[0], t.Set[l], statusClasses)
+		}
+	}
+	for _, l := range t.Without {
+		if !slices.Contains(p.Metrics[t.Metric[0]].Labels, l) {
+			return fmt.Errorf("metric %q is to be without the label %q, which it does not have", t.Metric[0], l)
+		}
+	}
+	for _, name := range t.Once {
+		if !model.LegacyValidation.IsValidLabelName(name) {
+			return fmt.Errorf("metric %q: once: %q cannot name a label", t.Metric[0], name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Where)) {
+		w := t.Where[name]
+		if !model.LegacyValidation.IsValidLabelName(name) {
+			return fmt.Errorf("metric %q: %q cannot name a label", t.Metric[0], name)
+		}
+		if len(w.Is) == 0 && len(w.Not) == 0 && w.Matches == "" {
+			return fmt.Errorf("metric %q: the condition on %q has neither is nor not nor matches", t.Metric[0], name)
+		}
+		if err := validExpression(w.Matches); err != nil {
+			return fmt.Errorf("metric %q: the condition on %q does not match anything: %w", t.Metric[0], name, err)
+		}
+	}
+	return nil
+}
+
+func (p *Profile) validateQuotient(of, to []Term, unit signal.Unit) error {
+	if len(of) == 0 || len(to) == 0 {
+		return errors.New("both parts of the quotient need a term")
+	}
+	for _, terms := range [][]Term{of, to} {
+		if err := oncePerTerm(terms); err != nil {
+			return err
+		}
+	}
+	for _, t := range of {
+		if err := p.validateTerm(t, unit); err != nil {
+			return err
+		}
+	}
+	for _, t := range to {
+		if err := p.validateTerm(t, p.unitOf(to)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oncePerTerm says which term is there twice, so that what it reads would count twice.
+func oncePerTerm(terms []Term) error {
+	for i, t := range terms {
+		if slices.ContainsFunc(terms[:i], func(before Term) bool { return reflect.DeepEqual(before, t) }) {
+			return fmt.Errorf("metric %q is there twice under the same conditions, and would count twice", strings.Join(t.Metric, ", "))
+		}
+	}
+	return nil
+}
+
+// longestExpression keeps what a regular expression takes to match within bounds.
+const longestExpression = 4096
+
+func validExpression(text string) error {
+	if len(text) > longestExpression {
+		return fmt.Errorf("the regular expression has %d characters; at most %d are possible", len(text), longestExpression)
+	}
+	_, err := regexp.Compile(text)
+	return err
+}
+
+// unitOf is the unit that terms which are only counted are summed in: that of the first.
+func (p *Profile) unitOf(terms []Term) signal.Unit {
+	if len(terms) == 0 || len(terms[0].Metric) == 0 {
+		return ""
+	}
+	return p.Metrics[terms[0].Metric[0]].Unit
+}
+
+// validateNames checks that the names of a metric are described, and alike: one plan reads all of them.
+func (p *Profile) validateNames(names Names) error {
+	if len(names) == 0 {
+		return errors.New("a metric is needed")
+	}
+	newest := p.Metrics[names[0]]
+	for _, name := range names {
+		m, ok := p.Metrics[name]
+		if !ok {
+			return fmt.Errorf("metric %q is not among the metrics", name)
+		}
+		if m.Type != newest.Type || !slices.Equal(m.Labels, newest.Labels) {
+			return fmt.Errorf("metrics %q and %q are not one metric under two names: their types or labels differ", names[0], name)
+		}
+		if m.Type == Histogram && m.Unit != newest.Unit {
+			return fmt.Errorf("histograms %q and %q have buckets in different units and cannot be one", names[0], name)
+		}
+	}
+	return nil
+}
+
+func (p *Profile) validateDistribution(names Names, want Type, unit signal.Unit) error {
+	if err := p.validateNames(names); err != nil {
+		return err
+	}
+	m := p.Metrics[names[0]]
+	if m.Type != want {
+		return fmt.Errorf("metric %q is a %s, not a %s", names[0], m.Type, want)
+	}
+	_, err := m.Unit.Factor(unit)
+	return err
+}
+
+func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
+	if err := p.validateNames(t.Metric); err != nil {
+		return err
+	}
+	m := p.Metrics[t.Metric[0]]
+	if m.Type != Counter && m.Type != Gauge {
+		return fmt.Errorf("metric %q is a %s; a term needs a counter or a gauge", t.Metric[0], m.Type)
+	}
+	if err := p.validateConditions(t); err != nil {
+		return err
+	}
+	switch t.As {
+	case "", asZero:
+	case asConcurrency:
+		if m.Type != Counter {
+			return fmt.Errorf("metric %q is a %s; concurrency needs a counter of durations", t.Metric[0], m.Type)
+		}
+		_, err := m.Unit.Factor(signal.Seconds)
+		return err
+	default:
+		return fmt.Errorf("metric %q: as %q is neither concurrency nor zero", t.Metric[0], t.As)
+	}
+	for _, name := range t.Metric {
+		if _, err := p.Metrics[name].Unit.Factor(unit); err != nil {
+			return fmt.Errorf("metric %q: %w", name, err)
+		}
+	}
+	return nil
+}
