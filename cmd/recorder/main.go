@@ -5,32 +5,18 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"net/url"
 	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/coldhit/modelserving-datasource/cmd/internal/program"
 	"github.com/coldhit/modelserving-datasource/pkg/recorder"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "modelserving-recorder:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("modelserving-recorder", run) }
 
 // run records until the context ends.
 func run(ctx context.Context, args []string, output io.Writer) error {
@@ -38,11 +24,7 @@ func run(ctx context.Context, args []string, output io.Writer) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelInfo
-	if c.Debug {
-		level = slog.LevelDebug
-	}
-	logger := slog.New(recorder.Discreet(slog.NewTextHandler(output, &slog.HandlerOptions{Level: level})))
+	logger := slog.New(recorder.Discreet(program.LogHandler(output, c.Debug)))
 	// net/http tells nobody else of bytes that no request is waiting for, and quotes them.
 	before := log.Writer()
 	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelDebug).Writer())

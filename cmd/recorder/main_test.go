@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -26,37 +25,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
 
 const patience = time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// output gathers what the program logs.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 var addresses = regexp.MustCompile(`listen=(\S+) admin=(\S+)`)
 
 // start runs the program and answers the addresses that it listens at, and a function that stops it and answers its error.
-func start(t *testing.T, config string) (listen, admin string, log *output, stop func() error) {
+func start(t *testing.T, config string) (listen, admin string, log *logbuffer.Buffer, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	log = &output{}
+	log = &logbuffer.Buffer{}
 	ended := make(chan error, 1)
 	path := write(t, "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ndebug: true\n"+config)
 	go func() { ended <- run(ctx, []string{"-config", path}, log) }()

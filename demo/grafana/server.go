@@ -88,31 +88,13 @@ func environmentWithoutGrafanaSettings() []string {
 	return env
 }
 
-// until calls attempt every quarter of a second until it says true, fails, Grafana ends or the context does.
-func (s *Server) until(ctx context.Context, attempt func(context.Context) (bool, error)) error {
-	ticker := time.NewTicker(250 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.process.Done():
-			return s.process.Err()
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-			if done, err := attempt(ctx); done || err != nil {
-				return err
-			}
-		}
-	}
-}
-
 func (s *Server) waitHealthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("Grafana did not answer within %s", startTimeout))
 	defer cancel()
-	return s.until(ctx, func(ctx context.Context) (bool, error) {
+	return s.process.Await(ctx, func(ctx context.Context) bool {
 		var health struct{ Database string }
 		// Errors while it starts are part of the start.
-		return s.call(ctx, http.MethodGet, "/api/health", nil, &health) == nil && health.Database == "ok", nil
+		return s.call(ctx, http.MethodGet, "/api/health", nil, &health) == nil && health.Database == "ok"
 	})
 }
 
@@ -156,13 +138,13 @@ func (s *Server) WaitForData(ctx context.Context, dataSourceUID, signal string, 
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := s.until(ctx, func(ctx context.Context) (bool, error) {
+	err := s.process.Await(ctx, func(ctx context.Context) bool {
 		has, err := s.hasData(ctx, dataSourceUID, signal, begin)
 		if err == nil {
 			err = errors.New("the answers had no values")
 		}
 		last = err
-		return has, nil
+		return has
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no data for the signal %q flowed through the plugin within %s: %w", signal, timeout, last)
@@ -210,10 +192,9 @@ func (s *Server) DashboardURL(ctx context.Context, uid string) (string, error) {
 	var dashboard struct{ Meta struct{ URL string } }
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("the dashboard %q was not provisioned within a minute", uid))
 	defer cancel()
-	err := s.until(ctx, func(ctx context.Context) (bool, error) {
+	err := s.process.Await(ctx, func(ctx context.Context) bool {
 		// Dashboards are provisioned shortly after Grafana answers.
-		err := s.call(ctx, http.MethodGet, "/api/dashboards/uid/"+uid, nil, &dashboard)
-		return err == nil, nil
+		return s.call(ctx, http.MethodGet, "/api/dashboards/uid/"+uid, nil, &dashboard) == nil
 	})
 	return s.URL + dashboard.Meta.URL, err
 }

@@ -21,6 +21,9 @@ type fakeServer struct {
 	paths map[string]int64
 }
 
+// patience bounds waits that end by themselves.
+const patience = time.Minute
+
 func startServer(t *testing.T, respond http.HandlerFunc) (*fakeServer, string) {
 	fake := &fakeServer{paths: map[string]int64{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +116,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	require.Eventually(t, func() bool {
 		counts := countsOf(t, driver)
 		return counts.Models["good"].Skipped > 0 && counts.Models["good"].InFlight+counts.Models["bad"].InFlight == 3
-	}, 5*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	close(release)
 	<-done
 	counts := countsOf(t, driver)
@@ -138,11 +141,11 @@ func TestTheContextEndsTheTraffic(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { driver.Run(ctx); close(done) }()
-	require.Eventually(t, func() bool { return countsOf(t, driver).Models["good"].OK > 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return countsOf(t, driver).Models["good"].OK > 0 }, patience, 5*time.Millisecond)
 	cancel()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the traffic went on")
 	}
 }

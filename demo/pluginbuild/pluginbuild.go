@@ -32,7 +32,7 @@ type Builder struct {
 
 // What each step is made from, relative to the root; what is missing does not count.
 var (
-	webSources = []string{"src", "dashboards", ".config", "webpack.config.ts", "tsconfig.json", "plugin.json", "package.json", "package-lock.json",
+	webSources = []string{"src", "dashboards", ".config", "tsconfig.json", "plugin.json", "package.json", "package-lock.json",
 		"README.md", "CHANGELOG.md", "LICENSE", "docs"}
 	backendSources  = []string{"pkg", "Magefile.go", "go.mod", "go.sum", "plugin.json", "package.json"}
 	recorderSources = []string{"cmd/recorder", "cmd/internal", "pkg", "go.mod", "go.sum"}

@@ -20,28 +20,44 @@ func TestManyRequestsAtOnce(t *testing.T) {
 	}
 }
 
+// dice are safe for concurrent use.
+type dice struct {
+	mu     sync.Mutex
+	random *rand.Rand
+}
+
+func (d *dice) chance(share float64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.random.Float64() < share
+}
+
+func (d *dice) upTo(longest time.Duration) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Duration(d.random.Int64N(int64(longest)))
+}
+
+// unreliable makes a fake Triton slow, and fail now and then.
+func (d *dice) unreliable(fake *fakeTriton) {
+	fake.loadTime = func(string) time.Duration { return d.upTo(2 * time.Second) }
+	fake.unloadTime = func(string) time.Duration { return d.upTo(300 * time.Millisecond) }
+	fake.refuse = func(string) error {
+		if d.chance(0.1) {
+			return errors.New("out of luck")
+		}
+		return nil
+	}
+	fake.silent = func(string) bool { return d.chance(0.1) }
+}
+
 func manyRequests(t *testing.T, seed uint64) {
 	const clients, requests = 30, 15
 	random := rand.New(rand.NewPCG(seed, 2))
 	models := []string{"a", "b", "c", "d", "e", "f", "g"}
 	fake := newFakeTriton(1+random.IntN(4), models...)
-	// The fake calls these under its lock, or from many goroutines.
-	var mu sync.Mutex
-	chance := func(share float64) bool { mu.Lock(); defer mu.Unlock(); return random.Float64() < share }
-	upTo := func(longest time.Duration) time.Duration {
-		mu.Lock()
-		defer mu.Unlock()
-		return time.Duration(random.Int64N(int64(longest)))
-	}
-	fake.loadTime = func(string) time.Duration { return upTo(2 * time.Second) }
-	fake.unloadTime = func(string) time.Duration { return upTo(300 * time.Millisecond) }
-	fake.refuse = func(string) error {
-		if chance(0.1) {
-			return errors.New("out of luck")
-		}
-		return nil
-	}
-	fake.silent = func(string) bool { return chance(0.1) }
+	d := &dice{random: random}
+	d.unreliable(fake)
 	m := start(t, fake, func(o *Options) { o.Wait, o.MaxWaiting, o.RetryLoadAfter = 4*time.Second, 20, time.Second })
 
 	var done sync.WaitGroup
@@ -49,19 +65,19 @@ func manyRequests(t *testing.T, seed uint64) {
 	for client := range clients {
 		done.Go(func() {
 			for i := range requests {
-				time.Sleep(upTo(3 * time.Second))
+				time.Sleep(d.upTo(3 * time.Second))
 				ctx, cancel := t.Context(), context.CancelFunc(func() {})
-				if chance(0.2) {
-					ctx, cancel = context.WithTimeout(ctx, upTo(2*time.Second))
+				if d.chance(0.2) {
+					ctx, cancel = context.WithTimeout(ctx, d.upTo(2*time.Second))
 				}
-				model := models[min(int(upTo(20)*upTo(20))/40, len(models)-1)]
+				model := models[min(int(d.upTo(20)*d.upTo(20))/40, len(models)-1)]
 				begin := time.Now()
 				path, release, err := m.acquire(ctx, model)
 				if took := time.Since(begin); took > 4*time.Second {
 					t.Errorf("a request waited for %s", took)
 				}
 				if err == nil {
-					fake.infer(model, upTo(500*time.Millisecond))
+					fake.infer(model, d.upTo(500*time.Millisecond))
 					release()
 				}
 				cancel()
@@ -73,7 +89,11 @@ func manyRequests(t *testing.T, seed uint64) {
 	synctest.Wait()
 	time.Sleep(5 * time.Second) // what is under way ends
 	fake.requireNoViolations(t)
+	requireCounts(t, m, fake, countsOf(&outcomes), clients*requests)
+}
 
+// countsOf are the clients' own counts of what came of their requests.
+func countsOf(outcomes *sync.Map) ModelCounts {
 	var seen ModelCounts
 	outcomes.Range(func(_, value any) bool {
 		o := value.(outcome)
@@ -95,9 +115,15 @@ func manyRequests(t *testing.T, seed uint64) {
 		}
 		return true
 	})
+	return seen
+}
+
+// requireCounts compares what the router counted with what its clients and its Triton saw.
+func requireCounts(t *testing.T, m *memory, fake *fakeTriton, seen ModelCounts, requests int) {
+	t.Helper()
 	counts := m.counted()
 	total := totalOf(counts)
-	require.EqualValues(t, clients*requests, total.Hot+total.Cold)
+	require.EqualValues(t, requests, total.Hot+total.Cold)
 	require.Equal(t, seen.Hot, total.Hot)
 	require.Equal(t, seen.Cold, total.Cold)
 	require.Equal(t, seen.Refused, total.Refused)

@@ -27,7 +27,7 @@ type fakeTritonHTTP struct {
 	paths []string
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func newFakeTritonHTTP(slots int, models ...string) *fakeTritonHTTP {
 	fake := &fakeTritonHTTP{fakeTriton: newFakeTriton(slots, models...)}
@@ -191,7 +191,7 @@ func TestAFailedLoadIs503WithTheReason(t *testing.T) {
 
 func TestNoSlotInTimeIs503WithRetryAfter(t *testing.T) {
 	fake := newFakeTritonHTTP(1, "streams", "other")
-	r, url := inFrontOf(t, fake, 1, func(o *Options) { o.Wait = 200 * time.Millisecond })
+	r, url := inFrontOf(t, fake, 1, func(o *Options) { o.Wait = 2 * time.Second })
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v2/models/streams/generate_stream", strings.NewReader("{}"))
@@ -206,7 +206,7 @@ func TestNoSlotInTimeIs503WithRetryAfter(t *testing.T) {
 	response, body := post(t, url+"/v2/models/other/infer", "")
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 	require.Equal(t, "1", response.Header.Get("Retry-After"))
-	require.Contains(t, body, "the model other was not in memory within 200ms")
+	require.Contains(t, body, "the model other was not in memory within 2s")
 
 	hangUp()
 	require.Eventually(t, func() bool {

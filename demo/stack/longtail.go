@@ -3,8 +3,6 @@ package stack
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"time"
@@ -91,41 +89,11 @@ func (t *longTail) startRecorder(ctx context.Context, group *supervise.Group, pr
 	if err != nil {
 		return err
 	}
-	return awaitOK(ctx, process, admin+"/healthz")
+	return process.AwaitOK(ctx, admin+"/healthz", programTimeout)
 }
 
-// recorderTimeout bounds the recorder's start, which takes a moment.
-const recorderTimeout = 30 * time.Second
-
-// awaitOK returns when a URL of a process answers 200.
-func awaitOK(ctx context.Context, process *supervise.Process, url string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, recorderTimeout, fmt.Errorf("the %s did not answer at %s within %s", process.Name(), url, recorderTimeout))
-	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-process.Done():
-			return process.Err()
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			continue // it does not listen yet
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-		_ = response.Body.Close()
-		if response.StatusCode == http.StatusOK {
-			return nil
-		}
-	}
-}
+// programTimeout bounds the start of a program of the project's own, which takes a moment.
+const programTimeout = 30 * time.Second
 
 // close ends the router.
 func (t *longTail) close() {

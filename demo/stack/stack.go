@@ -160,7 +160,7 @@ func (s *Stack) startGPUHost(ctx context.Context, options Options, builder *plug
 		return fmt.Errorf("the host with fake GPUs: %w", err)
 	}
 	s.out.Printf("GPUs: three fakes, read by the NVML endpoint, metrics at %s", s.gpus.Metrics)
-	return awaitOK(ctx, s.gpus.Process, s.gpus.Base+"/-/health")
+	return s.gpus.Process.AwaitOK(ctx, s.gpus.Base+"/-/health", programTimeout)
 }
 
 func (s *Stack) startGrafana(ctx context.Context, options Options, installed *grafana.Grafana) (*grafana.Server, error) {

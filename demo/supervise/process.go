@@ -129,10 +129,12 @@ func (e *Ended) Crashed() bool {
 
 // Err is an *Ended. It is to be called after Done is closed.
 func (p *Process) Err() error {
-	return &Ended{
-		Name: p.spec.Name, Status: p.err,
-		Output: fmt.Sprintf("the end of %s:\n%s", p.spec.LogPath, LastLines(p.spec.LogPath, shownLines)),
-	}
+	return &Ended{Name: p.spec.Name, Status: p.err, Output: p.outputEnd()}
+}
+
+// outputEnd is the end of what the program wrote so far.
+func (p *Process) outputEnd() string {
+	return fmt.Sprintf("the end of %s:\n%s", p.spec.LogPath, LastLines(p.spec.LogPath, shownLines))
 }
 
 // Stop asks the program's group to end and kills it after the grace period. It returns when the program is gone.

@@ -17,6 +17,9 @@ import (
 )
 
 // shell is a spec that runs a script with /bin/sh.
+// patience bounds waits that end by themselves.
+const patience = time.Minute
+
 func shell(t *testing.T, name, script string) Spec {
 	return Spec{Name: name, Path: "/bin/sh", Args: []string{"-c", script}, LogPath: filepath.Join(t.TempDir(), name+".log")}
 }
@@ -41,7 +44,7 @@ func pidIn(t *testing.T, path string) int {
 		}
 		pid, err = strconv.Atoi(strings.TrimSpace(string(content)))
 		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	return pid
 }
 
@@ -53,7 +56,7 @@ func TestStopEndsTheProgramAndWhatItStarted(t *testing.T) {
 	require.True(t, alive(pid))
 	p.Stop(5 * time.Second)
 	require.False(t, alive(p.PID()))
-	require.Eventually(t, func() bool { return !alive(pid) }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !alive(pid) }, patience, 10*time.Millisecond)
 }
 
 func TestStopKillsWhatDoesNotEnd(t *testing.T) {
@@ -64,7 +67,7 @@ func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 	begin := time.Now()
 	p.Stop(300 * time.Millisecond)
 	require.False(t, alive(p.PID()))
-	require.Less(t, time.Since(begin), 5*time.Second)
+	require.Less(t, time.Since(begin), patience)
 }
 
 func TestADeadParentLeavesNoChildren(t *testing.T) {
@@ -75,7 +78,7 @@ func TestADeadParentLeavesNoChildren(t *testing.T) {
 	require.NoError(t, syscall.Kill(p.PID(), syscall.SIGKILL))
 	<-p.Done()
 	require.ErrorContains(t, p.Err(), "parent ended with signal: killed")
-	require.Eventually(t, func() bool { return !alive(pid) }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !alive(pid) }, patience, 10*time.Millisecond)
 }
 
 func TestACrashIsToldFromOtherEnds(t *testing.T) {
@@ -195,7 +198,7 @@ func TestProgramsEndWithAKilledSupervisor(t *testing.T) {
 	require.True(t, alive(grandchild))
 	require.NoError(t, helper.Process.Kill())
 	require.Error(t, helper.Wait())
-	require.Eventually(t, func() bool { return !alive(grandchild) }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !alive(grandchild) }, patience, 10*time.Millisecond)
 }
 
 func TestASupervisorNoticesItsParentsEnd(t *testing.T) {
@@ -209,5 +212,5 @@ func TestASupervisorNoticesItsParentsEnd(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(folder, "parent-gone"))
 		return err == nil && !alive(grandchild)
-	}, 10*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,30 +147,5 @@ const readyTimeout = 3 * time.Minute
 
 // WaitReady returns when all models are loaded.
 func (s *Server) WaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("Triton was not ready after %s", readyTimeout))
-	defer cancel()
-	ticker := time.NewTicker(250 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.process.Done():
-			return s.process.Err()
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.HTTP+"/v2/health/ready", nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			continue // it does not listen yet
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-		_ = response.Body.Close()
-		if response.StatusCode == http.StatusOK {
-			return nil
-		}
-	}
+	return s.process.AwaitOK(ctx, s.HTTP+"/v2/health/ready", readyTimeout)
 }

@@ -7,7 +7,10 @@ package plan
 import "time"
 
 // Node is a plan or a part of one.
-type Node interface{ node() }
+type Node interface {
+	// mapped is Map; that every node has to say what its parts are keeps walks over plans complete.
+	mapped(f func(Node) Node) Node
+}
 
 // Comparison is how a matcher compares a label with its value.
 type Comparison string
@@ -35,7 +38,7 @@ type Select struct {
 	Layer string
 }
 
-// Last is the newest sample of each series, as of a time before that of the evaluation.
+// Last is the newest sample of each series, as of a time before that of the evaluation; after it where Before is negative.
 type Last struct {
 	Of     Select
 	Before time.Duration
@@ -188,27 +191,3 @@ type Without struct {
 	On     []string
 	Exists Node
 }
-
-func (Last) node()           {}
-func (Rate) node()           {}
-func (Begun) node()          {}
-func (Total) node()          {}
-func (Over) node()           {}
-func (Aggregate) node()      {}
-func (Quantile) node()       {}
-func (HistogramSum) node()   {}
-func (HistogramCount) node() {}
-func (Ratio) node()          {}
-func (Scale) node()          {}
-func (Above) node()          {}
-func (Union) node()          {}
-func (SetLabel) node()       {}
-func (Rename) node()         {}
-func (Classify) node()       {}
-func (Age) node()            {}
-func (TopK) node()           {}
-func (AtLeast) node()        {}
-func (Exactly) node()        {}
-func (SumOver) node()        {}
-func (Where) node()          {}
-func (Without) node()        {}

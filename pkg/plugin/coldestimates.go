@@ -70,7 +70,7 @@ func (r *signalRun) splitHistograms(ctx context.Context, split *splitting) (all 
 		if len(p.Buckets) == 0 || p.Others {
 			continue
 		}
-		buckets, _, texts, err := r.buckets(ctx, p)
+		buckets, p, texts, err := r.distributions(ctx, p)
 		if err != nil {
 			return nil, err
 		}

@@ -34,10 +34,12 @@ const maxEvents = 1000
 // eventsRun is one query for events while it is answered.
 type eventsRun struct {
 	*Datasource
-	filters  map[signal.Label][]string
-	present  profile.Set
-	environ  profile.Environment
-	fine     grid
+	filters map[signal.Label][]string
+	present profile.Set
+	environ profile.Environment
+	fine    grid
+	// known is since when each server is; nil before anybody asked.
+	known    map[string]int64
 	found    []frames.Event
 	executed []string
 	notices  []data.Notice
@@ -132,27 +134,65 @@ func (e *eventsRun) steps(ctx context.Context, name, title, tag string) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		return nil
+	}
+	if err := e.meetServers(ctx); err != nil {
+		return err
+	}
 	for _, s := range all {
-		for _, step := range analysis.Steps(s, e.fine.start.UnixMilli()) {
+		for _, step := range analysis.Steps(s, e.knownSince(s)) {
 			e.found = append(e.found, event(title, tag, s.Labels, step))
 		}
 	}
 	return nil
 }
 
+// meetServers finds out since when each server has been seen in the range.
+func (e *eventsRun) meetServers(ctx context.Context) error {
+	n := e.present.Servers(e.filters)
+	if e.known != nil || n == nil {
+		return nil
+	}
+	all, err := e.series(ctx, n)
+	if err != nil {
+		return err
+	}
+	e.known = map[string]int64{}
+	for _, s := range all {
+		e.known[serverOf(s.Labels)] = s.Times[0]
+	}
+	return nil
+}
+
+// knownSince is when the server of a counter was seen for the first time in the range; when the counter was, if nothing else tells
+// of the server.
+func (e *eventsRun) knownSince(counter series.Series) int64 {
+	if at, seen := e.known[serverOf(counter.Labels)]; seen {
+		return at
+	}
+	return counter.Times[0]
+}
+
 func event(title, tag string, labels map[string]string, step analysis.Step) frames.Event {
 	what := labels[string(signal.Model)]
-	if v := labels[string(signal.Version)]; v != "" {
-		what += " version " + v
+	if what == "" { // servers that do not say which of their models it was
+		what = "a model"
+		if d := labels[string(signal.Deployment)]; d != "" {
+			what += " of " + d
+		}
 	}
 	text := what
+	if v := labels[string(signal.Version)]; v != "" {
+		text += " version " + v
+	}
 	if where := labels[string(signal.Replica)]; where != "" {
 		text += " on " + where
 	}
 	if step.Size > 1 {
 		text += fmt.Sprintf(" (%.0f times)", step.Size)
 	}
-	return frames.Event{Time: time.UnixMilli(step.Time), Title: title + ": " + labels[string(signal.Model)], Text: text, Tags: eventTags(tag, labels)}
+	return frames.Event{Time: time.UnixMilli(step.Time), Title: title + ": " + what, Text: text, Tags: eventTags(tag, labels)}
 }
 
 // eventTags are the kind of an event, and to whom it happened.

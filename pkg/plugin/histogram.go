@@ -37,22 +37,32 @@ func (r *signalRun) executePart(ctx context.Context, p profile.Part) (partAnswer
 	return partAnswer{Answer: answer, text: promql.Text(p.Plan, r.span())}, err
 }
 
-// executeQuantile takes a quantile over histograms. Where all that are merged have the same bounds, or are native, the store
-// does it, else their buckets are fetched and merged here, each layout for itself.
-func (r *signalRun) executeQuantile(ctx context.Context, p profile.Part) (partAnswer, error) {
-	type layout struct {
-		profile.Buckets
-		promql.Answer
-	}
-	var there []layout
+// layout is what one server has of a part's histograms, and by which bounds.
+type layout struct {
+	profile.Buckets
+	promql.Answer
+}
+
+// layouts tells which of a part's histograms there are.
+func (r *signalRun) layouts(ctx context.Context, p profile.Part) (there []layout, err error) {
 	for _, b := range p.Buckets {
 		answer, err := r.sparsely(ctx, b.Layout)
 		if err != nil {
-			return partAnswer{}, err
+			return nil, err
 		}
 		if len(answer.Series) > 0 || len(answer.Histograms) > 0 {
 			there = append(there, layout{b, answer})
 		}
+	}
+	return there, nil
+}
+
+// executeQuantile takes a quantile over histograms. Where all that are merged have the same bounds, or are native, the store
+// does it, else their buckets are fetched and merged here, each layout for itself.
+func (r *signalRun) executeQuantile(ctx context.Context, p profile.Part) (partAnswer, error) {
+	there, err := r.layouts(ctx, p)
+	if err != nil {
+		return partAnswer{}, err
 	}
 	if len(there) == 0 {
 		return partAnswer{text: promql.Text(p.Plan, r.span())}, nil
@@ -62,8 +72,8 @@ func (r *signalRun) executeQuantile(ctx context.Context, p profile.Part) (partAn
 		if first.Native {
 			return r.nativeQuantile(ctx, p, first.Buckets)
 		}
-		if layouts := analysis.NewLayouts(first.Series, p.By, first.Factor); !layouts.Mixed {
-			return r.classicQuantile(ctx, p, first.Buckets, layouts)
+		if bounds := analysis.NewLayouts(first.Series, p.By, first.Factor); !bounds.Mixed {
+			return r.classicQuantile(ctx, p, first.Buckets, bounds)
 		}
 	}
 	merged, warnings, texts, err := r.buckets(ctx, p)
@@ -123,6 +133,26 @@ func (r *signalRun) newestTime() time.Time {
 		return r.asked.To
 	}
 	return r.grid.end
+}
+
+// distributions are a part's histograms, merged by group, with what was run. They are made of recordings where the part reads any
+// and all histograms have the same bounds; else each histogram's own buckets are read, and the part that is answered is of no recording.
+func (r *signalRun) distributions(ctx context.Context, p profile.Part) (merged *analysis.Distributions, of profile.Part, texts []string, err error) {
+	if len(p.Recorded) > 0 {
+		there, err := r.layouts(ctx, p)
+		if err != nil {
+			return nil, p, nil, err
+		}
+		if len(there) == 1 && !there[0].Native && !analysis.NewLayouts(there[0].Series, p.By, there[0].Factor).Mixed {
+			alike := there[0].Buckets
+			alike.Rates = alike.Merged()
+			p.Buckets = []profile.Buckets{alike}
+		} else {
+			p.Recorded = nil
+		}
+	}
+	merged, _, texts, err = r.buckets(ctx, p)
+	return merged, p, texts, err
 }
 
 // buckets fetches the buckets that a part's quantile is made of.

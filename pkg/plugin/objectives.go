@@ -2,10 +2,12 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
@@ -114,16 +116,17 @@ func (r *signalRun) slow(ctx context.Context, h heldTo) ([]analysis.Series, erro
 			if len(p.Buckets) == 0 {
 				continue
 			}
-			buckets, _, texts, err := o.buckets(ctx, p)
+			buckets, p, texts, err := o.distributions(ctx, p)
 			if err != nil {
 				return nil, err
 			}
 			o.executed = append(o.executed, "# "+p.Describe()+"\n"+strings.Join(texts, "\n"))
-			above, _ := buckets.Above(func(labels map[string]string) float64 { return r.allowed(h, labels) })
+			above, newest := buckets.Above(func(labels map[string]string) float64 { return r.allowed(h, labels) })
 			interpreted, err := o.interpret(ctx, p, partAnswer{Answer: promql.Answer{Series: above}})
 			if err != nil {
 				return nil, err
 			}
+			o.warnOfCoarseness(interpreted, newest)
 			all = append(all, interpreted...)
 		}
 		return all, nil
@@ -132,6 +135,22 @@ func (r *signalRun) slow(ctx context.Context, h heldTo) ([]analysis.Series, erro
 		return nil, err
 	}
 	return analysis.Linear(r.held(answer, h), func(map[string]string) (a, b float64) { return 0, 1 / slowerThanP95 }), nil
+}
+
+// warnOfCoarseness names the models whose objective lies beyond the last bound of their histogram: nothing tells which of the requests
+// beyond it took longer than the objective, and all are taken to have.
+func (r *signalRun) warnOfCoarseness(above []analysis.Series, newest []distribution.Estimate) {
+	var atMost []analysis.Series
+	for i, e := range newest {
+		if e.Value == e.Upper && e.Lower < e.Upper {
+			atMost = append(atMost, above[i])
+		}
+	}
+	if len(atMost) > 0 {
+		r.warn(fmt.Sprintf("The burn rate of the response time is at most what is shown (%s): the objective lies beyond the histogram's last bound, "+
+			"and every request beyond that is taken to have been too slow. Set a shorter objective, or let the server have a longer bucket.",
+			describeGroups(atMost, r.query.GroupBy)))
+	}
 }
 
 // allowed is the most that a model's value may be; zero where it is not held to the objective.

@@ -25,6 +25,9 @@ const (
 	typeDiagnosis = "diagnosis"
 )
 
+// formatHeatmap is a panel with a row for each series.
+const formatHeatmap = "heatmap"
+
 // concurrency bounds how many of a request's queries run at once; the SDK allows at most 10.
 const concurrency = 10
 
@@ -39,7 +42,9 @@ type queryModel struct {
 	Window     string              `json:"window"`
 	Instant    bool                `json:"instant"`
 	Legend     string              `json:"legend"`
-	Expr       string              `json:"expr"`
+	// Format says what the panel is where an answer has to be shaped for it: formatHeatmap, or empty for any.
+	Format string `json:"format"`
+	Expr   string `json:"expr"`
 	// Kinds are those of events; all if there are none.
 	Kinds []string `json:"kinds"`
 	// MinimumRequests is how many requests in the window a group's value has to rest on; with fewer it has none.
@@ -103,6 +108,9 @@ func decode(q backend.DataQuery, interval time.Duration) (request, error) {
 		return r, badQuery{fmt.Errorf("the query is not readable: its %s is a %s; it needs to be of type %s", mismatch.Field, mismatch.Value, mismatch.Type)}
 	} else if err != nil {
 		return r, badQuery{fmt.Errorf("the query is not readable: %w", err)}
+	}
+	if r.Format != "" && r.Format != formatHeatmap {
+		return r, badQuery{fmt.Errorf("there is no format %q; write %s, or leave it empty", r.Format, formatHeatmap)}
 	}
 	if r.Window != "" {
 		w, err := model.ParseDuration(r.Window)

@@ -24,11 +24,11 @@ func TestDecode(t *testing.T) {
 	t.Parallel()
 	no := false
 	r, err := decode(queryOf(`{"refId": "A", "signal": "response_time", "statistics": ["p95"], "groupBy": ["model"], "filters": {"model": ["a"]},
-		"limit": 7, "others": false, "window": "5m", "instant": true, "legend": "{{model}}", "expr": "up", "datasource": {"uid": "x"}}`), time.Second)
+		"limit": 7, "others": false, "window": "5m", "instant": true, "legend": "{{model}}", "format": "heatmap", "expr": "up", "datasource": {"uid": "x"}}`), time.Second)
 	require.NoError(t, err)
 	require.Equal(t, queryModel{
 		Signal: "response_time", Statistics: []string{"p95"}, GroupBy: []string{"model"}, Filters: map[string][]string{"model": {"a"}},
-		Limit: 7, Others: &no, Window: "5m", Instant: true, Legend: "{{model}}", Expr: "up",
+		Limit: 7, Others: &no, Window: "5m", Instant: true, Legend: "{{model}}", Format: "heatmap", Expr: "up",
 	}, r.queryModel)
 	require.Equal(t, 5*time.Minute, r.window)
 	require.Equal(t, 15*time.Second, r.grid.step)
@@ -49,6 +49,7 @@ func TestDecodeErrors(t *testing.T) {
 		`{"filters": {"model": "a"}}`:  "the query is not readable: ",
 		`{"limit": "many"}`:            "the query is not readable: its limit is a string; it needs to be of type int",
 		`{"limit": 1e99}`:              "the query is not readable: ",
+		`{"format": "table"}`:          `there is no format "table"; write heatmap, or leave it empty`,
 		`{"window": "soon"}`:           `the window "soon" is not a duration; write it like 5m, or leave it empty for the rate interval`,
 		`{"window": "-5m"}`:            `the window "-5m" is not a duration`,
 		`{"window": "$__interval"}`:    `the window "$__interval" is not a duration`,

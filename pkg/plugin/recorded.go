@@ -18,7 +18,14 @@ import (
 const (
 	// recordingsAreAskedFor is how often it is asked since when recordings are written.
 	recordingsAreAskedFor = time.Minute
-	recordingStarts       = "max by (" + profile.RecordingLabel + ") (" + profile.RecordingStart + ")"
+	// maxJoined is how many windows are put together at most over a query's range: servers hold that many values of each series at once,
+	// and refuse the query where those are too many. maxJoinedOnce is the same for one time, for which a rate holds none.
+	maxJoined     = 1500
+	maxJoinedOnce = 400
+	// leastJoinedOnce is how many it takes for one time: of fewer, too large a part may lie between the last recording and that time.
+	leastJoinedOnce = 12
+
+	recordingStarts = "max by (" + profile.RecordingLabel + ") (" + profile.RecordingStart + ")"
 )
 
 // recordings are the recording rules that a data source's server evaluates. They are the same for all users.
@@ -155,11 +162,22 @@ func (r *signalRun) readRecordings(ctx context.Context, names []string) error {
 		start, written := known.starts[name]
 		return written && !start.Add(window).After(r.oldestTime())
 	}
-	recorded.Aligned = func(window time.Duration) bool {
-		return r.oldestTime().UnixNano()%int64(window) == 0 && (r.Instant || r.grid.step%window == 0)
-	}
+	recorded.Phase = r.phase
 	r.environ.Recorded = recorded
 	return nil
+}
+
+// phase is how far all times of the query lie behind a multiple of a window, which servers count from 1970; false where longer ones
+// should not be put together of such windows.
+func (r *signalRun) phase(window, whole time.Duration) (time.Duration, bool) {
+	oldest := r.oldestTime()
+	phase := time.Duration(oldest.UnixMilli()) * time.Millisecond % window
+	joined := (r.newestTime().Sub(oldest) + whole) / window
+	if r.Instant {
+		return phase, joined >= leastJoinedOnce && joined <= maxJoinedOnce
+	}
+	// A panel's steps are at multiples of themselves; and what looks ahead of a step would not be kept.
+	return phase, joined <= maxJoined && r.grid.step%window == 0 && phase == 0
 }
 
 // oldestTime is that of the oldest value that is asked for.

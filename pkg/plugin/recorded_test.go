@@ -50,6 +50,47 @@ func TestStepsBecomeMultiplesOfWhatIsRecorded(t *testing.T) {
 	}
 }
 
+// Longer windows are put together up to the very times that are asked for, and neither of few for one time nor of so many that a server
+// refuses them.
+func TestWhichWindowsArePutTogether(t *testing.T) {
+	t.Parallel()
+	const second, minute = time.Second, time.Minute
+	at := time.Unix(1_772_600_760, 0) // a full minute, 6 m behind a multiple of 20 m
+	for name, c := range map[string]struct {
+		from, step    time.Duration // of a panel up to then; an instant query without
+		later         time.Duration
+		window, whole time.Duration
+		wantPhase     time.Duration
+		want          bool
+	}{
+		"an instant query":           {window: minute, whole: time.Hour, want: true},
+		"between two":                {window: minute, whole: time.Hour, later: 17*second + 300*time.Millisecond, wantPhase: 17*second + 300*time.Millisecond, want: true},
+		"of few":                     {window: minute, whole: 11 * minute},
+		"of some":                    {window: minute, whole: 12 * minute, want: true},
+		"of many":                    {window: minute, whole: 7 * time.Hour},
+		"of as many that are longer": {window: 20 * minute, whole: 24 * time.Hour, wantPhase: 6 * minute, want: true},
+		"a panel":                    {from: time.Hour, step: 5 * minute, window: minute, whole: 5 * minute, want: true},
+		"a panel of other steps":     {from: time.Hour, step: 90 * second, window: minute, whole: 2 * minute},
+		"a panel over a day":         {from: 24 * time.Hour, step: 5 * minute, window: minute, whole: 5 * minute, want: true},
+		"a panel over a week":        {from: 7 * 24 * time.Hour, step: 5 * minute, window: minute, whole: 5 * minute},
+		"a week of longer windows":   {from: 7 * 24 * time.Hour, step: 20 * minute, later: 14 * minute, window: 20 * minute, whole: time.Hour, want: true},
+		"steps between":              {from: time.Hour, step: 5 * minute, later: 10 * second, window: minute, whole: 5 * minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to := at.Add(c.later)
+			r := &signalRun{request: request{asked: backend.TimeRange{From: to.Add(-time.Hour), To: to}}}
+			r.Instant = c.step == 0
+			r.grid = grid{start: to.Add(-c.from), end: to, step: c.step}
+			phase, ok := r.phase(c.window, c.whole)
+			require.Equal(t, c.want, ok)
+			if ok {
+				require.Equal(t, c.wantPhase, phase)
+			}
+		})
+	}
+}
+
 // startsTeller answers what recordings' starts are asked with.
 type startsTeller struct {
 	promql.Backend

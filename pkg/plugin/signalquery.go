@@ -63,7 +63,7 @@ func (d *Datasource) signalQuery(ctx context.Context, r request) (data.Frames, e
 	}
 	run.explain(len(answer) > 0, targets)
 	return frames.Of(frames.Answer{
-		Signal: q.Signal, Series: answer, Legend: r.Legend, Step: run.step(),
+		Signal: q.Signal, Series: answer, Legend: r.Legend, Step: run.step(), Rows: r.Format == formatHeatmap,
 		Notices: run.notices, Executed: strings.Join(run.executed, "\n\n"),
 	}), nil
 }

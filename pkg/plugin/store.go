@@ -48,7 +48,7 @@ func newRemoteStore(ctx context.Context, instance backend.DataSourceInstanceSett
 		return &remoteStore{client, client}, nil
 	}
 	kept := incremental.New(client, incremental.Options{
-		Overlap: s.Incremental.Overlap, Bytes: s.Incremental.Bytes, IndependentSteps: client.IndependentSteps,
+		Overlap: s.Incremental.Overlap, Bytes: s.Incremental.Bytes, IndependentSteps: client.IndependentSteps, Behind: client.Behind,
 	})
 	return &remoteStore{kept, client}, nil
 }

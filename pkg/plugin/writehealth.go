@@ -81,6 +81,9 @@ func describeWriting(s remotewrite.Status, now time.Time) string {
 	if s.Refused > 0 {
 		line += fmt.Sprintf(" %d samples were refused, the last because: %s", s.Refused, s.Refusal)
 	}
+	if s.Repeated > 0 {
+		line += fmt.Sprintf(" %d samples were sent again because the answer to them had got lost; the server refused them, which is what it does with samples that it has.", s.Repeated)
+	}
 	return line
 }
 

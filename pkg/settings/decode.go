@@ -203,24 +203,32 @@ func (l storedLimits) decode() (out Limits, err error) {
 	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultLimits.BodyBytes, 1<<10, highestLimits.BodyBytes); err != nil {
 		return out, err
 	}
-	for _, n := range []struct {
-		name       string
-		from, most int
-		to         *int
-	}{
-		{"sample limit", l.Samples, highestLimits.Samples, &out.Samples},
-		{"label limit", l.Labels, highestLimits.Labels, &out.Labels},
-		{"label name length limit", l.LabelNameLength, highestLimits.LabelNameLength, &out.LabelNameLength},
-		{"label value length limit", l.LabelValueLength, highestLimits.LabelValueLength, &out.LabelValueLength},
-	} {
+	err = decodeCounts(
+		count{"sample limit", l.Samples, highestLimits.Samples, &out.Samples},
+		count{"label limit", l.Labels, highestLimits.Labels, &out.Labels},
+		count{"label name length limit", l.LabelNameLength, highestLimits.LabelNameLength, &out.LabelNameLength},
+		count{"label value length limit", l.LabelValueLength, highestLimits.LabelValueLength, &out.LabelValueLength},
+	)
+	return out, err
+}
+
+// count is a number in the settings, 0 for the default, its highest value, and where it goes, which holds the default.
+type count struct {
+	name       string
+	from, most int
+	to         *int
+}
+
+func decodeCounts(counts ...count) error {
+	for _, n := range counts {
 		if n.from < 0 || n.from > n.most {
-			return out, fmt.Errorf("the %s is %d; it must be between 1 and %d, or 0 for the default of %d", n.name, n.from, n.most, *n.to)
+			return fmt.Errorf("the %s is %d; it must be between 1 and %d, or 0 for the default of %d", n.name, n.from, n.most, *n.to)
 		}
 		if n.from > 0 {
 			*n.to = n.from
 		}
 	}
-	return out, nil
+	return nil
 }
 
 var (

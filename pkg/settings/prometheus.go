@@ -215,22 +215,11 @@ func (l storedAnswerLimits) decode() (out AnswerLimits, err error) {
 	if out.BodyBytes, err = size("answer size limit", l.BodySize, DefaultAnswerLimits.BodyBytes, 1<<10, highestAnswerLimits.BodyBytes); err != nil {
 		return out, err
 	}
-	for _, n := range []struct {
-		name       string
-		from, most int
-		to         *int
-	}{
-		{"series limit", l.Series, highestAnswerLimits.Series, &out.Series},
-		{"sample limit", l.Samples, highestAnswerLimits.Samples, &out.Samples},
-	} {
-		if n.from < 0 || n.from > n.most {
-			return out, fmt.Errorf("the %s is %d; it must be between 1 and %d, or 0 for the default of %d", n.name, n.from, n.most, *n.to)
-		}
-		if n.from > 0 {
-			*n.to = n.from
-		}
-	}
-	return out, nil
+	err = decodeCounts(
+		count{"series limit", l.Series, highestAnswerLimits.Series, &out.Series},
+		count{"sample limit", l.Samples, highestAnswerLimits.Samples, &out.Samples},
+	)
+	return out, err
 }
 
 func (s storedIncremental) decode() (out Incremental, err error) {

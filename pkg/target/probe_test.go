@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 var limits = settings.Limits{BodyBytes: 1 << 20, Samples: 10_000, Labels: 30, LabelNameLength: 100, LabelValueLength: 200}
@@ -62,13 +62,12 @@ func page(content string) http.HandlerFunc {
 }
 
 func TestRealPages(t *testing.T) {
-	for file, want := range map[string]struct{ samples, models int }{
-		"1-metrics-all-idle.txt":       {samples: 293, models: 6},
-		"9-metrics-default-loaded.txt": {samples: 113, models: 6},
+	for name, want := range map[string]struct{ samples, models int }{
+		"1-metrics-all-idle":       {samples: 293, models: 6},
+		"9-metrics-default-loaded": {samples: 113, models: 6},
 	} {
-		t.Run(file, func(t *testing.T) {
-			content, err := os.ReadFile("testdata/" + file)
-			require.NoError(t, err)
+		t.Run(name, func(t *testing.T) {
+			content := captures.Recording(t, "triton", name)
 			for _, contentType := range []string{"text/plain; version=0.0.4", "text/plain; version=1.0.0", "text/plain;charset=utf-8", "", "nonsense"} {
 				url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 					w.Header()["Content-Type"] = []string{contentType}

@@ -39,7 +39,7 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	t.Parallel()
 	page := latencies("two", map[float64]float64{0.3: 10, 0.5: 60, 0.8: 20, 20: 4, 30: 5, 40: 1}) + latencies("one", map[float64]float64{0.3: 10, 0.5: 60, 0.8: 20, 1: 9, 1.5: 1})
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("cold", driver.Target("vllm", growing(t, page).URL+"/metrics"))
+	s := driver.Embedded("cold", unmanaged(t, "vllm", growing(t, page).URL+"/metrics"))
 	two := map[string]string{"model": "two"}
 	// The first scrapes are too few requests, and what is taken of less than the window is extrapolated.
 	var answer backend.DataResponse
@@ -96,7 +96,7 @@ func TestColdHitsOfOverlappingModesAreAtLeastSoMany(t *testing.T) {
 	t.Parallel()
 	page := latencies("blurred", map[float64]float64{0.3: 300, 0.5: 500, 0.8: 120, 1: 40, 1.5: 40, 2: 40, 2.5: 30, 5: 100, 10: 300, 15: 100})
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("blurred", driver.Target("vllm", growing(t, page).URL+"/metrics"))
+	s := driver.Embedded("blurred", unmanaged(t, "vllm", growing(t, page).URL+"/metrics"))
 	blurred := map[string]string{"model": "blurred"}
 	answer := eventually(t, p, s, within("20s", query("cold_hit_rate", nil, "model")), blurred)
 	require.Equal(t, "at least", intervalOf(t, answer, blurred).Kind)
@@ -131,7 +131,7 @@ func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
 	p := driver.Start(t, binary, t.TempDir())
 	triton := growing(t, summaries("seldom", map[float64]float64{0.5: 40, 0.95: 3000, 0.99: 3100})+summaries("tailed", map[float64]float64{0.5: 40, 0.95: 200, 0.99: 300}))
 	recorder := newFakeServer(t, recorderPage)
-	s := driver.Embedded("quantiles", driver.Target("triton", triton.URL+"/metrics"), driver.Target("recorder", recorder.URL+"/metrics"))
+	s := driver.Embedded("quantiles", unmanaged(t, "triton", triton.URL+"/metrics"), unmanaged(t, "recorder", recorder.URL+"/metrics"))
 	seldom := map[string]string{"model": "seldom"}
 	q := within("10s", query("cold_hit_rate", nil, "model"))
 	q["instant"] = true
@@ -165,7 +165,7 @@ modelserving_requests_total{model="seldom",version="",path="cold",verdict_source
 func TestObjectivesTable(t *testing.T) {
 	t.Parallel()
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("objectives-table", driver.Target("triton", growing(t, gpuPage).URL+"/metrics"))
+	s := driver.Embedded("objectives-table", unmanaged(t, "triton", growing(t, gpuPage).URL+"/metrics"))
 	s.JSON["objectives"] = map[string]any{"overrides": []map[string]any{{"model": "a", "errorRate": "5%", "staleness": "none"}}}
 	q := map[string]any{"queryType": "objectives"}
 	require.Eventually(t, func() bool {

@@ -3,6 +3,7 @@ package blackbox
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ nv_gpu_utilization{gpu_uuid="GPU-2"} 0.4
 func TestTheGPUIsSharedOutAmongModels(t *testing.T) {
 	t.Parallel()
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("gpu", driver.Target("one", growing(t, gpuPage).URL+"/metrics"))
+	s := driver.Embedded("gpu", unmanaged(t, "one", growing(t, gpuPage).URL+"/metrics"))
 	answer := eventually(t, p, s, within("10s", query("model_gpu_utilization", nil, "model", "gpu")),
 		map[string]string{"model": "a", "gpu": "GPU-1"}, map[string]string{"model": "b", "gpu": "GPU-2"})
 	require.InDelta(t, 0.6, driver.Value(t, answer, map[string]string{"model": "a", "gpu": "GPU-1"}), 1e-9)
@@ -55,7 +56,7 @@ vllm:e2e_request_latency_seconds_bucket{model_name="llama",le="+Inf"} +100
 vllm:e2e_request_latency_seconds_sum{model_name="llama"} +10
 vllm:e2e_request_latency_seconds_count{model_name="llama"} +100
 `
-	s := driver.Embedded("objectives", driver.Target("triton", growing(t, gpuPage).URL+"/metrics"), driver.Target("vllm", growing(t, vllm).URL+"/metrics"))
+	s := driver.Embedded("objectives", unmanaged(t, "triton", growing(t, gpuPage).URL+"/metrics"), unmanaged(t, "vllm", growing(t, vllm).URL+"/metrics"))
 	s.JSON["objectives"] = map[string]any{"overrides": []map[string]any{{"model": "a", "errorRate": "5%"}}}
 	of := func(model, objective string) map[string]string {
 		return map[string]string{"model": model, "objective": objective}
@@ -75,6 +76,29 @@ vllm:e2e_request_latency_seconds_count{model_name="llama"} +100
 	require.InDelta(t, 2, driver.Value(t, answers["C"], map[string]string{"model": "a"}), 1e-9)
 	_, found = driver.Find(answers["C"], map[string]string{"model": "llama"})
 	require.True(t, found, "vLLM counts its failures too")
+}
+
+// Of requests beyond the last bound nobody knows whether they took longer than an objective that lies there, too.
+func TestTheBurnRateOfAnObjectiveBeyondTheHistogramIsABound(t *testing.T) {
+	t.Parallel()
+	page := ""
+	for _, model := range []string{"llama", "patient"} {
+		page += strings.ReplaceAll(`vllm:num_requests_running{model_name="llama"} 1
+vllm:e2e_request_latency_seconds_bucket{model_name="llama",le="0.1"} +60
+vllm:e2e_request_latency_seconds_bucket{model_name="llama",le="0.4"} +90
+vllm:e2e_request_latency_seconds_bucket{model_name="llama",le="+Inf"} +100
+vllm:e2e_request_latency_seconds_sum{model_name="llama"} +10
+vllm:e2e_request_latency_seconds_count{model_name="llama"} +100
+`, "llama", model)
+	}
+	p := driver.Start(t, binary, t.TempDir())
+	s := driver.Embedded("coarse", driver.Target("vllm", growing(t, page).URL+"/metrics"))
+	s.JSON["objectives"] = map[string]any{"overrides": []map[string]any{{"model": "patient", "p95": "2s"}}}
+	burn := within("10s", map[string]any{"signal": "slo_burn_rate", "filters": map[string]any{"objective": []string{"response_time"}}, "groupBy": []string{"model"}})
+	answer := eventually(t, p, s, burn, map[string]string{"model": "llama"}, map[string]string{"model": "patient"})
+	require.InDelta(t, 6, driver.Value(t, answer, map[string]string{"model": "llama"}), 1e-6, "20 of the 30 between 0.1 s and 0.4 s, and 10 beyond, are slower than 0.2 s")
+	require.InDelta(t, 2, driver.Value(t, answer, map[string]string{"model": "patient"}), 1e-6, "at most 10 % are slower than 2 s where 5 % may be")
+	require.Contains(t, driver.Notices(answer), "The burn rate of the response time is at most what is shown (production demo patient)")
 }
 
 // provenanceOf is what a frame says of where its numbers come from.
@@ -101,10 +125,10 @@ func TestEachSeriesSaysWhereItIsFrom(t *testing.T) {
 modelmesh_cache_miss_milliseconds_count{modelId="iris"} +25
 modelmesh_models_loaded_total 1
 `
-	gateway := driver.Target("mesh", growing(t, mesh).URL+"/metrics")
-	again := driver.Target("again", growing(t, mesh).URL+"/metrics")
+	gateway := unmanaged(t, "mesh", growing(t, mesh).URL+"/metrics")
+	again := unmanaged(t, "again", growing(t, mesh).URL+"/metrics")
 	gateway["environment"] = "staging"
-	s := driver.Embedded("mixed", driver.Target("triton", growing(t, gpuPage).URL+"/metrics"), gateway, again)
+	s := driver.Embedded("mixed", unmanaged(t, "triton", growing(t, gpuPage).URL+"/metrics"), gateway, again)
 	q := within("10s", query("requests", nil, "environment", "model"))
 	q["instant"] = true // a range also shows the moment at which only the gateway had been scraped twice
 	answer := eventually(t, p, s, q, map[string]string{"model": "a"}, map[string]string{"model": "iris"})

@@ -28,7 +28,7 @@ kn_revision_pods_requested{kn_service_name="iris",kn_revision_name="iris-1"} 4
 	}))
 	t.Cleanup(server.Close)
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("diagnosis", driver.Target("autoscaler", server.URL+"/metrics"))
+	s := driver.Embedded("diagnosis", unmanaged(t, "autoscaler", server.URL+"/metrics"))
 	q := map[string]any{"queryType": "diagnosis"}
 	var answer backend.DataResponse
 	require.Eventually(t, func() bool {

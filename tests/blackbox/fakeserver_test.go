@@ -9,14 +9,13 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
 // fakeServer serves metrics pages made by hand, one after the other. Numbers behind a + grow by that much at every scrape;
 // {now-48h} is a time. A page that is empty is answered with an error.
 type fakeServer struct {
 	*httptest.Server
+	t      *testing.T
 	mu     sync.Mutex
 	page   string
 	counts map[string]float64
@@ -24,7 +23,7 @@ type fakeServer struct {
 
 func newFakeServer(t *testing.T, page string) *fakeServer {
 	t.Helper()
-	f := &fakeServer{page: page, counts: map[string]float64{}}
+	f := &fakeServer{t: t, page: page, counts: map[string]float64{}}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		text, ok := f.scrape()
 		if !ok {
@@ -75,7 +74,7 @@ func (f *fakeServer) restart() {
 }
 
 func (f *fakeServer) target(id, deployment string) map[string]any {
-	t := driver.Target(id, f.URL+"/metrics")
+	t := unmanaged(f.t, id, f.URL+"/metrics")
 	t["deployment"] = deployment
 	return t
 }

@@ -28,7 +28,7 @@ nv_inference_request_summary_us{model="model-%[1]d",version="1",quantile="0.95"}
 `, i, i+1)
 	}
 	p := driver.Start(b, binary, b.TempDir())
-	s := driver.Embedded("fleet", driver.Target("one", growing(b, page.String()).URL+"/metrics"))
+	s := driver.Embedded("fleet", unmanaged(b, "one", growing(b, page.String()).URL+"/metrics"))
 	table := map[string]any{"queryType": "models"}
 	top := within("10s", query("requests", nil, "model"))
 	require.Eventually(b, func() bool {

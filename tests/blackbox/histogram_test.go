@@ -60,16 +60,12 @@ func TestQuantilesOverHistograms(t *testing.T) {
 	t.Parallel()
 	one := firstResponses(t, []string{"100", "500", "+Inf"}, 50, 50, 0)
 	p := driver.Start(t, binary, t.TempDir())
-	alone := driver.Embedded("alone", driver.Target("one", one.URL+"/metrics"))
+	alone := driver.Embedded("alone", unmanaged(t, "one", one.URL+"/metrics"))
 	alone.ID = 1
 	first := query("time_to_first_byte", []string{"p50", "p95"}, "model")
 	first["window"] = "10s"
-	var answer backend.DataResponse
-	require.Eventually(t, func() bool {
-		answer = p.Ask(alone, 30*time.Second, first)["A"]
-		_, found := driver.Find(answer, map[string]string{"model": "chat", "statistic": "p95"})
-		return found
-	}, waitForScrape, 4*pollEvery)
+	p50, p95 := map[string]string{"model": "chat", "statistic": "p50"}, map[string]string{"model": "chat", "statistic": "p95"}
+	answer := eventually(t, p, alone, first, p50, p95)
 	require.InDelta(t, 0.1, driver.Value(t, answer, map[string]string{"statistic": "p50"}), 1e-6)
 	require.InDelta(t, 0.46, driver.Value(t, answer, map[string]string{"statistic": "p95"}), 1e-6)
 	lower, upper, saturated := bucketOf(t, backend.DataResponse{Frames: answer.Frames[1:]})
@@ -80,7 +76,7 @@ func TestQuantilesOverHistograms(t *testing.T) {
 
 	// Another replica with other bounds: half of all requests took between 1 and 4 s.
 	other := firstResponses(t, []string{"1000", "4000", "+Inf"}, 0, 100, 0)
-	mixed := driver.Embedded("mixed", driver.Target("one", one.URL+"/metrics"), driver.Target("two", other.URL+"/metrics"))
+	mixed := driver.Embedded("mixed", unmanaged(t, "one", one.URL+"/metrics"), unmanaged(t, "two", other.URL+"/metrics"))
 	mixed.ID = 2
 	require.Eventually(t, func() bool {
 		answer = p.Ask(mixed, 30*time.Second, first)["A"]
@@ -91,13 +87,9 @@ func TestQuantilesOverHistograms(t *testing.T) {
 
 	// Half of the requests are beyond the last bound.
 	slow := firstResponses(t, []string{"100", "+Inf"}, 50, 50)
-	beyond := driver.Embedded("beyond", driver.Target("one", slow.URL+"/metrics"))
+	beyond := driver.Embedded("beyond", unmanaged(t, "one", slow.URL+"/metrics"))
 	beyond.ID = 3
-	require.Eventually(t, func() bool {
-		answer = p.Ask(beyond, 30*time.Second, first)["A"]
-		_, found := driver.Find(answer, map[string]string{"statistic": "p95"})
-		return found
-	}, waitForScrape, 4*pollEvery)
+	answer = eventually(t, p, beyond, first, p50, p95)
 	lower, upper, saturated = bucketOf(t, backend.DataResponse{Frames: answer.Frames[1:]})
 	require.InDelta(t, 0.1, *lower, 1e-9)
 	require.Nil(t, upper)

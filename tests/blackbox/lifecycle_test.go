@@ -69,7 +69,7 @@ func TestKillInTheMiddleOfScraping(t *testing.T) {
 	process, err := os.FindProcess(p.Process.ReattachConfig().Pid)
 	require.NoError(t, err)
 	require.NoError(t, process.Kill())
-	require.Eventually(t, p.Process.Exited, 10*time.Second, pollEvery)
+	require.Eventually(t, p.Process.Exited, waitForScrape, pollEvery)
 
 	again := driver.Start(t, binary, folder)
 	require.GreaterOrEqual(t, stored(t, again, s, "d", killed), before-2, "at most the last seconds are lost")
@@ -96,6 +96,8 @@ func TestSettingsAreChangedInPlace(t *testing.T) {
 	s := driver.Embedded("change", deployed(t, "one", first.url, "first"))
 	requireStored(t, p, s, "first", 3)
 	changed := time.Now()
+	// A scrape that was under way then is stored once the next one is.
+	requireStored(t, p, s, "first", stored(t, p, s, "first", changed)+2)
 	before := stored(t, p, s, "first", changed)
 
 	more := driver.Embedded("change", deployed(t, "one", first.url, "first"), deployed(t, "two", second.url, "second"))
@@ -238,7 +240,7 @@ var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)`)
 
 func countGoroutines(t *testing.T, p *driver.Plugin) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), waitForScrape)
 	defer cancel()
 	answer, err := p.Health.CollectMetrics(ctx, &pluginv2.CollectMetricsRequest{})
 	require.NoError(t, err)
@@ -262,6 +264,7 @@ func TestGoroutinesDoNotGrowWithInstances(t *testing.T) {
 		s.JSON["timeout"] = fmt.Sprintf("%dms", 500+i)
 		if i%10 == 0 {
 			p.Check(s)
+			requireStored(t, p, s, "d", stored(t, p, s, "d", time.Now())+1) // over a connection of these settings
 		}
 		require.NoError(t, p.Ask(s, time.Minute, promQL("up"))["A"].Error)
 	}

@@ -3,12 +3,10 @@
 package blackbox
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 	"github.com/coldhit/modelserving-datasource/tests/fakenvml"
+	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
 
 // nvmlEndpoint is the real program, built on a fake of NVIDIA's library.
@@ -35,30 +34,12 @@ func buildNVMLEndpoint(t *testing.T) nvmlEndpoint {
 	return e
 }
 
-// safeBuffer is written by a process while a test reads it.
-type safeBuffer struct {
-	mutex sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.bytes.String()
-}
-
 var listensAt = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 
 // start runs the program under some names until the test ends, and answers the URL of its metrics.
 func (e nvmlEndpoint) start(t *testing.T, names, scenario string) string {
 	t.Helper()
-	var log safeBuffer
+	var log logbuffer.Buffer
 	command := exec.Command(e.program, "-listen", "127.0.0.1:0", "-names", names, "-library", filepath.Join(e.folder, fakenvml.LibraryName))
 	command.Env = append(os.Environ(), fakenvml.ScenarioVariable+"="+scenario)
 	command.Stderr, command.SysProcAttr = &log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -89,7 +70,7 @@ func TestTheNVMLEndpointUnderAllItsNames(t *testing.T) {
 	for names, host := range map[string]fakenvml.Scenario{"modelserving": divided, "dcgm-exporter": divided, "both": whole} {
 		scenario := filepath.Join(t.TempDir(), "scenario")
 		require.NoError(t, host.Write(scenario))
-		s := driver.Embedded(names, driver.Target("nvml", endpoint.start(t, names, scenario)))
+		s := driver.Embedded(names, unmanaged(t, "nvml", endpoint.start(t, names, scenario)))
 		of := func(gpu int) map[string]string { return map[string]string{"gpu": host.GPUs[gpu].UUID} }
 		byGPU := func(signal string, statistics ...string) map[string]any {
 			return within("10s", query(signal, statistics, "gpu"))

@@ -47,7 +47,7 @@ func TestOwnProfiles(t *testing.T) {
 	}))
 	t.Cleanup(service.Close)
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("own", driver.Target("one", service.URL+"/metrics"))
+	s := driver.Embedded("own", unmanaged(t, "one", service.URL+"/metrics"))
 	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": ownProfile}}
 	health := p.Check(s)
 	require.Equal(t, "OK", health.Status.String(), health.Message)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
@@ -13,10 +14,11 @@ import (
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
-// fleetIn stores a quarter of an hour of a small fleet in a real Prometheus: of model a 1 request in 10 fails.
-func fleetIn(t *testing.T, server *prometheustest.Server) {
+// fleetIn stores a quarter of an hour of a small fleet in a real Prometheus: of model a 1 request in 10 fails. It answers the time
+// of the last scrape.
+func fleetIn(t *testing.T, server *prometheustest.Server) (end time.Time) {
 	t.Helper()
-	end := time.Now().Truncate(time.Second)
+	end = time.Now().Truncate(time.Second)
 	var samples []prometheustest.Sample
 	for i := range 60 {
 		at := end.Add(time.Duration(i-59) * 15 * time.Second)
@@ -33,12 +35,14 @@ func fleetIn(t *testing.T, server *prometheustest.Server) {
 		}
 	}
 	server.Append(t, samples...)
+	return end
 }
 
 func TestOnAPrometheusThatIsThereAlready(t *testing.T) {
 	t.Parallel()
 	server := prometheustest.New(t)
-	fleetIn(t, server)
+	end := fleetIn(t, server)
+	stored := backend.TimeRange{From: end.Add(-10 * time.Minute), To: end}
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Prometheus("remote", server.URL)
 	health := p.Check(s)
@@ -47,7 +51,7 @@ func TestOnAPrometheusThatIsThereAlready(t *testing.T) {
 
 	instant := query("error_rate", nil, "model")
 	instant["instant"] = true
-	answers := p.Ask(s, 10*time.Minute, query("requests", nil, "model"), instant, query("response_time", []string{"mean"}, "model"),
+	answers := p.AskRange(s, stored, time.Second, query("requests", nil, "model"), instant, query("response_time", []string{"mean"}, "model"),
 		map[string]any{"queryType": "models"}, query("gpu_power", nil), map[string]any{"queryType": "promql", "expr": "sum(nv_inference_request_success)"},
 		map[string]any{"queryType": "promql", "expr": "sum("})
 	a := map[string]string{"model": "a"}
@@ -63,7 +67,7 @@ func TestOnAPrometheusThatIsThereAlready(t *testing.T) {
 	require.Equal(t, "downstream", string(answers["G"].ErrorSource))
 	_, listed := p.Call(s, "values", "label=model")
 	require.ElementsMatch(t, []any{"a", "b"}, listed["values"])
-	byPlace := p.Ask(s, 10*time.Minute, query("requests", nil, "environment", "deployment", "replica"))["A"]
+	byPlace := p.AskRange(s, stored, time.Second, query("requests", nil, "environment", "deployment", "replica"))["A"]
 	require.InDelta(t, 30, driver.Value(t, byPlace, map[string]string{"environment": "production", "deployment": "vision", "replica": "gpu-1:8002"}), 1e-6)
 	_, labels := p.Call(s, "labels", "")
 	require.Contains(t, labels["labels"], map[string]any{"name": "namespace", "values": []any{"production"}})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 // replay answers what a real Triton answered, one recording at a time.
@@ -33,21 +34,22 @@ func newReplay(t *testing.T, page, index string) *replay {
 		defer r.mu.Unlock()
 		r.scrapes[r.page]++
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write(recording(t, r.page))
+		_, _ = w.Write(captures.Recording(t, "triton", r.page))
 	})
 	mux.HandleFunc("POST /v2/repository/index", func(w http.ResponseWriter, _ *http.Request) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		_, _ = w.Write(recording(t, r.index))
+		_, _ = w.Write(managementAnswer(t, r.index))
 	})
-	mux.HandleFunc("GET /v2", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(recording(t, "3-server-meta")) })
+	mux.HandleFunc("GET /v2", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(managementAnswer(t, "3-server-meta")) })
 	r.Server = httptest.NewServer(mux)
 	t.Cleanup(r.Close)
 	return r
 }
 
-func recording(t *testing.T, name string) []byte {
-	text, err := os.ReadFile(filepath.Join("testdata", "triton", name+".txt"))
+// managementAnswer is what a real Triton answered beside its metrics page.
+func managementAnswer(t *testing.T, name string) []byte {
+	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "management", "testdata", "triton", name+".txt"))
 	if err != nil {
 		t.Error(err)
 	}

@@ -44,11 +44,15 @@ func export(t *testing.T, p *driver.Plugin, s driver.Source, more string) export
 	return out
 }
 
-// asks runs the queries of all rules as Grafana's alerting does, and answers their responses by rule and ref.
+// asks runs the queries of all rules as Grafana's alerting does now, and answers their responses by rule and ref.
 func (e exported) asks(t *testing.T, p *driver.Plugin, s driver.Source) map[string]map[string]backend.DataResponse {
 	t.Helper()
+	return e.asksAt(t, p, s, time.Now())
+}
+
+func (e exported) asksAt(t *testing.T, p *driver.Plugin, s driver.Source, now time.Time) map[string]map[string]backend.DataResponse {
+	t.Helper()
 	out := map[string]map[string]backend.DataResponse{}
-	now := time.Now()
 	for _, g := range e.Groups {
 		for _, r := range g.Rules {
 			var queries []backend.DataQuery

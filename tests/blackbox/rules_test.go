@@ -1,14 +1,9 @@
 package blackbox
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -21,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 // vllm is a page on which a model gets so many requests between two scrapes.
@@ -226,17 +222,7 @@ func recordings(t *testing.T, server string, names ...string) map[string]any {
 	t.Helper()
 	var pages [][]byte
 	for _, name := range names {
-		path := filepath.Join("..", "captures", "testdata", server, name+".txt")
-		text, err := os.ReadFile(path)
-		if err != nil {
-			compressed, err := os.ReadFile(path + ".gz")
-			require.NoError(t, err)
-			reader, err := gzip.NewReader(bytes.NewReader(compressed))
-			require.NoError(t, err)
-			text, err = io.ReadAll(reader)
-			require.NoError(t, err)
-		}
-		pages = append(pages, text)
+		pages = append(pages, captures.Recording(t, server, name))
 	}
 	var mu sync.Mutex
 	n := 0

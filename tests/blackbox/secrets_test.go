@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
+	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
 // No secret of a data source is in the process's log, in an error, a frame, a resource or the health check.
@@ -27,7 +28,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		case asked <- r.URL.RawQuery:
 		default:
 		}
-		_, _ = w.Write(recording(t, "2-metrics-all-loaded"))
+		_, _ = w.Write(captures.Recording(t, "triton", "2-metrics-all-loaded"))
 	})
 	elsewhere := handle(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, page.URL+"/?token="+inQuery, http.StatusFound)

@@ -42,7 +42,7 @@ func TestRequestsWhileNoReplicaIsActiveAreColdHits(t *testing.T) {
 	t.Parallel()
 	p := driver.Start(t, binary, t.TempDir())
 	vllm := latencies("llama", map[float64]float64{0.3: 10, 0.5: 60})
-	s := driver.Embedded("zero", driver.Target("baseten", scaledToZero(t).URL+"/metrics"), driver.Target("vllm", growing(t, vllm).URL+"/metrics"))
+	s := driver.Embedded("zero", unmanaged(t, "baseten", scaledToZero(t).URL+"/metrics"), unmanaged(t, "vllm", growing(t, vllm).URL+"/metrics"))
 	iris := map[string]string{"model": "iris"}
 	near := func(want, got float64) bool { return math.Abs(want-got) < 0.06 } // the window's ends are not those of rounds
 	var answer backend.DataResponse
@@ -75,7 +75,7 @@ func TestAGapInScrapingIsNoLackOfReplicas(t *testing.T) {
 	p := driver.Start(t, binary, t.TempDir())
 	mesh := growing(t, "istio_requests_total{reporter=\"source\",destination_service_name=\"iris\",response_code=\"200\"} +5\n")
 	autoscaler := newFakeServer(t, "autoscaler_actual_pods{service_name=\"iris\",revision_name=\"iris-1\"} 0\n")
-	s := driver.Embedded("gap", driver.Target("mesh", mesh.URL+"/metrics"), driver.Target("autoscaler", autoscaler.URL+"/metrics"))
+	s := driver.Embedded("gap", unmanaged(t, "mesh", mesh.URL+"/metrics"), unmanaged(t, "autoscaler", autoscaler.URL+"/metrics"))
 	q := within("10s", query("cold_hit_rate", nil, "model"))
 	q["instant"] = true
 	iris := map[string]string{"model": "iris"}

@@ -55,7 +55,7 @@ func record(t *testing.T, name, config string) *recording {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { process.Stop(stopGrace) })
-	require.NoError(t, awaitReady(t.Context(), process, loopback(free[1], "/healthz")))
+	require.NoError(t, process.AwaitOK(t.Context(), loopback(free[1], "/healthz"), readyTimeout))
 	return r
 }
 

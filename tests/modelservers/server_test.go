@@ -3,13 +3,9 @@
 package modelservers
 
 import (
-	"context"
 	"embed"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,8 +34,6 @@ const (
 	pollEvery    = 250 * time.Millisecond
 	// mostStarts is how often a server is started that ends before it is ready.
 	mostStarts = 3
-	// shownLines is how much of a log a failure quotes.
-	shownLines = 40
 )
 
 // installed is a model server's virtual environment and a copy of its programs in a folder that the test may write to.
@@ -103,12 +97,13 @@ func (i *installed) start(readyURL string, variables []string, program string, a
 		require.NoError(i.t, err)
 		i.t.Cleanup(func() { process.Stop(stopGrace) })
 		begin := time.Now()
-		err = awaitReady(i.t.Context(), process, readyURL)
+		err = process.AwaitOK(i.t.Context(), readyURL, readyTimeout)
 		i.t.Logf("%s, start %d, took %.1f s: %v", i.name, attempt, time.Since(begin).Seconds(), err)
 		if err == nil {
 			return
 		}
-		require.ErrorIs(i.t, err, errEnded)
+		var ended *supervise.Ended
+		require.ErrorAs(i.t, err, &ended)
 		require.Less(i.t, attempt, mostStarts, "%v", err)
 	}
 }
@@ -125,49 +120,6 @@ func stopAfter(t *testing.T, server *triton.Server) {
 		}
 		running.Stop(stopGrace)
 	})
-}
-
-// errEnded is of a server that ended before it was ready.
-var errEnded = errors.New("it ended before it was ready")
-
-// awaitReady returns when readyURL answers 200: nil then, or why it does not.
-func awaitReady(ctx context.Context, process *supervise.Process, readyURL string) error {
-	timeout := time.NewTimer(readyTimeout)
-	defer timeout.Stop()
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-process.Done():
-			return fmt.Errorf("%w: %w", errEnded, process.Err())
-		case <-timeout.C:
-			return fmt.Errorf("%s does not answer %s after %s\nthe end of %s:\n%s",
-				process.Name(), readyURL, readyTimeout, process.LogPath(), supervise.LastLines(process.LogPath(), shownLines))
-		case <-poll.C:
-			if answersOK(ctx, readyURL) {
-				return nil
-			}
-		}
-	}
-}
-
-// answersOK is false too where nothing listens yet.
-func answersOK(ctx context.Context, url string) bool {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, response.Body)
-	return response.StatusCode == http.StatusOK
 }
 
 // write writes a file into the server's folder.

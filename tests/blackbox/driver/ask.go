@@ -41,7 +41,7 @@ func DataQuery(t testing.TB, ref string, r backend.TimeRange, interval time.Dura
 // Request sends queries in one request.
 func (p *Plugin) Request(s Source, queries ...backend.DataQuery) backend.Responses {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	request := &backend.QueryDataRequest{PluginContext: s.context(p.t), Queries: queries}
 	answer, err := p.queries.QueryData(ctx, backend.ToProto().QueryDataRequest(request))
@@ -54,7 +54,7 @@ func (p *Plugin) Request(s Source, queries ...backend.DataQuery) backend.Respons
 // Check is the health check, as Save & test does it.
 func (p *Plugin) Check(s Source) *backend.CheckHealthResult {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	answer, err := p.Health.CheckHealth(ctx, &pluginv2.CheckHealthRequest{PluginContext: backend.ToProto().PluginContext(s.context(p.t))})
 	require.NoError(p.t, err)

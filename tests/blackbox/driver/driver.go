@@ -2,18 +2,18 @@
 package driver
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
 
 // Build builds the plugin from the checkout at root into a folder and answers the binary's path.
@@ -46,7 +46,7 @@ func Start(t testing.TB, binary, dataPath string, environment ...string) *Plugin
 	command := exec.Command(binary)
 	command.Env = append(os.Environ(), "GF_PLUGIN_DATA_PATH="+dataPath)
 	command.Env = append(command.Env, environment...)
-	log := &lockedBuffer{}
+	log := &logbuffer.Buffer{}
 	p := &Plugin{t: t, Log: log}
 	p.Process = goplugin.NewClient(&goplugin.ClientConfig{
 		Cmd: command, SkipHostEnv: true, // what is set above counts
@@ -80,20 +80,3 @@ func dispense[T any](t testing.TB, protocol goplugin.ClientProtocol, name string
 
 // Stop ends the process as Grafana does, in order.
 func (p *Plugin) Stop() { p.Process.Kill() }
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
