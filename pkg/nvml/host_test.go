@@ -44,6 +44,8 @@ type scriptedGPU struct {
 	processes []nvml.ProcessInfo
 	mps       []nvml.ProcessInfo
 	busy      []nvml.ProcessUtilizationSample
+	// grows is how often samples of processes come while they are asked for.
+	grows     int
 	accounts  map[uint32]nvml.AccountingStats
 	memory    nvml.Memory_v2
 	rates     nvml.Utilization
@@ -304,6 +306,15 @@ func (g *scriptedGPU) GetProcessUtilization(lastSeen uint64) ([]nvml.ProcessUtil
 	})
 	if ret == nvml.SUCCESS && len(found) == 0 {
 		ret = nvml.ERROR_NOT_FOUND
+	}
+	g.host.mu.Lock()
+	grows := g.grows > 0
+	if grows {
+		g.grows--
+	}
+	g.host.mu.Unlock()
+	if grows { // as the real one does when a sample comes between its two calls
+		return slices.Clip(found)[:len(found)+1], nvml.ERROR_INSUFFICIENT_SIZE
 	}
 	return found, ret
 }

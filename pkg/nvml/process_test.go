@@ -65,6 +65,35 @@ func TestProcesses(t *testing.T) {
 	})
 }
 
+func TestSamplesThatComeWhileTheyAreAskedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		grows  int
+		value  float64
+		errors bool
+	}{
+		"once or twice": {2, 0.6, false},
+		"all the time":  {1000, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(1)
+			g := h.gpus[0]
+			g.processes = []nvml.ProcessInfo{{Pid: 1, UsedGpuMemory: gibibyte}}
+			watch(t, h, nil, func(t *testing.T, w watched) {
+				whilePassing(8, func() {
+					h.change(func() {
+						g.busy = []nvml.ProcessUtilizationSample{{Pid: 1, TimeStamp: uint64(time.Now().UnixMicro()), SmUtil: 60}}
+						g.grows = c.grows
+					})
+				})
+				found := w.gather(6*time.Second, NamesModelServing)
+				require.InDelta(t, c.value, found["modelserving_gpu_process_utilization_ratio{pid=1,uuid=GPU-0}"], 1e-9)
+				require.Equal(t, c.errors, found["modelserving_nvml_call_errors_total{call=nvmlDeviceGetProcessUtilization,reason=insufficient_size}"] > 0)
+				require.EqualValues(t, gibibyte, found["modelserving_gpu_process_memory_bytes{pid=1,uuid=GPU-0}"])
+			})
+		})
+	}
+}
+
 func TestProcessesAreBounded(t *testing.T) {
 	h := newHost(1)
 	for pid := range uint32(600) {

@@ -4,6 +4,7 @@ package nvml
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"time"
 
@@ -141,11 +142,7 @@ func (s *processSampler) sample(w *worker, now time.Time) {
 	s.drained = now
 	var fetched []nvml.ProcessUtilizationSample
 	ret := w.call("nvmlDeviceGetProcessUtilization", &w.gpu.device, func() (ret nvml.Return) {
-		fetched, ret = w.gpu.handle.GetProcessUtilization(s.stamps.since(clock))
-		if ret == nvml.ERROR_NOT_FOUND || ret == nvml.ERROR_INSUFFICIENT_SIZE {
-			fetched = nil
-			return nvml.SUCCESS // nobody was busy
-		}
+		fetched, ret = busyProcesses(w.gpu.handle, s.stamps.since(clock))
 		return ret
 	})
 	if ret != nvml.SUCCESS {
@@ -153,6 +150,40 @@ func (s *processSampler) sample(w *worker, now time.Time) {
 		return
 	}
 	s.take(fetched, now, clock)
+}
+
+// utilizationTries is how often samples may come while they are asked for.
+const utilizationTries = 5
+
+// busyProcesses are the samples since a time; none, and success, where nobody was busy.
+func busyProcesses(handle nvml.Device, since uint64) ([]nvml.ProcessUtilizationSample, nvml.Return) {
+	for range utilizationTries {
+		found, ret, grew := busyProcessesOnce(handle, since)
+		switch {
+		case grew:
+		case ret == nvml.ERROR_NOT_FOUND || ret == nvml.ERROR_INSUFFICIENT_SIZE:
+			return nil, nvml.SUCCESS
+		default:
+			return found, ret
+		}
+	}
+	return nil, nvml.ERROR_INSUFFICIENT_SIZE
+}
+
+// busyProcessesOnce says whether samples came in between the two calls that go-nvml makes of one: the first tells how many there
+// are, and when the second tells of more, go-nvml slices beyond what it has (v0.13.0-1), which panics.
+func busyProcessesOnce(handle nvml.Device, since uint64) (found []nvml.ProcessUtilizationSample, ret nvml.Return, grew bool) {
+	defer func() {
+		switch problem := recover().(type) {
+		case nil:
+		case runtime.Error:
+			grew = true
+		default:
+			panic(problem)
+		}
+	}()
+	found, ret = handle.GetProcessUtilization(since)
+	return found, ret, false
 }
 
 func (s *processSampler) take(fetched []nvml.ProcessUtilizationSample, now time.Time, clock int64) {

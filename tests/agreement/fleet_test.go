@@ -37,6 +37,7 @@ var modelServers = []modelServer{
 	{"kube_state_metrics", "1-deployments", "1-deployments"},
 	{"litellm", "1-metrics-idle", "2-metrics-loaded"},
 	{"llamacpp", "1-metrics-idle", "2-metrics-loaded"},
+	{"llm_d", "1-idle", "2-loaded"},
 	{"mlserver", "1-metrics-idle", "2-metrics-loaded"},
 	{"modelmesh", "1-idle", "2-loaded"},
 	// One host with MIG, scraped under both kinds of names.
