@@ -50,15 +50,15 @@ type Rate struct {
 	Window time.Duration
 }
 
-// Begun is what counters have counted that had no sample Within ago: all of it, and where one was seen in the time Remembered
+// NewCounter is what counters have counted that had no sample Offset ago: all of it, and where one was seen within Lookback
 // before that, what it has grown by since.
-type Begun struct {
-	Of                 Select
-	Within, Remembered time.Duration
+type NewCounter struct {
+	Of               Select
+	Offset, Lookback time.Duration
 }
 
-// Total is the increase of each counter over the whole range that is asked for: one number for every step.
-type Total struct{ Of Select }
+// IncreaseOverRange is the increase of each counter over the whole range that is asked for: one number for every step.
+type IncreaseOverRange struct{ Of Select }
 
 // Reduction is how samples within a window become one.
 type Reduction string
@@ -69,8 +69,8 @@ const (
 	MaxOver  Reduction = "max"
 )
 
-// Over reduces the samples of each series within the window.
-type Over struct {
+// OverTime reduces the samples of each series within the window.
+type OverTime struct {
 	Of     Select
 	Window time.Duration
 	Reduce Reduction
@@ -117,27 +117,27 @@ type Scale struct {
 	Factor float64
 }
 
-// Above leaves only values greater than a bound.
-type Above struct {
+// GreaterThan leaves only values greater than a bound.
+type GreaterThan struct {
 	Of   Node
 	Than float64
 }
 
-// Exactly leaves only values that are one number.
-type Exactly struct {
+// EqualTo leaves only values that are one number.
+type EqualTo struct {
 	Of    Node
 	Value float64
 }
 
-// SumOver adds up the values that a plan has within the window, at multiples of a step.
-type SumOver struct {
+// SumOverTime adds up the values that a plan has within the window, at multiples of a step.
+type SumOverTime struct {
 	Of     Node
 	Window time.Duration
 	Every  time.Duration
 }
 
-// AtLeast raises every value that is below a bound to it.
-type AtLeast struct {
+// ClampMin raises every value that is below a bound to it.
+type ClampMin struct {
 	Of    Node
 	Bound float64
 }
@@ -157,8 +157,8 @@ type Rename struct {
 	From, To string
 }
 
-// Classify gives the label To the value Class where the label From matches, an anchored regular expression (RE2).
-type Classify struct {
+// LabelReplace gives the label To the value Class where the label From matches, an anchored regular expression (RE2).
+type LabelReplace struct {
 	Of       Node
 	From, To string
 	Match    string
@@ -178,15 +178,15 @@ type TopK struct {
 	Rest bool
 }
 
-// Where keeps the series for which Exists has one that agrees in the labels On.
-type Where struct {
+// SemiJoin keeps the series for which Exists has one that agrees in the labels On.
+type SemiJoin struct {
 	Of     Node
 	On     []string
 	Exists Node
 }
 
-// Without keeps the series for which Exists has none that agrees in the labels On.
-type Without struct {
+// AntiJoin keeps the series for which Exists has none that agrees in the labels On.
+type AntiJoin struct {
 	Of     Node
 	On     []string
 	Exists Node

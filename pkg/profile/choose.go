@@ -149,7 +149,7 @@ func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 				told = plan.Rename{Of: told, From: string(l), To: names[i]}
 			}
 		}
-		n = plan.Without{Of: n, On: names, Exists: told}
+		n = plan.AntiJoin{Of: n, On: names, Exists: told}
 	}
 	return n
 }
@@ -176,7 +176,7 @@ func (c compiler) told(s Source, by []signal.Label) plan.Node {
 		exists = plan.Union{Of: read}
 	}
 	known := termOf{Term: Term{Metric: Names{p.Identity}}, profile: p}
-	identity := plan.Where{Of: c.read(known, plan.Select{Metric: p.Identity, Layer: p.Layer}), On: device, Exists: exists}
+	identity := plan.SemiJoin{Of: c.read(known, plan.Select{Metric: p.Identity, Layer: p.Layer}), On: device, Exists: exists}
 	var n plan.Node = plan.Aggregate{Op: plan.Group, By: theirs(p.native(p.Metrics[p.Identity], nil, by)), Of: identity}
 	for _, l := range p.native(p.Metrics[p.Identity], nil, by) {
 		if l.ours != l.theirs {

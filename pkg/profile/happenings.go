@@ -90,7 +90,7 @@ func (s Set) ProcessStarts(filters map[signal.Label][]string) plan.Node {
 		}
 		page := words(ofPage)
 		labels := p.native(Metric{}, nil, ofServer)
-		var n plan.Node = plan.Aggregate{Op: plan.Max, By: theirs(labels), Of: plan.Where{
+		var n plan.Node = plan.Aggregate{Op: plan.Max, By: theirs(labels), Of: plan.SemiJoin{
 			Of: plan.Last{Of: process}, On: page, Exists: plan.Aggregate{Op: plan.Group, By: page, Of: plan.Last{Of: identity}}}}
 		for _, l := range labels {
 			if l.ours != l.theirs {

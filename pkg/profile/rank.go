@@ -59,7 +59,7 @@ func (c compiler) summary(s Source) plan.Node {
 	selected.Matchers = append(selected.Matchers, plan.Matcher{Label: quantileLabel, Compare: plan.Equal, Value: number(q)})
 	var n plan.Node = plan.Last{Of: selected}
 	if served != nil {
-		n = plan.Where{Of: n, On: s.Profile.Replica, Exists: *served}
+		n = plan.SemiJoin{Of: n, On: s.Profile.Replica, Exists: *served}
 	}
 	n = c.yielding(n, s.term(Term{Metric: Names{metric}}, c.q.Signal.Unit))
 	if rank, by := c.rank(); rank != nil {

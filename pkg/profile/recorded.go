@@ -95,7 +95,7 @@ type reader struct {
 // node is the plan with recordings in it. Missing is set where rates are read of which there is none.
 func (r *reader) node(n plan.Node) plan.Node {
 	switch n := n.(type) {
-	case plan.Rate, plan.Begun, plan.SumOver:
+	case plan.Rate, plan.NewCounter, plan.SumOverTime:
 		r.missing = true // outside of a sum, each series counts by itself
 		return n
 	case plan.Aggregate:
@@ -141,10 +141,10 @@ func (r *reader) within(n plan.Node, recorded func(plan.Select, time.Duration) p
 		return recorded(n.Of, n.Window)
 	case plan.Last:
 		return recorded(n.Of, 0)
-	case plan.Where:
+	case plan.SemiJoin:
 		n.Of, n.Exists = r.within(n.Of, recorded), r.node(n.Exists)
 		return n
-	case plan.Without:
+	case plan.AntiJoin:
 		n.Of, n.Exists = r.within(n.Of, recorded), r.node(n.Exists)
 		return n
 	}
@@ -175,10 +175,10 @@ func (k *seriesKept) rates(n plan.Node) bool {
 			}
 		}
 		return len(n.Of) > 0
-	case plan.Where:
+	case plan.SemiJoin:
 		k.labels = union(k.labels, n.On)
 		return k.rates(n.Of)
-	case plan.Without:
+	case plan.AntiJoin:
 		k.labels = union(k.labels, n.On)
 		return k.rates(n.Of)
 	}
@@ -190,10 +190,10 @@ func (k *seriesKept) standing(n plan.Node) bool {
 	switch n := n.(type) {
 	case plan.Last:
 		return n.Before == 0 && k.selects(n.Of, 0)
-	case plan.Where:
+	case plan.SemiJoin:
 		k.labels = union(k.labels, n.On)
 		return k.standing(n.Of)
-	case plan.Without:
+	case plan.AntiJoin:
 		k.labels = union(k.labels, n.On)
 		return k.standing(n.Of)
 	}
@@ -265,7 +265,7 @@ func joined(name string, whole, window, phase time.Duration) func(plan.Select, t
 		each := plan.Last{Of: s, Before: -phase}
 		// Half a window less, because servers differ in whether the first moment of a range belongs to it.
 		within := whole - window/2 + phase
-		return plan.Scale{Of: plan.SumOver{Of: each, Window: within, Every: window}, Factor: float64(window) / float64(whole)}
+		return plan.Scale{Of: plan.SumOverTime{Of: each, Window: within, Every: window}, Factor: float64(window) / float64(whole)}
 	}
 }
 

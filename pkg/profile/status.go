@@ -12,7 +12,7 @@ import (
 // classified gives series the label status by the server's own label.
 func (p *Profile) classified(n plan.Node) plan.Node {
 	for _, class := range slices.Sorted(maps.Keys(p.Status.Classes)) {
-		n = plan.Classify{Of: n, From: p.Status.Label, To: string(signal.Status), Match: p.Status.Classes[class], Class: class}
+		n = plan.LabelReplace{Of: n, From: p.Status.Label, To: string(signal.Status), Match: p.Status.Classes[class], Class: class}
 	}
 	return n
 }

@@ -110,7 +110,7 @@ func (c compiler) total(op plan.Operation, terms []termOf, by []signal.Label, cu
 	}
 	if op != plan.Group && op != plan.Count && slices.ContainsFunc(terms, func(t termOf) bool { return t.Subtract }) {
 		// Counters that are not read at the same moment, or that count requests still under way, can differ by less than nothing.
-		whole = plan.AtLeast{Of: whole}
+		whole = plan.ClampMin{Of: whole}
 	}
 	return whole
 }
@@ -186,10 +186,10 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 			}
 			v := c.read(t, selected)
 			if served != nil {
-				v = plan.Where{Of: v, On: t.profile.Replica, Exists: *served}
+				v = plan.SemiJoin{Of: v, On: t.profile.Replica, Exists: *served}
 			}
 			if t.Positive {
-				v = plan.Above{Of: v, Than: 0}
+				v = plan.GreaterThan{Of: v, Than: 0}
 			}
 			if len(t.Once) > 0 {
 				v = plan.Aggregate{Op: plan.Max, By: t.distinct(name), Of: v}
@@ -241,13 +241,13 @@ func (c compiler) read(t termOf, selected plan.Select) plan.Node {
 	case t.present != nil || t.standing || (gauge && c.statistic == signal.Last):
 		return plan.Last{Of: selected, Before: t.before}
 	case gauge && c.statistic == signal.Max:
-		return plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MaxOver}
+		return plan.OverTime{Of: selected, Window: c.q.Window, Reduce: plan.MaxOver}
 	case gauge:
-		return plan.Over{Of: selected, Window: c.q.Window, Reduce: plan.MeanOver}
+		return plan.OverTime{Of: selected, Window: c.q.Window, Reduce: plan.MeanOver}
 	case t.total:
-		return plan.Total{Of: selected}
+		return plan.IncreaseOverRange{Of: selected}
 	case t.begun > 0:
-		return plan.Scale{Of: plan.Begun{Of: selected, Within: t.begun, Remembered: remembered}, Factor: 1 / t.begun.Seconds()}
+		return plan.Scale{Of: plan.NewCounter{Of: selected, Offset: t.begun, Lookback: remembered}, Factor: 1 / t.begun.Seconds()}
 	}
 	rate := plan.Rate{Of: selected, Window: c.q.Window}
 	switch {

@@ -38,6 +38,6 @@ func unrecorded(metric, recording string, on []string, settled time.Duration) pl
 	places := func(metric string, before time.Duration) plan.Node {
 		return plan.Aggregate{Op: plan.Group, By: on, Of: plan.Last{Of: plan.Select{Metric: metric}, Before: before}}
 	}
-	stayed := plan.Where{Of: places(metric, 0), On: on, Exists: places(metric, settled)}
-	return plan.Without{Of: stayed, On: on, Exists: places(recording, 0)}
+	stayed := plan.SemiJoin{Of: places(metric, 0), On: on, Exists: places(metric, settled)}
+	return plan.AntiJoin{Of: stayed, On: on, Exists: places(recording, 0)}
 }

@@ -46,12 +46,12 @@ func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Pa
 	var known []plan.Node
 	for _, replicas := range told {
 		on := words(replicas.on)
-		none, some := plan.Exactly{Of: replicas.plan}, plan.Above{Of: replicas.plan}
+		none, some := plan.EqualTo{Of: replicas.plan}, plan.GreaterThan{Of: replicas.plan}
 		known = append(known,
-			onPath("cold", plan.Where{Of: first, On: on, Exists: none}), onPath("hot", plan.Where{Of: counted, On: on, Exists: some}))
-		counted, first = plan.Without{Of: counted, On: on, Exists: replicas.plan}, plan.Without{Of: first, On: on, Exists: replicas.plan}
+			onPath("cold", plan.SemiJoin{Of: first, On: on, Exists: none}), onPath("hot", plan.SemiJoin{Of: counted, On: on, Exists: some}))
+		counted, first = plan.AntiJoin{Of: counted, On: on, Exists: replicas.plan}, plan.AntiJoin{Of: first, On: on, Exists: replicas.plan}
 	}
-	all := plan.SumOver{Of: plan.Union{Of: known}, Window: max(window, pieces.Every), Every: pieces.Every}
+	all := plan.SumOverTime{Of: plan.Union{Of: known}, Window: max(window, pieces.Every), Every: pieces.Every}
 	part := Part{Statistic: signal.Mean, By: q.GroupBy, Sources: c.toldBy(arrivals, told, known)}
 	rank, by := c.rank()
 	top := func(rest bool) plan.Node {

@@ -42,7 +42,7 @@ func (r randomPlan) node(depth int) plan.Node {
 	case 3:
 		return plan.Scale{Of: of(), Factor: r.number()}
 	case 4:
-		return plan.Above{Of: of(), Than: r.number()}
+		return plan.GreaterThan{Of: of(), Than: r.number()}
 	case 5:
 		u := plan.Union{Of: []plan.Node{of(), of()}}
 		for range r.IntN(3) {
@@ -56,23 +56,23 @@ func (r randomPlan) node(depth int) plan.Node {
 	case 8:
 		return plan.TopK{Of: of(), By: r.labels(0), K: r.IntN(1000) + 1, Rank: of(), Rest: r.IntN(2) == 0}
 	case 9:
-		return plan.Where{Of: of(), On: r.labels(1), Exists: of()}
+		return plan.SemiJoin{Of: of(), On: r.labels(1), Exists: of()}
 	case 10:
-		return plan.Classify{Of: of(), From: pick(r, words), To: pick(r, words), Match: pick(r, []string{"2..", "4..|408", "[45]xx", "ok"}), Class: pick(r, awkward)}
+		return plan.LabelReplace{Of: of(), From: pick(r, words), To: pick(r, words), Match: pick(r, []string{"2..", "4..|408", "[45]xx", "ok"}), Class: pick(r, awkward)}
 	case 11:
 		return plan.Age{Of: of()}
 	case 13:
 		return plan.HistogramSum{Of: of()}
 	case 15:
-		return plan.AtLeast{Of: of(), Bound: r.number()}
+		return plan.ClampMin{Of: of(), Bound: r.number()}
 	case 14:
 		return plan.HistogramCount{Of: of()}
 	case 16:
-		return plan.Exactly{Of: of(), Value: r.number()}
+		return plan.EqualTo{Of: of(), Value: r.number()}
 	case 17:
-		return plan.SumOver{Of: of(), Window: r.window(), Every: r.window()}
+		return plan.SumOverTime{Of: of(), Window: r.window(), Every: r.window()}
 	case 12:
-		return plan.Without{Of: of(), On: r.labels(1), Exists: of()}
+		return plan.AntiJoin{Of: of(), On: r.labels(1), Exists: of()}
 	}
 	return r.leaf()
 }
@@ -82,9 +82,9 @@ func (r randomPlan) leaf() plan.Node {
 	case 0:
 		return plan.Rate{Of: r.selection(), Window: r.window()}
 	case 1:
-		return plan.Total{Of: r.selection()}
+		return plan.IncreaseOverRange{Of: r.selection()}
 	case 2:
-		return plan.Over{Of: r.selection(), Window: r.window(), Reduce: pick(r, []plan.Reduction{plan.MeanOver, plan.MaxOver})}
+		return plan.OverTime{Of: r.selection(), Window: r.window(), Reduce: pick(r, []plan.Reduction{plan.MeanOver, plan.MaxOver})}
 	}
 	if r.IntN(2) == 0 {
 		return plan.Last{Of: r.selection(), Before: r.window()}

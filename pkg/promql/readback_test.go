@@ -66,12 +66,12 @@ func (r readBack) call(c *parser.Call) plan.Node {
 			return plan.Rename{Of: r.node(c.Args[0]), From: text(3), To: text(1)}
 		}
 		if text(3) != "" {
-			return plan.Classify{Of: r.node(c.Args[0]), From: text(3), To: text(1), Match: text(4), Class: strings.ReplaceAll(text(2), "$$", "$")}
+			return plan.LabelReplace{Of: r.node(c.Args[0]), From: text(3), To: text(1), Match: text(4), Class: strings.ReplaceAll(text(2), "$$", "$")}
 		}
 		require.Empty(r.t, text(4))
 		return plan.SetLabel{Of: r.node(c.Args[0]), Label: text(1), Value: strings.ReplaceAll(text(2), "$$", "$")}
 	case "clamp_min":
-		return plan.AtLeast{Of: r.node(c.Args[0]), Bound: r.number(c.Args[1])}
+		return plan.ClampMin{Of: r.node(c.Args[0]), Bound: r.number(c.Args[1])}
 	case "histogram_sum":
 		return plan.HistogramSum{Of: r.node(c.Args[0])}
 	case "histogram_count":
@@ -81,7 +81,7 @@ func (r readBack) call(c *parser.Call) plan.Node {
 	}
 	if sub, ok := c.Args[0].(*parser.SubqueryExpr); ok {
 		require.Equal(r.t, "sum_over_time", c.Func.Name)
-		return plan.SumOver{Of: r.node(sub.Expr), Window: sub.Range, Every: sub.Step}
+		return plan.SumOverTime{Of: r.node(sub.Expr), Window: sub.Range, Every: sub.Step}
 	}
 	window, ok := c.Args[0].(*parser.MatrixSelector)
 	require.True(r.t, ok, c)
@@ -93,9 +93,9 @@ func (r readBack) call(c *parser.Call) plan.Node {
 	case "increase":
 		require.Equal(r.t, parser.ItemType(parser.END), vector.StartOrEnd)
 		require.Equal(r.t, r.span, window.Range)
-		return plan.Total{Of: r.selection(vector)}
+		return plan.IncreaseOverRange{Of: r.selection(vector)}
 	}
-	return plan.Over{Of: r.selection(vector), Window: window.Range, Reduce: inverse(r.t, reductions, c.Func.Name)}
+	return plan.OverTime{Of: r.selection(vector), Window: window.Range, Reduce: inverse(r.t, reductions, c.Func.Name)}
 }
 
 func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
@@ -115,10 +115,10 @@ func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
 		return plan.Age{Of: r.node(b.RHS)}
 	case parser.GTR:
 		require.False(r.t, b.ReturnBool)
-		return plan.Above{Of: r.node(b.LHS), Than: r.number(b.RHS)}
+		return plan.GreaterThan{Of: r.node(b.LHS), Than: r.number(b.RHS)}
 	case parser.EQLC:
 		require.False(r.t, b.ReturnBool)
-		return plan.Exactly{Of: r.node(b.LHS), Value: r.number(b.RHS)}
+		return plan.EqualTo{Of: r.node(b.LHS), Value: r.number(b.RHS)}
 	case parser.LOR:
 		require.False(r.t, b.VectorMatching.On)
 		var of []plan.Node
@@ -134,9 +134,9 @@ func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
 		return plan.TopK{Of: r.node(b.LHS), By: on(), K: int(r.number(top.Param)), Rank: r.node(top.Expr), Rest: b.Op == parser.LUNLESS}
 	}
 	if b.Op == parser.LUNLESS {
-		return plan.Without{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
+		return plan.AntiJoin{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
 	}
-	return plan.Where{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
+	return plan.SemiJoin{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
 }
 
 func (r readBack) number(e parser.Expr) float64 {

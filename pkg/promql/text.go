@@ -11,7 +11,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 )
 
-// Text writes a plan as PromQL. The span is the length of the range that is asked for; Total needs it.
+// Text writes a plan as PromQL. The span is the length of the range that is asked for; IncreaseOverRange needs it.
 func Text(n plan.Node, span time.Duration) string {
 	w := writer{span: max(span, time.Second).Round(time.Millisecond)}
 	return w.expr(n)
@@ -31,12 +31,12 @@ func (w writer) expr(n plan.Node) string {
 		return Selector(n.Of)
 	case plan.Rate:
 		return fmt.Sprintf("rate(%s[%s])", Selector(n.Of), duration(n.Window))
-	case plan.Begun:
-		counter, ago := Selector(n.Of), " offset "+duration(n.Within)
-		return fmt.Sprintf("((%s - last_over_time(%s[%s]%s)) >= 0 or %s) unless %s%s", counter, counter, duration(n.Remembered), ago, counter, counter, ago)
-	case plan.Total:
+	case plan.NewCounter:
+		counter, ago := Selector(n.Of), " offset "+duration(n.Offset)
+		return fmt.Sprintf("((%s - last_over_time(%s[%s]%s)) >= 0 or %s) unless %s%s", counter, counter, duration(n.Lookback), ago, counter, counter, ago)
+	case plan.IncreaseOverRange:
 		return fmt.Sprintf("increase(%s[%s] @ end())", Selector(n.Of), duration(w.span))
-	case plan.Over:
+	case plan.OverTime:
 		return fmt.Sprintf("%s(%s[%s])", reductions[n.Reduce], Selector(n.Of), duration(n.Window))
 	case plan.Aggregate:
 		return fmt.Sprintf("%s by (%s) (%s)", operations[n.Op], labelList(n.By), w.expr(n.Of))
@@ -50,13 +50,13 @@ func (w writer) expr(n plan.Node) string {
 		return w.operand(n.Of) + " / " + w.operand(n.To)
 	case plan.Scale:
 		return number(n.Factor) + " * " + w.operand(n.Of)
-	case plan.Above:
+	case plan.GreaterThan:
 		return w.operand(n.Of) + " > " + number(n.Than)
-	case plan.Exactly:
+	case plan.EqualTo:
 		return w.operand(n.Of) + " == " + number(n.Value)
-	case plan.SumOver:
+	case plan.SumOverTime:
 		return fmt.Sprintf("sum_over_time((%s)[%s:%s])", w.expr(n.Of), duration(n.Window), duration(n.Every))
-	case plan.AtLeast:
+	case plan.ClampMin:
 		return fmt.Sprintf("clamp_min(%s, %s)", w.expr(n.Of), number(n.Bound))
 	case plan.Union:
 		parts := make([]string, len(n.Of))
@@ -68,7 +68,7 @@ func (w writer) expr(n plan.Node) string {
 		return fmt.Sprintf(`label_replace(%s, %s, %s, "", "")`, w.expr(n.Of), strconv.Quote(n.Label), quoteReplacement(n.Value))
 	case plan.Rename:
 		return fmt.Sprintf(`label_replace(%s, %s, "$1", %s, "(.+)")`, w.expr(n.Of), strconv.Quote(n.To), strconv.Quote(n.From))
-	case plan.Classify:
+	case plan.LabelReplace:
 		return fmt.Sprintf("label_replace(%s, %s, %s, %s, %s)", w.expr(n.Of), strconv.Quote(n.To), quoteReplacement(n.Class), strconv.Quote(n.From), strconv.Quote(n.Match))
 	case plan.Age:
 		return "time() - " + w.operand(n.Of)
@@ -78,9 +78,9 @@ func (w writer) expr(n plan.Node) string {
 			word = "unless"
 		}
 		return fmt.Sprintf("%s %s on (%s) topk(%d, %s)", w.operand(n.Of), word, labelList(n.By), n.K, w.expr(n.Rank))
-	case plan.Where:
+	case plan.SemiJoin:
 		return fmt.Sprintf("%s and on (%s) %s", w.operand(n.Of), labelList(n.On), w.operand(n.Exists))
-	case plan.Without:
+	case plan.AntiJoin:
 		return fmt.Sprintf("%s unless on (%s) %s", w.operand(n.Of), labelList(n.On), w.operand(n.Exists))
 	}
 	panic(fmt.Sprintf("promql: a plan has the unknown node %T", n)) // a node without a text is a fault in this package
@@ -89,7 +89,7 @@ func (w writer) expr(n plan.Node) string {
 // operand is the text of a node where an operator binds to it.
 func (w writer) operand(n plan.Node) string {
 	switch n.(type) {
-	case plan.Ratio, plan.Scale, plan.Above, plan.Exactly, plan.Age, plan.Union, plan.TopK, plan.Where, plan.Without, plan.Begun:
+	case plan.Ratio, plan.Scale, plan.GreaterThan, plan.EqualTo, plan.Age, plan.Union, plan.TopK, plan.SemiJoin, plan.AntiJoin, plan.NewCounter:
 		return "(" + w.expr(n) + ")"
 	}
 	return w.expr(n)

@@ -32,26 +32,26 @@ func TestTextOfEveryNode(t *testing.T) {
 	for text, n := range map[string]plan.Node{
 		`up{job="a\"b"}`:                           plan.Last{Of: up},
 		`rate(up{job="a\"b"}[1m30s])`:              plan.Rate{Of: up, Window: 90 * time.Second},
-		`increase(up{job="a\"b"}[1h] @ end())`:     plan.Total{Of: up},
-		`max_over_time(up{job="a\"b"}[5m])`:        plan.Over{Of: up, Window: 5 * time.Minute, Reduce: plan.MaxOver},
+		`increase(up{job="a\"b"}[1h] @ end())`:     plan.IncreaseOverRange{Of: up},
+		`max_over_time(up{job="a\"b"}[5m])`:        plan.OverTime{Of: up, Window: 5 * time.Minute, Reduce: plan.MaxOver},
 		`sum by (model, version) (up{job="a\"b"})`: sum,
 		`histogram_quantile(0.95, up)`:             plan.Quantile{Q: 0.95, Of: plan.Last{Of: plan.Select{Metric: "up"}}},
 		`a / (b / c)`:                              plan.Ratio{Of: last("a"), To: plan.Ratio{Of: last("b"), To: last("c")}},
 		`1e-06 * a`:                                plan.Scale{Of: last("a"), Factor: 1e-6},
-		`a > 0`:                                    plan.Above{Of: last("a")},
+		`a > 0`:                                    plan.GreaterThan{Of: last("a")},
 		`2 * (((a - last_over_time(a[1h] offset 15s)) >= 0 or a) unless a offset 15s)`: plan.Scale{Factor: 2,
-			Of: plan.Begun{Of: plan.Select{Metric: "a"}, Within: 15 * time.Second, Remembered: time.Hour}},
-		`a == 0`:                          plan.Exactly{Of: last("a")},
+			Of: plan.NewCounter{Of: plan.Select{Metric: "a"}, Offset: 15 * time.Second, Lookback: time.Hour}},
+		`a == 0`:                          plan.EqualTo{Of: last("a")},
 		`a offset 30s`:                    plan.Last{Of: plan.Select{Metric: "a"}, Before: 30 * time.Second},
 		`a offset -30s`:                   plan.Last{Of: plan.Select{Metric: "a"}, Before: -30 * time.Second},
-		`sum_over_time((a or b)[1h:15s])`: plan.SumOver{Of: plan.Union{Of: []plan.Node{last("a"), last("b")}}, Window: time.Hour, Every: 15 * time.Second},
+		`sum_over_time((a or b)[1h:15s])`: plan.SumOverTime{Of: plan.Union{Of: []plan.Node{last("a"), last("b")}}, Window: time.Hour, Every: 15 * time.Second},
 		`a or (b or c)`:                   plan.Union{Of: []plan.Node{last("a"), plan.Union{Of: []plan.Node{last("b"), last("c")}}}},
 		`label_replace(a, "status", "x$$y", "", "")`:       plan.SetLabel{Of: last("a"), Label: "status", Value: "x$y"},
 		`label_replace(a, "code", "$1", "reason", "(.+)")`: plan.Rename{Of: last("a"), From: "reason", To: "code"},
 		`a and on (model) topk(5, b)`:                      plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b")},
 		`a unless on (model) topk(5, b)`:                   plan.TopK{Of: last("a"), By: []string{"model"}, K: 5, Rank: last("b"), Rest: true},
-		`a unless on (job, instance) b`:                    plan.Without{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},
-		`a and on (job, instance) b`:                       plan.Where{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},
+		`a unless on (job, instance) b`:                    plan.AntiJoin{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},
+		`a and on (job, instance) b`:                       plan.SemiJoin{Of: last("a"), On: []string{"job", "instance"}, Exists: last("b")},
 	} {
 		require.Equal(t, text, Text(n, time.Hour))
 	}
@@ -63,7 +63,7 @@ func last(metric string) plan.Node { return plan.Last{Of: plan.Select{Metric: me
 func TestTotalsHaveASpan(t *testing.T) {
 	t.Parallel()
 	for span, want := range map[time.Duration]string{0: "1s", -time.Hour: "1s", 1: "1s", time.Minute + 1: "1m", 10 * 365 * 24 * time.Hour: "10y"} {
-		text := Text(plan.Total{Of: plan.Select{Metric: "m"}}, span)
+		text := Text(plan.IncreaseOverRange{Of: plan.Select{Metric: "m"}}, span)
 		require.Equal(t, fmt.Sprintf("increase(m[%s] @ end())", want), text)
 		parse(t, text)
 	}
