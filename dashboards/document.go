@@ -58,18 +58,18 @@ type dataSourceRef struct {
 
 // query is what the data source is asked, by a panel, an annotation or (label and filters alone) a variable.
 type query struct {
-	RefID      string              `json:"refId"`
-	DataSource *dataSourceRef      `json:"datasource,omitempty"`
-	QueryType  string              `json:"queryType,omitempty"`
-	Signal     string              `json:"signal,omitempty"`
-	Statistics []signal.Statistic  `json:"statistics,omitempty"`
-	GroupBy    []signal.Label      `json:"groupBy,omitempty"`
-	Label      signal.Label        `json:"label,omitempty"`
-	Filters    map[string][]string `json:"filters"`
-	Limit      int                 `json:"limit,omitempty"`
-	Others     *bool               `json:"others,omitempty"`
-	Legend     string              `json:"legend,omitempty"`
-	Format     string              `json:"format,omitempty"`
+	RefID         string              `json:"refId"`
+	DataSource    *dataSourceRef      `json:"datasource,omitempty"`
+	QueryType     string              `json:"queryType,omitempty"`
+	Signal        string              `json:"signal,omitempty"`
+	Statistics    []signal.Statistic  `json:"statistics,omitempty"`
+	GroupBy       []signal.Label      `json:"groupBy,omitempty"`
+	Label         signal.Label        `json:"label,omitempty"`
+	Filters       map[string][]string `json:"filters"`
+	Limit         int                 `json:"limit,omitempty"`
+	IncludeOthers *bool               `json:"includeOthers,omitempty"`
+	Legend        string              `json:"legend,omitempty"`
+	EmptyAsRow    bool                `json:"emptyAsRow,omitempty"`
 }
 
 type annotationList struct {

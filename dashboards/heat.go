@@ -22,7 +22,7 @@ func (h heat) panel() panel {
 		defaults.Links = seriesToModel()
 	}
 	rows := h.query()
-	rows.Format = "heatmap"
+	rows.EmptyAsRow = true
 	return panel{
 		Type: "status-history", Title: s.Title + h.of, Description: describe(s, mustAdvise(h.signal), h.note), DataSource: chosen(),
 		GridPos:       gridPos{W: half, H: 22},

@@ -54,7 +54,7 @@ func (a ask) query() query {
 	}
 	return query{
 		RefID: "A", DataSource: chosen(), QueryType: "signal", Signal: a.signal, Statistics: a.statistics, GroupBy: a.groupBy,
-		Filters: filters, Limit: a.limit, Others: &others, Legend: a.legend,
+		Filters: filters, Limit: a.limit, IncludeOthers: &others, Legend: a.legend,
 	}
 }
 

@@ -29,7 +29,7 @@ func TestRestartKeepsHistory(t *testing.T) {
 	count, _ := value(t, handle, `count_over_time(a[1h])`)
 	since := handle.Since()
 	require.NoError(t, first.Close())
-	_, err = handle.Instant(context.Background(), "a", time.Now())
+	_, err = handle.InstantPromQL(context.Background(), "a", time.Now())
 	require.ErrorContains(t, err, "closed")
 	_, err = first.Acquire(context.Background(), mainKey, embedded(), time.Time{})
 	require.ErrorContains(t, err, "closed")
@@ -105,7 +105,7 @@ func TestReleasedEngineGoesOnUntilItIsIdle(t *testing.T) {
 	scrapes := server.scrapes.Load()
 	require.Eventually(t, func() bool { return server.scrapes.Load() > scrapes+1 }, patience, moment, "it goes on scraping")
 	require.Eventually(t, func() bool {
-		_, err := second.Instant(context.Background(), "a", time.Now())
+		_, err := second.InstantPromQL(context.Background(), "a", time.Now())
 		return err != nil
 	}, patience, moment, "it is closed in the end")
 	third := acquire(t, registry, mainKey, embedded(server.target("t")))
@@ -198,7 +198,7 @@ func TestConcurrentHandles(t *testing.T) {
 				if _, err := handle.Targets(context.Background()); err != nil {
 					t.Errorf("targets: %v", err)
 				}
-				if _, err := handle.Instant(context.Background(), "up", time.Now()); err != nil {
+				if _, err := handle.InstantPromQL(context.Background(), "up", time.Now()); err != nil {
 					t.Errorf("instant: %v", err)
 				}
 				time.Sleep(time.Duration(random.IntN(5)) * time.Millisecond)

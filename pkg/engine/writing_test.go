@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
@@ -31,7 +32,7 @@ func destination(t *testing.T, server *prometheustest.Server) *remote.Writer {
 
 func answers(t *testing.T, of promql.Backend, expr string, from, to time.Time) map[string]string {
 	t.Helper()
-	answer, err := of.Range(t.Context(), expr, from, to, time.Second)
+	answer, err := of.RangePromQL(t.Context(), expr, executor.Range{Start: from, End: to, Step: time.Second})
 	require.NoError(t, err)
 	out := map[string]string{}
 	for _, s := range answer.Series {

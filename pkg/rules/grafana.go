@@ -156,7 +156,7 @@ func (o Options) grafanaQueries(r Rule) []grafanaQuery {
 func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 	m := map[string]any{
 		"refId": q.Ref, "queryType": "signal", "signal": q.Signal, "statistics": []string{string(q.Statistic)}, "groupBy": words(r.By),
-		"filters": map[string][]string{}, "limit": queriedGroups, "others": false, "window": durationText(q.Window), "instant": true,
+		"filters": map[string][]string{}, "limit": queriedGroups, "includeOthers": false, "window": durationText(q.Window), "instant": true,
 		"datasource": map[string]any{"type": "coldhit-modelserving-datasource", "uid": o.DataSourceUID},
 	}
 	if q.Beside != "" {
@@ -174,7 +174,7 @@ func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 		m["instant"], m["maxDataPoints"], m["intervalMs"] = false, rangePoints, (q.Over / rangePoints).Milliseconds()
 	}
 	if q.Unanswered {
-		for _, key := range []string{"signal", "statistics", "groupBy", "filters", "limit", "others", "window"} {
+		for _, key := range []string{"signal", "statistics", "groupBy", "filters", "limit", "includeOthers", "window"} {
 			delete(m, key)
 		}
 		m["queryType"], m["expr"] = "promql", unanswered(r.By, q.Window)

@@ -24,7 +24,7 @@ func TestScalingAndRestartsAreEvents(t *testing.T) {
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Embedded("happenings", says.target("says", "text"), counts.target("counts", "vision"), platform.target("platform", "hosted"), leaves.target("leaves", "vision"))
 	events := func(kinds ...string) []string {
-		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events", "kinds": kinds})["A"])
+		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events", "eventTypes": kinds})["A"])
 	}
 	await := func(title string) {
 		t.Helper()
