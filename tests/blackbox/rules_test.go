@@ -49,7 +49,7 @@ modelmesh_age_at_eviction_milliseconds_count{modelId="iris"} +%d
 }
 
 func replicas(active, starting, desired, greatest int) string {
-	return fmt.Sprintf(`modelserving_models_resident{model="llama",version="1"} 1
+	return fmt.Sprintf(`modelserving_model_resident{model="llama",version="1"} 1
 modelserving_replicas{model="llama",version="1",state="active"} %d
 modelserving_replicas{model="llama",version="1",state="starting"} %d
 modelserving_replicas{model="llama",version="1",state="desired"} %d
@@ -61,14 +61,14 @@ const (
 	budgetOf  = "error-budget-burns-"
 	recordAll = `modelserving_recorder_models_limit 100
 modelserving_requests_total{model="gone",code="404",path="unknown"} +10
-modelserving_models_resident{model="gone",version="1"} 0
-modelserving_models_resident{model="other",version="1"} 1
+modelserving_model_resident{model="gone",version="1"} 0
+modelserving_model_resident{model="other",version="1"} 1
 `
 	servedAgain = `modelserving_recorder_models_limit 100
 modelserving_requests_total{model="gone",code="200",path="unknown"} +10
 modelserving_requests_total{model="gone",code="404",path="unknown"} +0
-modelserving_models_resident{model="gone",version="1"} 1
-modelserving_models_resident{model="other",version="1"} 1
+modelserving_model_resident{model="gone",version="1"} 1
+modelserving_model_resident{model="other",version="1"} 1
 `
 	trained = "feature_requests_total{model_name=\"churn\"} +10\nmodel_trained_timestamp_seconds{model_name=\"churn\"} now-"
 	queue   = "baseten_replicas_active{model_name=\"chat\"} 1\nbaseten_async_queue_size{model_name=\"chat\"} "
