@@ -8,7 +8,7 @@ import (
 
 // Metrics is the dashboard that has the order and the words of a hosted platform's Metrics tab.
 func Metrics() Dashboard {
-	return made(MetricsUID, "Metrics", "What the selected models are asked, how fast and how well they answer, and what that takes.", ofMany(), []row{
+	return made(MetricsUID, "Metrics", "Traffic, latency, errors and resources of the selected models.", ofMany(), []row{
 		{title: "Inference volume", panels: volume()},
 		{title: "Response time", panels: slices.Concat(
 			busiestAndAll("response_time", endToEndWords), busiestAndAll("inference_time", ""), busiestAndAll("time_to_first_byte", ""))},
@@ -35,8 +35,8 @@ func busiestAndAll(name, what string) []panel {
 	of.groupBy, of.limit = []signal.Label{signal.Model}, 1
 	return []panel{
 		chart{
-			ask: of, of: what + " of the busiest model, percentiles", styles: byStatistic(),
-			note: "Of the models that are selected, this shows the one with the most requests; select one model to see its own.",
+			ask: of, of: what + " of the top model, percentiles", styles: byStatistic(),
+			note: "Only the selected model with the most requests is shown: select one model to see its percentiles.",
 		}.panel(),
 		p95ByModel(name, what),
 	}
@@ -53,14 +53,12 @@ func errorShare() []thresholdStep {
 
 func volume() []panel {
 	byStatus := advice{
-		measured: oneLayer,
-		high:     "green is traffic that was served. Yellow is the clients' doing, red the servers': find the model in the error rate by model.",
-		low:      "a fall of the whole means that less traffic arrives, or that a layer before this one refuses it.",
+		high: "green requests succeeded, yellow ones failed because of the client, red ones on the server: find the model under *Error rate by model*.",
+		low:  "less traffic arrives, or a layer in front of this one rejects it.",
 	}
 	byCode := advice{
-		measured: oneLayer + " Codes are the protocol's or, where a server has none, its own reasons.",
-		high:     "a code that rises says what kind of failure it is: refused, timed out, failed in the model, cancelled.",
-		low:      "none of that kind.",
+		high: "a rising code or reason shows the kind of failure: rejected, timed out, failed in the model, or cancelled.",
+		low:  "few requests of that kind.",
 	}
 	return []panel{
 		headline{ask: ask{signal: "requests"}}.panel(),

@@ -12,7 +12,7 @@ var (
 
 // Model is the dashboard of one model.
 func Model() Dashboard {
-	return made(ModelUID, "Model", "Everything about one model: what it is asked, what is hot and what is cold, its memory, GPU and freshness.", ofOne(), []row{
+	return made(ModelUID, "Model", "Everything about one model: traffic, latency, warm and cold requests, memory, GPU and freshness.", ofOne(), []row{
 		{title: "At a glance", panels: modelAtAGlance()},
 		{title: "Response time", panels: []panel{
 			chart{ask: percentilesOf("response_time", nil), of: endToEndWords + ", percentiles", objective: true, styles: byStatistic(), note: dashedObjective}.panel(),
@@ -20,7 +20,7 @@ func Model() Dashboard {
 			chart{ask: percentilesOf("queue_time", nil), of: ", percentiles", styles: byStatistic()}.panel(),
 			chart{ask: percentilesOf("time_to_first_byte", nil), of: ", percentiles", styles: byStatistic()}.panel(),
 		}},
-		{title: "Hot against cold", panels: hotAgainstCold()},
+		{title: "Warm and cold requests", panels: hotAgainstCold()},
 		{title: "Traffic and errors", panels: []panel{
 			chart{ask: ask{signal: "requests", statistics: rate, groupBy: []signal.Label{signal.Status, signal.Code}}, of: " by status and code", stacked: true, styles: byStatusOf("shades"), width: third}.panel(),
 			chart{ask: ask{signal: "error_rate", statistics: mean, groupBy: byVersion}, of: " by version", objective: true, note: dashedObjective, width: third}.panel(),
@@ -29,7 +29,7 @@ func Model() Dashboard {
 		{title: "Objectives", panels: []panel{
 			chart{ask: ask{signal: signal.SLOViolation, statistics: mean, groupBy: byObjective}, of: " by objective", lines: atObjective(), styles: objectiveNames()}.panel(),
 			chart{ask: ask{signal: signal.SLOBurnRate, statistics: mean, groupBy: byObjective}, of: " by objective", lines: burning(), styles: objectiveNames(),
-				note: "The dashed lines are at 1, 3, 6 and 14.4, where alert rules fire."}.panel(),
+				note: "Alerts fire when the burn rate stays above 14.4 for 1 h, 6 for 6 h, 3 for 1 d or 1 for 3 d, each also over a short window."}.panel(),
 		}},
 		{title: "Loads and evictions", panels: loadsAndEvictions()},
 		{title: "Memory, GPU and replicas", panels: []panel{
@@ -47,7 +47,7 @@ func Model() Dashboard {
 	})
 }
 
-const dashedObjective = "The dashed line is the model's objective, from the data source's settings; without a line it is held to none, or is far from it."
+const dashedObjective = "The dashed line is the model's objective from the data source settings."
 
 // percentilesOf asks for all statistics of a distribution of one model.
 func percentilesOf(name string, where map[signal.Label]string) ask {
@@ -73,19 +73,17 @@ var (
 
 func hotAgainstCold() []panel {
 	hotAdvice := advice{
-		measured: oneLayer + " Only requests whose model was in memory.",
-		high:     "the model is slow even when it is there: a cold start is not the cause. Look at queue and inference time.",
-		low:      "what is slow in the response time of all requests is the cold ones beside this panel.",
+		high: "the model is slow although it is loaded: check queue time and inference time.",
+		low:  "slow responses are cold starts.",
 	}
 	coldAdvice := advice{
-		measured: oneLayer + " Only requests that waited for their model to be loaded.",
-		high:     "each cold start costs its user this much. Smaller weights or faster storage make it shorter; more memory makes it rarer.",
-		low:      "cold starts hurt little: evicting this model is cheap.",
+		high: "cold starts are expensive: smaller weights or faster storage shorten them, more memory avoids them.",
+		low:  "cold starts are cheap, so evicting this model costs little.",
 	}
 	return []panel{
-		chart{ask: percentilesOf("response_time", hot), of: ", hot path", styles: byStatistic(), advice: &hotAdvice}.panel(),
-		chart{ask: percentilesOf("response_time", cold), of: ", cold path", styles: byStatistic(), advice: &coldAdvice}.panel(),
-		chart{ask: ask{signal: "requests", statistics: rate, groupBy: byPath}, of: " by path", stacked: true, styles: byPathOf()}.panel(),
+		chart{ask: percentilesOf("response_time", hot), of: ", warm requests", styles: byStatistic(), note: "Only requests whose model was already loaded are included.", advice: &hotAdvice}.panel(),
+		chart{ask: percentilesOf("response_time", cold), of: ", cold requests", styles: byStatistic(), note: "Only requests that waited for their model to load are included.", advice: &coldAdvice}.panel(),
+		chart{ask: ask{signal: "requests", statistics: rate, groupBy: byPath}, of: " by start (hot, cold)", stacked: true, styles: byPathOf()}.panel(),
 		chart{ask: ask{signal: signal.CacheHitRatio, statistics: mean, groupBy: byDeployment}, of: " by deployment", share: true, objective: true, note: dashedObjective}.panel(),
 	}
 }

@@ -80,7 +80,7 @@ func fieldDefaultsOf(s signal.Signal) fieldDefaults {
 
 // noValue says what an empty panel means. Why it is empty is known only when it is asked, and comes as a notice.
 func noValue(s signal.Signal) string {
-	return fmt.Sprintf("No data: the notice in the panel's corner says why. Where the server does not report this, it is measured by %s.", s.MeasuredBy)
+	return fmt.Sprintf("No data. The notice in the corner shows the reason. This signal is measured by %s.", s.MeasuredBy)
 }
 
 func number(v float64) *float64 { return &v }

@@ -177,7 +177,7 @@ func TestColumnsAreThoseOfTheAnswers(t *testing.T) {
 			require.Contains(t, inTable, title)
 		}
 	}
-	require.Contains(t, inTable, "SLO violation")
+	require.Contains(t, inTable, "Objective used")
 	held := titles("B")
 	for name := range Files() {
 		dashboard, _ := shipped(t, name)
