@@ -78,7 +78,7 @@ func Grafana(o Options) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Alert rules over the data source %q, for Grafana's folder provisioning/alerting.\n"+
-		"# One rule covers all models, for each of which it fires on its own. What each means and what to do: %s\n", o.DataSourceUID, Runbook)
+		"# One rule covers all models and fires for each model separately. Meaning and steps of each rule: %s\n", o.DataSourceUID, Runbook)
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
 	if err := encoder.Encode(file); err != nil {
@@ -119,7 +119,7 @@ func (o Options) annotations(r Rule) map[string]string {
 	summary := r.fill(r.Summary, func(ref, form string) string {
 		return "{{ with .Values." + ref + " }}" + form + "{{ end }}"
 	})
-	out := map[string]string{"summary": summary + r.likely(), "description": r.Means, "runbook_url": Runbook + "#" + r.Name}
+	out := map[string]string{"summary": summary, "description": r.Means, "runbook_url": Runbook + "#" + r.Name}
 	if p, ok := panelOf(r); ok {
 		out["__dashboardUid__"], out["__panelId__"] = p.DashboardUID, fmt.Sprint(p.PanelID)
 		out["dashboard"] = o.dashboardLink(r, p)

@@ -43,7 +43,7 @@ type Rule struct {
 	When []Comparison
 	// Shown are numbers for the summary alone, computed from queries.
 	Shown []Formula
-	// Summary says what is the matter. {who} is what the alert is about, {ref:form} the value of a query or formula.
+	// Summary says what is the matter. {place} is its environment and deployment, {model} a label, {ref:form} the value of a query or formula.
 	Summary string
 	// Means, Causes (the likeliest first) and Actions are the rule's section of docs/alerts.md.
 	Means           string
