@@ -18,12 +18,10 @@ type usage struct {
 	max     float64
 }
 
-const noMaximum = 10_000
-
 var usages = []usage{
 	{name: "tell, told", pattern: regexp.MustCompile(`(?i)\b(tells?|told|telling)\b`), max: 1.5},
 	{name: "ask, asked", pattern: regexp.MustCompile(`(?i)\b(asks?|asked|asking)\b`), max: 0.5},
-	{name: "you, your", pattern: regexp.MustCompile(`(?i)\b(you|yours?|yourself)\b`), min: 36, max: noMaximum},
+	{name: "you, your", pattern: regexp.MustCompile(`(?i)\b(you|yours?|yourself)\b`), min: 36, max: 134},
 	{name: "semicolons", pattern: regexp.MustCompile(`;`), max: 18},
 }
 
