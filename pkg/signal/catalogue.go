@@ -243,7 +243,7 @@ var builtin = Catalogue{
 	{
 		Name: "feature_extraction_time", Title: "Feature extraction time", Group: Freshness, Shape: Distribution, Unit: Seconds, GroupBy: ofModel,
 		Description: "Time to build the model's input (feature extraction).",
-		MeasuredBy:  "a metric of your own in the service that extracts the features",
+		MeasuredBy:  "a metric of your own in the service that does it",
 	},
 	{
 		Name: SLOObjective, Title: "SLO objective", Group: Objectives, Shape: Share, Unit: Number, GroupBy: ofTarget,
