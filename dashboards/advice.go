@@ -218,7 +218,7 @@ func firstSentence(text string) string {
 	return first
 }
 
-// mustAdvise is what panels of a signal say. A signal that nobody wrote for is a mistake in this package.
+// mustAdvise is the advice for a signal. A signal without advice is a mistake in this package.
 func mustAdvise(name string) advice {
 	a, ok := adviceOf[name]
 	if !ok {

@@ -113,7 +113,7 @@ func TestPanels(t *testing.T) {
 // sentenceEnd is where a sentence of a description ends.
 var sentenceEnd = regexp.MustCompile(`[.!?](\s|$)`)
 
-// checkTarget checks one query of a panel as the data source would, and answers it.
+// checkTarget checks one query of a panel as the data source would, and returns it.
 func checkTarget(t *testing.T, target json.RawMessage, p shippedPanel) targetQuery {
 	t.Helper()
 	var q targetQuery
@@ -145,19 +145,19 @@ func checkTarget(t *testing.T, target json.RawMessage, p shippedPanel) targetQue
 	return q
 }
 
-// signalsOf are the signals that a dashboard's panels ask for.
+// signalsOf lists the signals that a dashboard's panels query.
 func signalsOf(t *testing.T, file string) []string {
 	t.Helper()
 	dashboard, _ := shipped(t, file)
-	var asked []string
+	var names []string
 	for _, p := range dashboard.all() {
 		for _, target := range p.Targets {
 			var q targetQuery
 			strict(t, target, &q)
-			asked = append(asked, q.Signal)
+			names = append(names, q.Signal)
 		}
 	}
-	return asked
+	return names
 }
 
 func TestEverySignalIsOnADashboard(t *testing.T) {

@@ -9,18 +9,18 @@ func Fleet() Dashboard {
 		{title: "Every model", panels: []panel{modelTable()}},
 		{title: "Response time by model", panels: heatMaps()},
 		{title: "Traffic and errors", panels: []panel{
-			chart{ask: ask{signal: "requests", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
-			chart{ask: ask{signal: "error_rate", statistics: mean, groupBy: byModel}, of: " by model", note: topAndOthers}.panel(),
+			chart{source: source{signal: "requests", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "error_rate", statistics: mean, groupBy: byModel}, of: " by model", note: topAndOthers}.panel(),
 		}},
 		{title: "Model cache", panels: []panel{
-			chart{ask: ask{signal: "cold_hit_rate", statistics: mean, groupBy: byModel}, of: " by model", share: true, note: topAndOthers}.panel(),
-			chart{ask: ask{signal: "models_resident", statistics: last, groupBy: []signal.Label{signal.Deployment}}, of: " by deployment", stepped: true, counted: true}.panel(),
-			chart{ask: ask{signal: "model_loads", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
-			chart{ask: ask{signal: "model_evictions", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "cold_hit_rate", statistics: mean, groupBy: byModel}, of: " by model", share: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "models_resident", statistics: last, groupBy: []signal.Label{signal.Deployment}}, of: " by deployment", stepped: true, counted: true}.panel(),
+			chart{source: source{signal: "model_loads", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "model_evictions", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
 		}},
 		{title: "Objectives", panels: []panel{
-			chart{ask: ask{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", lines: atObjective()}.panel(),
-			chart{ask: ask{signal: signal.SLOBurnRate, statistics: mean, groupBy: byModel}, of: " by model", lines: burning()}.panel(),
+			chart{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", lines: atObjective()}.panel(),
+			chart{source: source{signal: signal.SLOBurnRate, statistics: mean, groupBy: byModel}, of: " by model", lines: burning()}.panel(),
 		}},
 	})
 }
@@ -36,10 +36,10 @@ func fleetAtAGlance() []panel {
 		modelCount("Models missing an objective", "Models that miss at least one of their objectives over the time range."+
 			"\n\n**High:** start with the first row of the table, and if many models fail at once, check what they share.\n\n**0:** every model meets its objectives.",
 			columnTitle(signal.SLOViolation, ""), []thresholdStep{{Color: good}, {Color: bad, Value: number(1)}}, overObjective()),
-		one(headline{ask: ask{signal: "requests"}}),
-		one(headline{ask: ask{signal: "error_rate"}, thresholds: errorShare()}),
+		one(headline{source: source{signal: "requests"}}),
+		one(headline{source: source{signal: "error_rate"}, thresholds: errorShare()}),
 		headline{
-			ask: ask{signal: signal.SLOViolation, groupBy: []signal.Label{signal.Objective}}, of: " by objective, worst model",
+			source: source{signal: signal.SLOViolation, groupBy: []signal.Label{signal.Objective}}, of: " by objective, worst model",
 			thresholds: violation(), several: true, styles: objectiveNames(), width: third,
 		}.panel(),
 	}
@@ -48,7 +48,7 @@ func fleetAtAGlance() []panel {
 func heatMaps() []panel {
 	const reading = "One row per model: hover a cell for its value."
 	return []panel{
-		heat{ask: ask{signal: "response_time", statistics: p95, groupBy: byModel}, of: " by model, p95", steps: latencies(), note: reading}.panel(),
-		heat{ask: ask{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", steps: violation(), note: reading}.panel(),
+		heat{source: source{signal: "response_time", statistics: p95, groupBy: byModel}, of: " by model, p95", steps: latencies(), note: reading}.panel(),
+		heat{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", steps: violation(), note: reading}.panel(),
 	}
 }

@@ -17,7 +17,7 @@ type tableColumn struct {
 }
 
 // tableColumns are in the order in which one reads: which model, how bad, how much it matters, why. Columns that are not
-// here come after them; those that nothing reports are not in the answer.
+// here come after them; columns without a server that reports them are not in the result.
 func tableColumns() []tableColumn {
 	return []tableColumn{
 		{name: string(signal.Model), title: "Model", width: 190},
@@ -43,8 +43,7 @@ func tableColumns() []tableColumn {
 	}
 }
 
-// The objectives that hold where none are set: beyond them a cell turns red. What a model is really held to is in the column
-// Objective used.
+// The default objectives: beyond them a cell turns red. The model's own objectives are in the column Objective used.
 const (
 	acceptedErrors = 0.01
 	acceptedHits   = 0.8

@@ -6,12 +6,12 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// replicasIn asks for a deployment's replicas in a state. A mean, because it is compared with violations, which are one.
+// replicasIn is the query for a deployment's replicas in a state. A mean, because it is compared with violations, which are one.
 func replicasIn(o Options, state string) Query {
 	return Query{Ref: state, Signal: "replicas", Statistic: signal.Mean, Beside: signal.Max, Filters: inState(state), Window: o.Window}
 }
 
-// activeOver asks for the active replicas over a stretch, by the lowest and the highest.
+// activeOver is the query for the active replicas over a stretch, by the lowest and the highest.
 func activeOver(o Options, stretch, ago time.Duration, ref string) Query {
 	q := replicasIn(o, "active")
 	q.Ref, q.Over, q.Ago = ref, stretch, ago
@@ -19,7 +19,7 @@ func activeOver(o Options, stretch, ago time.Duration, ref string) Query {
 	return q
 }
 
-// autoscaling are the conditions under which a deployment does not scale as its models need. All of them ask that one of its
+// autoscaling are the conditions under which a deployment does not scale as its models need. All of them require that one of its
 // models misses its response time, and put that last: the other numbers come in pairs of statistics until then.
 func autoscaling(o Options) []Rule {
 	stretch := 6 * o.Window

@@ -21,8 +21,8 @@ const (
 	queriedGroups = signal.MaxLimit
 	// rangePoints is how many points a range has that is reduced to one number.
 	rangePoints = 60
-	// asked is the range of a query for one number: what decides is its window.
-	asked = 10 * time.Minute
+	// instantRange is the range of a query for one number. Its window is decisive.
+	instantRange = 10 * time.Minute
 )
 
 type grafanaFile struct {
@@ -168,7 +168,7 @@ func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 	for l, values := range q.Filters {
 		m["filters"] = map[string][]string{string(l): values}
 	}
-	span := relativeRange{From: int(asked.Seconds())}
+	span := relativeRange{From: int(instantRange.Seconds())}
 	if q.Over > 0 {
 		span = relativeRange{From: int((q.Ago + q.Over).Seconds()), To: int(q.Ago.Seconds())}
 		m["instant"], m["maxDataPoints"], m["intervalMs"] = false, rangePoints, (q.Over / rangePoints).Milliseconds()
@@ -183,7 +183,7 @@ func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 	return grafanaQuery{RefID: q.Ref, QueryType: kind, RelativeTimeRange: span, DatasourceUID: literal(o.DataSourceUID), Model: m}
 }
 
-// unanswered is 1 for the places none of whose targets has answered a scrape in the window, 0 for the others.
+// unanswered is 1 for deployments without a successful scrape in the window, 0 for the others.
 func unanswered(by []signal.Label, window time.Duration) string {
 	return fmt.Sprintf("1 - max by (%s) (max_over_time(up[%s]))", strings.Join(words(by), ", "), durationText(window))
 }

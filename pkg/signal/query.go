@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Query asks for one signal.
+// Query is a query for one signal.
 type Query struct {
 	Signal     Signal
 	Statistics []Statistic
@@ -24,7 +24,7 @@ type Query struct {
 // MaxLimit bounds how many groups one query may return.
 const MaxLimit = 1000
 
-// NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for who wrote the query.
+// NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for users.
 func (c Catalogue) NewQuery(name string, statistics, groupBy []string, filters map[string][]string, limit int, others bool, window time.Duration) (Query, error) {
 	s, ok := c.Find(name)
 	if !ok {

@@ -106,7 +106,7 @@ func TestNoOldNameIsLeft(t *testing.T) {
 	require.Greater(t, files, 300, "the folders are found")
 }
 
-// A rule that matches nothing, or what it asks for, would be of no use.
+// A rule that matches nothing, or the new name, would be of no use.
 func TestRenamesMatchOldNamesOnly(t *testing.T) {
 	for _, r := range renames(t) {
 		require.NotEmpty(t, r.New, r.Old)

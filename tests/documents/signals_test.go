@@ -87,7 +87,7 @@ func kindOf(d signal.Derivation) string {
 	return "derived"
 }
 
-// writeMatrix writes which server answers which signal; the better of its recipes counts.
+// writeMatrix writes which server reports which signal, by the better of its recipes.
 func writeMatrix(b *strings.Builder, set profile.Set) {
 	b.WriteString("\n## Servers and signals\n\nWhat you get from each server: ● is measured, ○ is derived, and an empty cell means that the server does not report it.\n\n| signal |")
 	for _, p := range set {
@@ -97,15 +97,15 @@ func writeMatrix(b *strings.Builder, set profile.Set) {
 	for _, s := range signal.Builtin() {
 		fmt.Fprintf(b, "| %s |", s.Name)
 		for _, p := range set {
-			fmt.Fprintf(b, " %s |", answer(p, s))
+			fmt.Fprintf(b, " %s |", markOf(p, s))
 		}
 		b.WriteString("\n")
 	}
 }
 
-// answer is the mark of a signal that a profile fills, or from whose signals it can be computed. What is held to objectives
+// markOf is the mark of a signal that a profile fills, or from whose signals it can be computed. Signals about objectives
 // can be computed from any of them, a share of the GPU only from all.
-func answer(p *profile.Profile, s signal.Signal) string {
+func markOf(p *profile.Profile, s signal.Signal) string {
 	if s.Derivation == nil {
 		if reported := mark(p.Signals[s.Name]); reported != "" {
 			return reported
@@ -114,7 +114,7 @@ func answer(p *profile.Profile, s signal.Signal) string {
 	}
 	filled := 0
 	for _, name := range s.Derivation.From {
-		if from, _ := signal.Find(name); from.Derivation == nil && answer(p, from) != "" {
+		if from, _ := signal.Find(name); from.Derivation == nil && markOf(p, from) != "" {
 			filled++
 		}
 	}
@@ -125,7 +125,7 @@ func answer(p *profile.Profile, s signal.Signal) string {
 }
 
 // otherwise is the mark of a signal that is derived from what a profile counts, all of it by model or none: a replica that is
-// there because it answers is no count.
+// there because it responds is no count.
 func otherwise(p *profile.Profile, s signal.Signal) string {
 	counts := func(from string, byModel bool) bool {
 		return slices.ContainsFunc(p.Signals[from], func(r profile.Recipe) bool {
