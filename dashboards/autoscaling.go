@@ -22,7 +22,7 @@ func Autoscaling() Dashboard {
 		{title: "Response time during scaling", number: 4, panels: []panel{
 			chart{source: source{signal: "response_time", statistics: p95, groupBy: byModel, limit: busiest}, of: " of the top models, p95",
 				note: "Peaks at replica changes call for a longer scale-down delay, peaks at the maximum number of replicas for more capacity."}.panel(),
-			chart{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byModel, limit: busiest, where: map[signal.Label]string{signal.Objective: "response_time"}}, of: " of the response time, worst models", lines: atObjective(),
+			chart{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byModel, limit: busiest, where: map[signal.Label]string{signal.Objective: "response_time"}}, of: ", response time of the worst models", lines: atObjective(),
 				note: "Only the ten worst models are shown."}.panel(),
 		}},
 		{title: "Cold starts", number: 5, panels: []panel{
@@ -54,6 +54,6 @@ func scalingAtAGlance() []panel {
 		headline{source: source{signal: "concurrent_requests"}, width: sixth}.panel(),
 		headline{source: source{signal: "requests"}, width: sixth}.panel(),
 		headline{source: source{signal: "error_rate"}, thresholds: errorShare(), width: sixth}.panel(),
-		headline{source: source{signal: signal.SLOViolation, where: map[signal.Label]string{signal.Objective: "response_time"}}, of: " of the response time", thresholds: violation(), width: quarter, note: "The worst of the selected models is shown."}.panel(),
+		headline{source: source{signal: signal.SLOViolation, where: map[signal.Label]string{signal.Objective: "response_time"}}, of: ", response time", thresholds: violation(), width: quarter, note: "The worst of the selected models is shown."}.panel(),
 	}
 }

@@ -39,7 +39,7 @@ func fleetAtAGlance() []panel {
 		one(headline{source: source{signal: "requests"}}),
 		one(headline{source: source{signal: "error_rate"}, thresholds: errorShare()}),
 		headline{
-			source: source{signal: signal.SLOViolation, groupBy: []signal.Label{signal.Objective}}, of: " by objective, worst model",
+			source: source{signal: signal.SLOViolation, groupBy: []signal.Label{signal.Objective}}, of: ", worst model of each objective",
 			thresholds: violation(), several: true, styles: objectiveNames(), width: third,
 		}.panel(),
 	}

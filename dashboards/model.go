@@ -27,7 +27,7 @@ func Model() Dashboard {
 			chart{source: source{signal: "client_error_rate", statistics: mean, groupBy: byVersion}, of: " by version", width: third}.panel(),
 		}},
 		{title: "Objectives", panels: []panel{
-			chart{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byObjective}, of: " by objective", lines: atObjective(), styles: objectiveNames()}.panel(),
+			chart{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byObjective}, of: ", each objective", lines: atObjective(), styles: objectiveNames()}.panel(),
 			chart{source: source{signal: signal.SLOBurnRate, statistics: mean, groupBy: byObjective}, of: " by objective", lines: burning(), styles: objectiveNames(),
 				note: "Alerts fire when the burn rate stays above 14.4 for 1 h, 6 for 6 h, 3 for 1 d or 1 for 3 d, each also over a short window."}.panel(),
 		}},
@@ -61,7 +61,7 @@ func modelAtAGlance() []panel {
 		one(headline{source: source{signal: "response_time", statistics: p95}, of: ", p95"}),
 		one(headline{source: source{signal: "error_rate"}}),
 		one(headline{source: source{signal: signal.CacheHitRatio}}),
-		headline{source: source{signal: signal.SLOViolation, groupBy: byObjective}, of: " by objective", thresholds: violation(), several: true, styles: objectiveNames(), width: third}.panel(),
+		headline{source: source{signal: signal.SLOViolation, groupBy: byObjective}, of: ", each objective", thresholds: violation(), several: true, styles: objectiveNames(), width: third}.panel(),
 	}
 }
 
