@@ -56,7 +56,7 @@ type dataSourceRef struct {
 	UID  string `json:"uid"`
 }
 
-// query is what the data source is asked, by a panel, an annotation or (label and filters alone) a variable.
+// query is a query of the data source, by a panel, an annotation or (with label and filters only) a variable.
 type query struct {
 	RefID         string              `json:"refId"`
 	DataSource    *dataSourceRef      `json:"datasource,omitempty"`
@@ -144,7 +144,7 @@ type panel struct {
 	Type            string           `json:"type"`
 }
 
-// transformation is one step of what Grafana makes of the answers before a panel shows them.
+// transformation is one step of how Grafana changes the results before a panel shows them.
 type transformation struct {
 	ID      string         `json:"id"`
 	Options map[string]any `json:"options"`

@@ -21,12 +21,12 @@ func TestRealTritonFromIdleToReload(t *testing.T) {
 	handle := acquire(t, registry, mainKey, embedded(server.target("triton1")))
 
 	const cached = `nv_inference_request_success{model="cached"}`
-	const resident = `modelserving_models_resident{model="cached",version="1"}`
+	const resident = `modelserving_model_resident{model="cached",version="1"}`
 	eventually(t, handle, cached, 0)
 	quantile := eventuallyAnswers(t, handle, `nv_cache_miss_summary_per_model{model="cached",quantile="0.5"}`)
 	require.True(t, math.IsNaN(quantile), "an idle summary has no quantile")
 	eventually(t, handle, resident, 1)
-	eventually(t, handle, `sum(modelserving_models_resident)`, 7)
+	eventually(t, handle, `sum(modelserving_model_resident)`, 7)
 	eventually(t, handle, `sum(modelserving_model_loads_total) + sum(modelserving_model_evictions_total)`, 0)
 	require.Equal(t, "triton", status(t, handle, "triton1").Profile)
 
@@ -65,13 +65,13 @@ func TestModelThatIsNewOrGone(t *testing.T) {
 	target := server.target("t")
 	target.Profile, target.ManagementURL = "triton", server.URL
 	handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, embedded(target))
-	eventually(t, handle, `modelserving_models_resident{model="old"}`, 1)
-	eventually(t, handle, `modelserving_models_resident{model="never"}`, 0)
+	eventually(t, handle, `modelserving_model_resident{model="old"}`, 1)
+	eventually(t, handle, `modelserving_model_resident{model="never"}`, 0)
 
 	server.serveIndex(`[{"name":"new","version":"1","state":"READY"}]`)
 	eventually(t, handle, `modelserving_model_loads_total{model="new"}`, 1)
-	eventuallyGone(t, handle, `modelserving_models_resident{model="old"}`)
-	eventuallyGone(t, handle, `modelserving_models_resident{model="never"}`)
+	eventuallyGone(t, handle, `modelserving_model_resident{model="old"}`)
+	eventuallyGone(t, handle, `modelserving_model_resident{model="never"}`)
 	increase, found := value(t, handle, `increase(modelserving_model_loads_total{model="new"}[1m])`)
 	require.True(t, found, "a first load must be seen as a step")
 	require.Positive(t, increase)
@@ -84,18 +84,18 @@ func TestManagementFailureDoesNotStopScraping(t *testing.T) {
 	target := server.target("t")
 	target.Profile, target.ManagementURL = "triton", server.URL
 	handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, embedded(target))
-	eventually(t, handle, `modelserving_models_resident`, 1)
+	eventually(t, handle, `modelserving_model_resident`, 1)
 
 	broken := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	server.index.Store(&broken)
-	eventuallyGone(t, handle, `modelserving_models_resident`)
+	eventuallyGone(t, handle, `modelserving_model_resident`)
 	eventuallyIs(t, handle, "t", notManaged("HTTP 500"))
 	before := server.scrapes.Load()
 	require.Eventually(t, func() bool { return server.scrapes.Load() > before+2 }, patience, moment)
 	eventuallyIs(t, handle, "t", scraped)
 
 	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
-	eventually(t, handle, `modelserving_models_resident`, 1)
+	eventually(t, handle, `modelserving_model_resident`, 1)
 	eventually(t, handle, `modelserving_model_loads_total`, 0)
 	eventuallyIs(t, handle, "t", answersManagement)
 }

@@ -116,7 +116,7 @@ func TestResources(t *testing.T) {
 	require.Equal(t, []string{"application/json"}, signals.header["Content-Type"])
 	require.Len(t, signals.body["signals"], len(signal.Builtin()))
 	require.Contains(t, signals.body["signals"], map[string]any{
-		"id": "error_rate", "name": "Error rate", "group": "Volume", "unit": "percentunit", "description": "Share of requests that failed on the server's side. No traffic is no data.",
+		"id": "error_rate", "name": "Error rate", "group": "Volume", "unit": "percentunit", "description": "Share of requests that failed on the server side. Without traffic there is no data.",
 		"statistics": []any{"mean"}, "defaultStatistics": []any{"mean"}, "groupBy": []any{"environment", "deployment", "model", "version", "replica"},
 	})
 	profiles := d.ask(t, "Viewer", "GET", "profiles")

@@ -36,15 +36,15 @@ var badQueries = map[string]struct {
 	query    map[string]any
 	sentence string
 }{
-	"signal":         {with(map[string]any{"signal": "respones_time"}), `there is no signal "respones_time"; choose one of: requests, `},
-	"no signal":      {map[string]any{}, `there is no signal ""; choose one of: requests, `},
-	"statistic":      {with(map[string]any{"statistics": []string{"p95"}}), `signal "requests" has no statistic "p95"; it has: rate`},
+	"signal":         {with(map[string]any{"signal": "respones_time"}), `there is no signal "respones_time": did you mean response_time? Choose one of: requests, `},
+	"no signal":      {map[string]any{}, `there is no signal "": choose one of: requests, `},
+	"statistic":      {with(map[string]any{"statistics": []string{"p95"}}), `signal "requests" has no statistic "p95": choose one of: rate`},
 	"grouping":       {with(map[string]any{"groupBy": []string{"pod"}}), `signal "requests" cannot be grouped by "pod"`},
 	"filter":         {with(map[string]any{"filters": map[string]any{"pod": []string{"x"}}}), `there is no label "pod" to filter by`},
 	"filter's type":  {with(map[string]any{"filters": map[string]any{"model": "fast"}}), "the query cannot be read"},
-	"limit":          {with(map[string]any{"limit": 100000}), "the limit is 100000; it must be between 0 (the default) and 1000"},
+	"limit":          {with(map[string]any{"limit": 100000}), "the limit 100000 is not between 0 (the default) and 1000"},
 	"window":         {with(map[string]any{"window": "a while"}), `the window "a while" is not a duration`},
-	"type":           {with(map[string]any{"queryType": "sql"}), `there is no query type "sql"; choose one of: signal, models, events, promql`},
+	"type":           {with(map[string]any{"queryType": "sql"}), `unknown query type "sql": choose one of signal, models, events, promql`},
 	"events' filter": {map[string]any{"queryType": "events", "filters": map[string]any{"pod": []string{"x"}}}, `there is no label "pod" to filter by`},
 	"events' kind":   {map[string]any{"queryType": "events", "eventTypes": []string{"crashes"}}, `unknown event type "crashes": choose from loads, evictions, scaling, restarts`},
 	"no PromQL":      {promQL("  "), "the PromQL expression is empty"},

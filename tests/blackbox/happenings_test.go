@@ -59,7 +59,7 @@ func TestLoadsAreNotRestarts(t *testing.T) {
 	t.Parallel()
 	model := func(name, requests, loads string) string {
 		labels := "{model=\"" + name + "\",version=\"1\"} "
-		return "nv_inference_request_success" + labels + requests + "\nmodelserving_models_resident" + labels + "1\nmodelserving_model_loads_total" + labels + loads + "\n"
+		return "nv_inference_request_success" + labels + requests + "\nmodelserving_model_resident" + labels + "1\nmodelserving_model_loads_total" + labels + loads + "\n"
 	}
 	// Triton keeps the failures of a model that is gone.
 	const failures = "nv_inference_request_failure{model=\"a\",reason=\"OTHER\",version=\"1\"} 0\nnv_inference_request_failure{model=\"b\",reason=\"OTHER\",version=\"1\"} 0\n"

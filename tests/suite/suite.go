@@ -107,6 +107,7 @@ func (s *suite) steps() []step {
 		{name: web, run: s.dependencies(".")},
 		{name: "typecheck", needs: []string{web}, run: s.npm("typecheck")},
 		{name: "lint", needs: []string{web}, run: s.npm("lint")},
+		{name: "lint of the documentation", needs: []string{web}, run: s.npm("lint:prose")},
 		{name: "jest", needs: []string{web}, run: s.jest("test:ci")},
 		{name: compat, run: s.dependencies("compat/grafana-10.1")},
 		{name: "typecheck for Grafana 10.1", needs: []string{web, compat}, run: s.npm("compat:typecheck")},
