@@ -175,5 +175,5 @@ func TestBadQueries(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = handle.LabelValues(ctx, "job", nil, now.Add(-time.Hour), now, 0)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, interval, handle.ScrapeInterval())
+	require.Equal(t, interval, handle.Grid().Interval)
 }

@@ -57,7 +57,7 @@ func TestOrganisationsAndDataSourcesAreApart(t *testing.T) {
 	}
 	for i, handle := range handles {
 		eventually(t, handle, metrics[i], 1)
-		names, err := handle.LabelValues(context.Background(), "__name__", []string{`{__name__=~"one|other"}`}, time.Now().Add(-time.Hour), time.Now(), 0)
+		names, err := handle.LabelValues(context.Background(), "__name__", []plan.Select{{Matchers: []plan.Matcher{{Label: "__name__", Compare: plan.Match, Value: "one|other"}}}}, time.Now().Add(-time.Hour), time.Now(), 0)
 		require.NoError(t, err)
 		require.Equal(t, []string{metrics[i]}, names)
 		require.DirExists(t, filepath.Join(folder, fmt.Sprint(keys[i].OrgID), keys[i].UID, "wal"))

@@ -16,8 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
-	"github.com/coldhit/modelserving-datasource/pkg/incremental"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/querycache"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
@@ -209,13 +208,13 @@ func TestAnswersAreThoseOfAskingAnew(t *testing.T) {
 				w.scrape()
 			}
 			anew := client(t, w.Server)
-			kept := incremental.New(anew, incremental.Options{Overlap: overlap, Bytes: memory, Now: func() time.Time { return w.now }})
+			kept := querycache.New(anew, querycache.Options{Overlap: overlap, Bytes: memory, Now: func() time.Time { return w.now }})
 			for range 40 {
 				for range 1 + w.random.IntN(3) {
 					w.scrape()
 				}
 				if w.random.IntN(20) == 0 {
-					kept.Forget()
+					kept.Clear()
 				}
 				for range 8 {
 					w.askSideBySide(anew, kept, 3)
@@ -224,13 +223,13 @@ func TestAnswersAreThoseOfAskingAnew(t *testing.T) {
 			s := kept.Statistics()
 			require.Greater(t, s.Steps, int64(1000), "something is kept")
 			require.LessOrEqual(t, s.Bytes, memory)
-			t.Logf("%d steps kept, %d asked for, %d answers in %d bytes", s.Steps, s.Asked, s.Answers, s.Bytes)
+			t.Logf("%d steps kept, %d asked for, %d answers in %d bytes", s.Steps, s.Asked, s.Entries, s.Bytes)
 		})
 	}
 }
 
 // askSideBySide asks some questions at once, of which two may be the same.
-func (w *world) askSideBySide(anew, kept promql.Backend, n int) {
+func (w *world) askSideBySide(anew, kept querycache.Store, n int) {
 	w.t.Helper()
 	questions := []asked{w.anyQuestion()}
 	for len(questions) < n {

@@ -14,7 +14,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
@@ -85,7 +84,7 @@ type clock struct{ seconds atomic.Int64 }
 
 func (c *clock) now() time.Time { return at(int(c.seconds.Load())) }
 
-func newKept(behind promql.Backend, bytes int64) (*Backend, *clock) {
+func newKept(behind Store, bytes int64) (*Cache, *clock) {
 	c := &clock{}
 	return New(behind, Options{Overlap: time.Minute, Bytes: bytes, Now: c.now}), c
 }
@@ -134,7 +133,7 @@ func TestTheFutureIsNotKept(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, []string{"up 0..600", "up 0..600"}, behind.asked)
-	require.Zero(t, kept.Statistics().Answers)
+	require.Zero(t, kept.Statistics().Entries)
 }
 
 // What failed, and what has warnings, may be a part of an answer.
@@ -149,16 +148,16 @@ func TestPartialAnswersAreNeverKept(t *testing.T) {
 	behind.fail = errors.New("it died")
 	_, err := ask()
 	require.EqualError(t, err, "it died")
-	require.Zero(t, kept.Statistics().Answers)
+	require.Zero(t, kept.Statistics().Entries)
 	behind.fail, behind.warnings = nil, []string{"a part"}
 	got, err := ask()
 	require.NoError(t, err)
 	require.Equal(t, []string{"a part"}, got.Warnings)
-	require.Zero(t, kept.Statistics().Answers)
+	require.Zero(t, kept.Statistics().Entries)
 	behind.warnings = nil
 	_, err = ask()
 	require.NoError(t, err)
-	require.Equal(t, 1, kept.Statistics().Answers)
+	require.Equal(t, 1, kept.Statistics().Entries)
 	require.Equal(t, int64(3), behind.requests.Load())
 	_, err = ask()
 	require.NoError(t, err)
@@ -167,7 +166,7 @@ func TestPartialAnswersAreNeverKept(t *testing.T) {
 	behind.warnings = []string{"a part"}
 	_, err = kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(15), End: at(900), Step: 15 * time.Second})
 	require.NoError(t, err)
-	require.Zero(t, kept.Statistics().Answers, "what was kept may have come from the same trouble")
+	require.Zero(t, kept.Statistics().Entries, "what was kept may have come from the same trouble")
 }
 
 func TestExpressionsThatAreNotKept(t *testing.T) {
@@ -193,7 +192,7 @@ func TestNothingIsKeptOfStepsThatDependOnTheirRange(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, []string{"up 0..600", "up 0..600"}, behind.asked)
-	require.Zero(t, kept.Statistics().Answers)
+	require.Zero(t, kept.Statistics().Entries)
 }
 
 func TestMemoryIsBounded(t *testing.T) {
@@ -211,7 +210,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		ask("often")
 		require.LessOrEqual(t, kept.Statistics().Bytes, int64(limit))
 	}
-	require.Greater(t, kept.Statistics().Answers, 3)
+	require.Greater(t, kept.Statistics().Entries, 3)
 	before := behind.requests.Load()
 	ask("often")
 	ask("x99")
@@ -223,8 +222,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.LessOrEqual(t, kept.Statistics().Bytes, int64(limit))
 	ask("x0")
 	require.Equal(t, before+2, behind.requests.Load(), "what is too large to be kept drives nothing out")
-	kept.Forget()
-	require.Equal(t, Statistics{Steps: kept.Statistics().Steps, Asked: kept.Statistics().Asked}, kept.Statistics())
+	kept.Clear()
+	require.Equal(t, Statistics{Hits: kept.Statistics().Hits, Misses: kept.Statistics().Misses}, kept.Statistics())
 }
 
 // The bytes that are counted are not less than what Go's memory takes.
@@ -287,11 +286,11 @@ func TestCallsAtTheSameTimeShareOneRequest(t *testing.T) {
 	require.Equal(t, []string{"up 0..600", "up 555..615"}, behind.asked)
 }
 
-func waiting(b *Backend) int {
+func waiting(b *Cache) int {
 	b.ranges.mu.Lock()
 	defer b.ranges.mu.Unlock()
 	n := 0
-	for _, f := range b.ranges.flying {
+	for _, f := range b.ranges.calls {
 		n += f.waiting
 	}
 	return n
@@ -338,7 +337,7 @@ func TestInstantAndLabelValuesAreShared(t *testing.T) {
 			}
 		})
 		group.Go(func() {
-			got, err := kept.LabelValues(t.Context(), "model", []string{"up"}, at(0), at(1), 5)
+			got, err := kept.LabelValues(t.Context(), "model", []plan.Select{{Metric: "up"}}, at(0), at(1), 5)
 			if err != nil || len(got) != 1 {
 				t.Errorf("%v, %v", got, err)
 			}
@@ -350,7 +349,7 @@ func TestInstantAndLabelValuesAreShared(t *testing.T) {
 		kept.others.mu.Lock()
 		defer kept.others.mu.Unlock()
 		n := 0
-		for _, f := range kept.others.flying {
+		for _, f := range kept.others.calls {
 			n += f.waiting
 		}
 		return n == 4
@@ -358,5 +357,5 @@ func TestInstantAndLabelValuesAreShared(t *testing.T) {
 	close(behind.gate)
 	group.Wait()
 	require.Equal(t, int64(2), behind.requests.Load())
-	require.Equal(t, 15*time.Second, kept.ScrapeInterval())
+	require.Equal(t, 15*time.Second, kept.Grid().Interval)
 }

@@ -18,7 +18,7 @@ func TestAnswersAboutOneTimeAreSharedForAMoment(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"i": "0000"}, got.Series[0].Labels)
 		got.Series[0].Labels["i"], got.Series[0].Values[0] = "changed", -1
-		values, err := kept.LabelValues(t.Context(), "model", []string{"up"}, at(0), at(1), 5)
+		values, err := kept.LabelValues(t.Context(), "model", []plan.Select{{Metric: "up"}}, at(0), at(1), 5)
 		require.NoError(t, err)
 		require.Equal(t, []string{"a"}, values)
 		values[0] = "changed"
@@ -32,7 +32,7 @@ func TestAnswersAboutOneTimeAreSharedForAMoment(t *testing.T) {
 	clock.seconds.Add(1)
 	ask()
 	require.EqualValues(t, 5, behind.requests.Load(), "a moment later all is asked anew")
-	kept.Forget()
+	kept.Clear()
 	ask()
 	require.EqualValues(t, 7, behind.requests.Load())
 }
@@ -50,22 +50,22 @@ func TestNothingBadIsHeldForAMoment(t *testing.T) {
 		require.Equal(t, behind.warnings, got.Warnings)
 	}
 	require.EqualValues(t, 3, behind.requests.Load())
-	behind.warnings, behind.series = nil, maxMomentarySize+1
+	behind.warnings, behind.series = nil, maxRecentSize+1
 	for range 2 {
 		_, err := kept.InstantPromQL(t.Context(), "large", at(0))
 		require.NoError(t, err)
 	}
 	require.EqualValues(t, 5, behind.requests.Load())
-	var m momentary
-	for i := range 2 * maxMomentary {
+	var m shortTerm
+	for i := range 2 * maxRecent {
 		m.put(string(rune('a'+i)), nil, 0, at(0), at(0))
 	}
-	require.Len(t, m.answers, maxMomentary)
+	require.Len(t, m.results, maxRecent)
 	_, found := m.get("a", at(0).Add(moment/2))
 	require.True(t, found)
 	_, found = m.get("a", at(0).Add(moment))
 	require.False(t, found)
-	require.Empty(t, m.answers)
+	require.Empty(t, m.results)
 	m.put("slow", nil, 0, at(0), at(0).Add(time.Minute))
-	require.Empty(t, m.answers)
+	require.Empty(t, m.results)
 }

@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
-	"github.com/coldhit/modelserving-datasource/pkg/incremental"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/querycache"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
 )
 
@@ -56,7 +55,7 @@ func panels(n int) []string {
 }
 
 // refresh asks for all panels, two at a time.
-func refresh(t testing.TB, b promql.Backend, panels []string, end time.Time) (series int) {
+func refresh(t testing.TB, b querycache.Store, panels []string, end time.Time) (series int) {
 	var group errgroup.Group
 	group.SetLimit(2)
 	counts := make([]int, len(panels))
@@ -96,7 +95,7 @@ func BenchmarkRefresh(b *testing.B) {
 	fleet(b, server, models, 0, before, random)
 	now := origin.Add((before - 1) * scrape)
 	plain := client(b, server)
-	kept := incremental.New(plain, incremental.Options{Overlap: overlap, Bytes: 512 << 20, Now: func() time.Time { return now }})
+	kept := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 512 << 20, Now: func() time.Time { return now }})
 	all := panels(count)
 	refresh(b, kept, all, now)
 	for i := 0; b.Loop(); i++ {
@@ -113,7 +112,7 @@ func BenchmarkRefresh(b *testing.B) {
 		s := kept.Statistics()
 		b.Logf("plain, of Prometheus %s: %s, %d requests, %.1f MB; from what is kept: %s, %d requests, %.2f MB; %.3f of the time, %.3f of the bytes; %d answers in %.0f MB are kept",
 			prometheustest.Version, of[0].time, of[0].requests, mb(of[0].bytes), of[1].time, of[1].requests, mb(of[1].bytes),
-			float64(of[1].time)/float64(of[0].time), float64(of[1].bytes)/float64(of[0].bytes), s.Answers, mb(s.Bytes))
+			float64(of[1].time)/float64(of[0].time), float64(of[1].bytes)/float64(of[0].bytes), s.Entries, mb(s.Bytes))
 		b.ReportMetric(float64(of[1].time)/float64(of[0].time), "time-ratio")
 		b.ReportMetric(float64(of[1].bytes)/float64(of[0].bytes), "bytes-ratio")
 		b.ReportMetric(float64(of[1].requests), "requests/refresh")
@@ -131,7 +130,7 @@ func TestARefreshCostsLittle(t *testing.T) {
 	fleet(t, server, 10, 0, 250, rand.New(rand.NewPCG(1, 2)))
 	now := origin.Add(248 * scrape)
 	plain := client(t, server)
-	kept := incremental.New(plain, incremental.Options{Overlap: overlap, Bytes: 64 << 20, Now: func() time.Time { return now }})
+	kept := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 64 << 20, Now: func() time.Time { return now }})
 	all := panels(12)
 	refresh(t, kept, all, now)
 	now = now.Add(scrape)

@@ -78,7 +78,7 @@ func TestAServerWhoseClockIsBehind(t *testing.T) {
 	c := &clock{}
 	c.seconds.Store(3600)
 	late := 5 * time.Minute
-	kept := New(behind, Options{Overlap: time.Minute, Bytes: 1 << 20, Now: c.now, Behind: func() time.Duration { return late }})
+	kept := New(behind, Options{Overlap: time.Minute, Bytes: 1 << 20, Now: c.now, ClockLag: func() time.Duration { return late }})
 	for range 2 {
 		_, err := kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(3600), Step: 15 * time.Second})
 		require.NoError(t, err)
@@ -110,5 +110,5 @@ func TestWhoStaysIsAnswered(t *testing.T) {
 	close(behind.gate)
 	require.NoError(t, <-stayed)
 	require.EqualValues(t, 1, behind.requests.Load())
-	require.Equal(t, 1, kept.Statistics().Answers)
+	require.Equal(t, 1, kept.Statistics().Entries)
 }

@@ -115,7 +115,7 @@ func TestVictoriaMetricsAgreesWithPrometheus(t *testing.T) {
 		got, err := victoria.InstantPromQL(t.Context(), joined, end.Add(-between))
 		require.NoError(t, err)
 		requireClose(t, want, got, 1e-12, joined)
-		values, err := victoria.LabelValues(t.Context(), "model", []string{"queue_size"}, origin, end, 4)
+		values, err := victoria.LabelValues(t.Context(), "model", []plan.Select{{Metric: "queue_size"}}, origin, end, 4)
 		require.NoError(t, err)
 		require.Len(t, values, 4, "any four of the six: VictoriaMetrics limits before it sorts")
 		require.IsIncreasing(t, values)
