@@ -35,7 +35,7 @@ func (r *signalRun) together(ctx context.Context) (func(a, b *profile.Profile) b
 			continue
 		}
 		var shownBy []string
-		for _, metric := range p.Fingerprint {
+		for _, metric := range p.Detect {
 			if r.available(metric) {
 				shownBy = append(shownBy, metric)
 			}

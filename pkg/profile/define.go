@@ -26,8 +26,8 @@ var (
 // Defined lists the signals that a profile makes, by name.
 func (p *Profile) Defined() []signal.Signal {
 	var out []signal.Signal
-	for _, name := range slices.Sorted(maps.Keys(p.Define)) {
-		d := p.Define[name]
+	for _, name := range slices.Sorted(maps.Keys(p.CustomSignals)) {
+		d := p.CustomSignals[name]
 		out = append(out, signal.Signal{
 			Name: name, Title: d.Title, Group: signal.Own, Shape: d.Shape, Unit: d.Unit, Description: d.Description,
 			MeasuredBy: "the profile " + p.Name, GroupBy: p.groupings(),
@@ -44,9 +44,9 @@ func (p *Profile) groupings() []signal.Label {
 }
 
 func (p *Profile) validateDefinitions() error {
-	for _, name := range slices.Sorted(maps.Keys(p.Define)) {
-		if err := p.validateDefinition(name, p.Define[name]); err != nil {
-			return at(fmt.Errorf("define: signal %q: %w", name, err), "define", name)
+	for _, name := range slices.Sorted(maps.Keys(p.CustomSignals)) {
+		if err := p.validateDefinition(name, p.CustomSignals[name]); err != nil {
+			return at(fmt.Errorf("custom_signals: signal %q: %w", name, err), "custom_signals", name)
 		}
 	}
 	return nil
@@ -122,7 +122,7 @@ func (s Set) refuse(p *Profile) error {
 	}
 	for _, own := range p.Defined() {
 		for _, other := range s {
-			if _, taken := other.Define[own.Name]; taken {
+			if _, taken := other.CustomSignals[own.Name]; taken {
 				return fmt.Errorf("profile %q: the profile %q has a signal %q already", p.ID, other.ID, own.Name)
 			}
 		}

@@ -15,8 +15,8 @@ import (
 const features = `id: features
 name: Feature service
 layer: server
-fingerprint: [feature_requests_total]
-identity: feature_requests_total
+detect: [feature_requests_total]
+identity_metric: feature_requests_total
 replica: [job, instance]
 labels: {model: model_name, replica: instance, environment: environment, deployment: deployment}
 metrics:
@@ -24,7 +24,7 @@ metrics:
   feature_misses_total: {type: counter, unit: requests, labels: [model]}
   feature_seconds: {type: histogram, unit: seconds, labels: [model]}
   model_trained_timestamp_seconds: {type: gauge, unit: seconds, labels: [model]}
-define:
+custom_signals:
   feature_miss_rate: {title: Feature miss rate, unit: ratio, shape: share, description: Share of requests for which a feature was missing.}
 signals:
   feature_extraction_time:
@@ -65,7 +65,7 @@ func TestOwnProfileTakesPartInEverything(t *testing.T) {
 func TestOwnRatioOfDifferentUnits(t *testing.T) {
 	t.Parallel()
 	text := strings.NewReplacer(
-		"define:\n", "  used_mib: {type: gauge, unit: mebibytes, labels: [model]}\n  all_bytes: {type: gauge, unit: bytes, labels: [model]}\ndefine:\n",
+		"custom_signals:\n", "  used_mib: {type: gauge, unit: mebibytes, labels: [model]}\n  all_bytes: {type: gauge, unit: bytes, labels: [model]}\ncustom_signals:\n",
 		"{of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}", "{of: [{metric: used_mib}], to: [{metric: all_bytes}]}",
 	).Replace(features)
 	set, problems := profile.Set{}.With([]profile.Text{{Name: "features.yaml", Text: text}})
@@ -81,7 +81,7 @@ func TestOwnRatioOfDifferentUnits(t *testing.T) {
 func TestOwnLevelThatIsARatio(t *testing.T) {
 	t.Parallel()
 	text := strings.NewReplacer(
-		"define:\n", "  used: {type: gauge, unit: tokens, labels: [model]}\n  slots: {type: gauge, unit: tokens, labels: [model]}\ndefine:\n",
+		"custom_signals:\n", "  used: {type: gauge, unit: tokens, labels: [model]}\n  slots: {type: gauge, unit: tokens, labels: [model]}\ncustom_signals:\n",
 		"signals:\n", "signals:\n  kv_cache_usage:\n    - ratio: {of: [{metric: used}], to: [{metric: slots}]}\n  cpu_usage:\n    - ratio: {of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}\n",
 	).Replace(features)
 	set, problems := profile.Set{}.With([]profile.Text{{Name: "features.yaml", Text: text}})
@@ -103,7 +103,7 @@ func TestMistakesOfOwnProfiles(t *testing.T) {
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n" +
 		"e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nid: *g\n"
 	// It has the form of a profile, and its aliases stand for ten million conditions.
-	fitting := features + "  requests:\n    - &r {sum: [" + "&t {metric: feature_requests_total, where: {shard: {is: [" + strings.Repeat("x, ", 1000) + "]}}}, " +
+	fitting := features + "  requests:\n    - &r {sum: [" + "&t {metric: feature_requests_total, where: {shard: {in: [" + strings.Repeat("x, ", 1000) + "]}}}, " +
 		strings.Repeat("*t, ", 100) + "]}\n" + strings.Repeat("    - *r\n", 100)
 	for name, c := range map[string]struct{ from, to, want string }{
 		"an unknown signal":    {"  prediction_staleness:", "  predicted_staleness:", `line 18: signals: there is no signal "predicted_staleness"`},
@@ -111,10 +111,10 @@ func TestMistakesOfOwnProfiles(t *testing.T) {
 		"a label":              {"feature_misses_total: {type: counter, unit: requests, labels: [model]", "feature_misses_total: {type: counter, unit: requests, labels: [shard]", `line 10: metric "feature_misses_total": label "shard" is not among the profile's labels`},
 		"a duplicate key":      {"name: Feature service", "id: again", `line 2: mapping key "id" already defined`},
 		"a duplicate id":       {"id: features", "id: triton", `line 1: there is a profile of this id already`},
-		"a name that is taken": {"  feature_miss_rate: {title", "  error_rate: {title", `line 14: define: signal "error_rate": every data source has a signal of this name`},
-		"a shape":              {"shape: share", "shape: round", `line 14: define: signal "feature_miss_rate": shape "round" is not one of`},
-		"a share's unit":       {"unit: ratio, shape: share", "unit: seconds, shape: share", `line 14: define: signal "feature_miss_rate": the unit of a share is ratio`},
-		"no title":             {"title: Feature miss rate, ", "", `line 14: define: signal "feature_miss_rate": a title is needed`},
+		"a name that is taken": {"  feature_miss_rate: {title", "  error_rate: {title", `line 14: custom_signals: signal "error_rate": every data source has a signal of this name`},
+		"a shape":              {"shape: share", "shape: round", `line 14: custom_signals: signal "feature_miss_rate": shape "round" is not one of`},
+		"a share's unit":       {"unit: ratio, shape: share", "unit: seconds, shape: share", `line 14: custom_signals: signal "feature_miss_rate": the unit of a share is ratio`},
+		"no title":             {"title: Feature miss rate, ", "", `line 14: custom_signals: signal "feature_miss_rate": a title is needed`},
 		"a bomb":               {features, bomb, "cannot unmarshal"},
 		"a bomb that fits":     {features, fitting, "line 23: aliases stand for too much from here on: yaml: document contains excessive aliasing"},
 		"nothing":              {features, "", "the file is empty"},

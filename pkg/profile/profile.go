@@ -18,12 +18,12 @@ type Profile struct {
 	Layer      string      `yaml:"layer"`
 	Endpoint   Endpoint    `yaml:"endpoint"`
 	Management *Management `yaml:"management"`
-	// Fingerprint lists metrics of which any one tells that a metrics page is this server's.
-	Fingerprint []string `yaml:"fingerprint"`
-	// Identity is the metric that exists exactly for the models that a replica serves.
-	Identity string `yaml:"identity"`
-	// Traffic is what models are ranked by where only the busiest are shown.
-	Traffic []Term `yaml:"traffic"`
+	// Detect lists metrics: a page or store that has any one of them is this server's.
+	Detect []string `yaml:"detect"`
+	// IdentityMetric is the metric that exists exactly for the models that a replica serves.
+	IdentityMetric string `yaml:"identity_metric"`
+	// RankBy are the counters that models are ranked by if only the top N are shown.
+	RankBy []Term `yaml:"rank_by"`
 	// Replica lists the labels that tell one replica's series from another's.
 	Replica []string `yaml:"replica"`
 	// Device lists the labels of the server's in which a GPU and its slices (MIG) agree, where each has an id of its own. Others give
@@ -31,17 +31,18 @@ type Profile struct {
 	Device []string `yaml:"device"`
 	// Labels translates the project's labels into the server's.
 	Labels map[signal.Label]string `yaml:"labels"`
-	// Also gives labels a second name, which a series has that lacks the first: a platform that shows the server's metrics
-	// may name them in its own way.
-	Also map[signal.Label]string `yaml:"also"`
+	// LabelAliases are second names of labels, for series that lack the first: a platform that re-exports the server's metrics
+	// may rename their labels.
+	LabelAliases map[signal.Label]string `yaml:"label_aliases"`
 	// Status makes the label status of one of the server's labels, where the server has none like it.
 	Status  *Status           `yaml:"status"`
 	Metrics map[string]Metric `yaml:"metrics"`
-	// Define makes signals of a team's own, by name.
-	Define map[string]Definition `yaml:"define"`
+	// CustomSignals are signals that the profile adds to the catalogue, by name.
+	CustomSignals map[string]Definition `yaml:"custom_signals"`
 	// Signals lists recipes by signal, the preferred one first.
 	Signals map[string][]Recipe `yaml:"signals"`
-	Traps   []string            `yaml:"traps"`
+	// Caveats are what is surprising about the server's metrics, one sentence each.
+	Caveats []string `yaml:"caveats"`
 	// Own is set on a user's own profile.
 	Own bool `yaml:"-"`
 }
@@ -99,8 +100,8 @@ func (m Metric) RankError(quantile float64) float64 { return m.RankErrors[number
 
 // Recipe is one way to fill a signal. Exactly one of the kinds is set.
 type Recipe struct {
-	// How is a clause for the user about what the number is made of, where that is not plain.
-	How string `yaml:"how"`
+	// Description is a clause for users that says how the value is computed, if that is not obvious.
+	Description string `yaml:"description"`
 
 	Sum       []Term `yaml:"sum"`
 	Average   []Term `yaml:"average"`
@@ -109,8 +110,8 @@ type Recipe struct {
 	Summary   string `yaml:"summary"`
 	Histogram Names  `yaml:"histogram"`
 	// Where narrows the histogram's series by the server's own labels.
-	Where   map[string]Where `yaml:"where"`
-	Present *Present         `yaml:"present"`
+	Where       map[string]Where `yaml:"where"`
+	CountSeries *CountSeries     `yaml:"count_series"`
 	// Age is a metric whose value is a time, in seconds since 1970; the number is how long ago that was.
 	Age string `yaml:"age"`
 	// Estimate says that the server itself works its numbers out from others.
@@ -130,10 +131,10 @@ func (n *Names) UnmarshalYAML(value *yaml.Node) error {
 	return value.Decode((*[]string)(n))
 }
 
-// Present counts the replicas that have series of a metric, once for each value of the labels Per.
-type Present struct {
+// CountSeries counts the replicas that have series of a metric, once for each value of the labels By.
+type CountSeries struct {
 	Term `yaml:",inline"`
-	Per  []signal.Label `yaml:"per"`
+	By   []signal.Label `yaml:"by"`
 }
 
 // Ratio is one sum of counters divided by another.
@@ -155,34 +156,33 @@ type Term struct {
 	Where map[string]Where `yaml:"where"`
 	// Set gives the term's series a label that the server does not give them.
 	Set map[signal.Label]string `yaml:"set"`
-	// Without lists labels that the metric has and that are left out, so that it can be set against metrics without them.
-	Without  []signal.Label `yaml:"without"`
-	Subtract bool           `yaml:"subtract"`
-	// Positive leaves values out that are not above zero.
-	Positive bool `yaml:"positive"`
-	// Once lists the labels of the server's by which series are told apart that say different things. Those of a replica that agree
-	// in them repeat one value, which counts once.
-	Once []string `yaml:"once"`
-	// As is "concurrency" for a counter of durations that is read by Little's law (seconds a second are requests at once), or
-	// "zero" for a counter that only says where none is none: requests, where a failure that never happened has no series.
+	// DropLabels lists labels of the metric to aggregate away, so that it can be combined with metrics that lack them.
+	DropLabels []signal.Label `yaml:"drop_labels"`
+	Subtract   bool           `yaml:"subtract"`
+	// DropNonpositive drops values that are zero or less.
+	DropNonpositive bool `yaml:"drop_nonpositive"`
+	// DedupeBy lists labels of the server. Series of one replica that agree in them repeat one value, which counts once.
+	DedupeBy []string `yaml:"dedupe_by"`
+	// As is "concurrency" for a counter of durations that is read by Little's law: seconds of work per second are concurrent
+	// requests.
 	As string `yaml:"as"`
+	// TreatMissingAsZero makes the term contribute 0 wherever the metric has series, so that counters which a server creates
+	// only at the first event are 0 before it: the term is usually the counter of all requests beside one of failures.
+	TreatMissingAsZero bool `yaml:"treat_missing_as_zero"`
 }
 
-const (
-	asConcurrency = "concurrency"
-	asZero        = "zero"
-)
+const asConcurrency = "concurrency"
 
-// Where is a condition on a label: to be one of the values, none of them, or to match a regular expression (RE2, anchored).
+// Where is a condition on a label: its value is in a list, not in a list, or matches a regular expression (RE2, anchored).
 type Where struct {
-	Matches string   `yaml:"matches"`
-	Is      []string `yaml:"is"`
-	Not     []string `yaml:"not"`
+	Regex string   `yaml:"regex"`
+	In    []string `yaml:"in"`
+	NotIn []string `yaml:"not_in"`
 }
 
 // Has says whether the metrics that a page or a store holds tell this profile's server.
 func (p *Profile) Has(exists func(metric string) bool) bool {
-	for _, m := range p.Fingerprint {
+	for _, m := range p.Detect {
 		if exists(m) {
 			return true
 		}
@@ -190,9 +190,9 @@ func (p *Profile) Has(exists func(metric string) bool) bool {
 	return false
 }
 
-// ShownBy is the fingerprint's metric that exists; empty if none does.
+// ShownBy is the first of the metrics Detect that exists; empty if none does.
 func (p *Profile) ShownBy(exists func(metric string) bool) string {
-	for _, m := range p.Fingerprint {
+	for _, m := range p.Detect {
 		if exists(m) {
 			return m
 		}
@@ -221,7 +221,7 @@ func (r Recipe) Provenance() string {
 	if r.Estimate {
 		return "estimated"
 	}
-	if r.Present != nil || r.Age != "" {
+	if r.CountSeries != nil || r.Age != "" {
 		return "derived"
 	}
 	for _, t := range r.terms() {
@@ -240,8 +240,8 @@ func (r Recipe) terms() []Term {
 	if r.Mean != nil {
 		terms = append(append(terms, r.Mean.Sum...), r.Mean.Count...)
 	}
-	if r.Present != nil {
-		terms = append(terms, r.Present.Term)
+	if r.CountSeries != nil {
+		terms = append(terms, r.CountSeries.Term)
 	}
 	return terms
 }

@@ -43,21 +43,21 @@ func (p *Profile) validate() error {
 	if !slices.Contains(layers, p.Layer) {
 		return at(fmt.Errorf("layer %q is not one of %q", p.Layer, layers), "layer")
 	}
-	if len(p.Fingerprint) == 0 {
-		return at(errors.New("fingerprint and replica are needed"), "fingerprint")
+	if len(p.Detect) == 0 {
+		return at(errors.New("detect and replica are needed"), "detect")
 	}
 	if len(p.Replica) == 0 {
-		return at(errors.New("fingerprint and replica are needed"), "replica")
+		return at(errors.New("detect and replica are needed"), "replica")
 	}
 	if p.Management != nil && !slices.Contains(managementProtocols, p.Management.Protocol) {
 		return at(fmt.Errorf("management protocol %q is not one of %q", p.Management.Protocol, managementProtocols), "management", "protocol")
 	}
-	if _, ok := p.Metrics[p.Identity]; !ok {
-		return at(fmt.Errorf("identity %q is not among the metrics", p.Identity), "identity")
+	if _, ok := p.Metrics[p.IdentityMetric]; !ok {
+		return at(fmt.Errorf("identity_metric %q is not among the metrics", p.IdentityMetric), "identity_metric")
 	}
-	for i, name := range p.Fingerprint {
+	for i, name := range p.Detect {
 		if _, ok := p.Metrics[name]; !ok {
-			return at(fmt.Errorf("fingerprint %q is not among the metrics", name), "fingerprint", strconv.Itoa(i))
+			return at(fmt.Errorf("detect: %q is not among the metrics", name), "detect", strconv.Itoa(i))
 		}
 	}
 	for _, check := range []func() error{p.validateEndpoints, p.validateLabels, p.validateStatus, p.validateDefinitions, p.validateMetrics, p.validateTraffic, p.validateSignals} {
@@ -98,8 +98,8 @@ func (p *Profile) validateLabels() error {
 			return at(fmt.Errorf("device: %q cannot name a label", name), "device", strconv.Itoa(i))
 		}
 	}
-	if len(p.Device) > 0 && !p.carries(p.Metrics[p.Identity], signal.GPU) {
-		return at(fmt.Errorf("device: identity %q has no label gpu, by which devices are told apart", p.Identity), "device")
+	if len(p.Device) > 0 && !p.carries(p.Metrics[p.IdentityMetric], signal.GPU) {
+		return at(fmt.Errorf("device: identity_metric %q has no label gpu, by which devices are told apart", p.IdentityMetric), "device")
 	}
 	for _, l := range slices.Sorted(maps.Keys(p.Labels)) {
 		if !slices.Contains(signal.Labels, l) {
@@ -109,12 +109,12 @@ func (p *Profile) validateLabels() error {
 			return at(fmt.Errorf("labels: %q cannot name a label", p.Labels[l]), "labels", string(l))
 		}
 	}
-	for _, l := range slices.Sorted(maps.Keys(p.Also)) {
+	for _, l := range slices.Sorted(maps.Keys(p.LabelAliases)) {
 		if p.Labels[l] == "" {
-			return at(fmt.Errorf("also: %q has no first name among the labels", l), "also", string(l))
+			return at(fmt.Errorf("label_aliases: %q is not among the labels", l), "label_aliases", string(l))
 		}
-		if !namesLabel(p.Also[l]) || p.Also[l] == p.Labels[l] {
-			return at(fmt.Errorf("also: %q cannot be the second name of %q", p.Also[l], l), "also", string(l))
+		if !namesLabel(p.LabelAliases[l]) || p.LabelAliases[l] == p.Labels[l] {
+			return at(fmt.Errorf("label_aliases: %q cannot be an alias of %q", p.LabelAliases[l], l), "label_aliases", string(l))
 		}
 	}
 	return nil
@@ -157,13 +157,13 @@ func (p *Profile) validateMetrics() error {
 }
 
 func (p *Profile) validateTraffic() error {
-	for i, t := range p.Traffic {
+	for i, t := range p.RankBy {
 		err := p.validateTerm(t, signal.Requests)
 		if err == nil && p.Metrics[t.Metric[0]].Type != Counter {
 			err = fmt.Errorf("metric %q is a %s; traffic is counted", t.Metric[0], p.Metrics[t.Metric[0]].Type)
 		}
 		if err != nil {
-			return at(fmt.Errorf("traffic: %w", err), "traffic", strconv.Itoa(i))
+			return at(fmt.Errorf("rank_by: %w", err), "rank_by", strconv.Itoa(i))
 		}
 	}
 	return nil

@@ -17,20 +17,20 @@ import (
 func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
 	kinds := 0
 	for _, set := range []bool{
-		len(r.Sum) > 0, len(r.Average) > 0, r.Ratio != nil, r.Mean != nil, r.Summary != "", len(r.Histogram) > 0, r.Present != nil, r.Age != "",
+		len(r.Sum) > 0, len(r.Average) > 0, r.Ratio != nil, r.Mean != nil, r.Summary != "", len(r.Histogram) > 0, r.CountSeries != nil, r.Age != "",
 	} {
 		if set {
 			kinds++
 		}
 	}
 	if kinds != 1 {
-		return fmt.Errorf("it has %d of sum, average, ratio, mean, summary, histogram, present, age; exactly one is needed", kinds)
+		return fmt.Errorf("it has %d of sum, average, ratio, mean, summary, histogram, count_series, age; exactly one is needed", kinds)
 	}
 	if len(r.Where) > 0 && len(r.Histogram) == 0 {
 		return errors.New("where beside the kind of recipe is for histograms; a term has its own")
 	}
-	if !s.Unit.Pure() && (r.Ratio != nil || r.Present != nil) {
-		return fmt.Errorf("the signal is in %s; a ratio or what is present is a number without a unit", s.Unit)
+	if !s.Unit.Pure() && (r.Ratio != nil || r.CountSeries != nil) {
+		return fmt.Errorf("the signal is in %s; a ratio or a count of series has no unit", s.Unit)
 	}
 	switch {
 	case r.Ratio != nil:
@@ -54,8 +54,8 @@ func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
 		return p.validateConditions(Term{Metric: r.Histogram, Where: r.Where})
 	case r.Age != "":
 		return p.validateDistribution(Names{r.Age}, Gauge, s.Unit)
-	case r.Present != nil:
-		return p.validatePresent(*r.Present)
+	case r.CountSeries != nil:
+		return p.validatePresent(*r.CountSeries)
 	}
 	if err := oncePerTerm(slices.Concat(r.Sum, r.Average)); err != nil {
 		return err
@@ -68,18 +68,18 @@ func (p *Profile) validateRecipe(s signal.Signal, r Recipe) error {
 			return err
 		}
 		kind := p.Metrics[t.Metric[0]].Type
-		if counted := kind == Counter && t.As == ""; counted != (s.Shape == signal.Count) {
+		if counted := kind == Counter && t.As == "" && !t.TreatMissingAsZero; counted != (s.Shape == signal.Count) {
 			return fmt.Errorf("metric %q is a %s; a %s cannot be made of it as it is", t.Metric[0], kind, s.Shape)
 		}
 	}
 	return nil
 }
 
-func (p *Profile) validatePresent(present Present) error {
+func (p *Profile) validatePresent(present CountSeries) error {
 	if err := p.validateNames(present.Metric); err != nil {
 		return err
 	}
-	for _, l := range present.Per {
+	for _, l := range present.By {
 		if !p.carries(p.Metrics[present.Metric[0]], l) {
 			return fmt.Errorf("metric %q has no label %q to count by", present.Metric[0], l)
 		}
@@ -97,14 +97,14 @@ func (p *Profile) validateConditions(t Term) error {
 			return fmt.Errorf("metric %q sets the status %q, which is not one of %q", t.Metric[0], t.Set[l], statusClasses)
 		}
 	}
-	for _, l := range t.Without {
+	for _, l := range t.DropLabels {
 		if !slices.Contains(p.Metrics[t.Metric[0]].Labels, l) {
 			return fmt.Errorf("metric %q is to be without the label %q, which it does not have", t.Metric[0], l)
 		}
 	}
-	for _, name := range t.Once {
+	for _, name := range t.DedupeBy {
 		if !model.LegacyValidation.IsValidLabelName(name) {
-			return fmt.Errorf("metric %q: once: %q cannot name a label", t.Metric[0], name)
+			return fmt.Errorf("metric %q: dedupe_by: %q cannot name a label", t.Metric[0], name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Where)) {
@@ -112,10 +112,10 @@ func (p *Profile) validateConditions(t Term) error {
 		if !model.LegacyValidation.IsValidLabelName(name) {
 			return fmt.Errorf("metric %q: %q cannot name a label", t.Metric[0], name)
 		}
-		if len(w.Is) == 0 && len(w.Not) == 0 && w.Matches == "" {
-			return fmt.Errorf("metric %q: the condition on %q has neither is nor not nor matches", t.Metric[0], name)
+		if len(w.In) == 0 && len(w.NotIn) == 0 && w.Regex == "" {
+			return fmt.Errorf("metric %q: the condition on %q has none of in, not_in and regex", t.Metric[0], name)
 		}
-		if err := validExpression(w.Matches); err != nil {
+		if err := validExpression(w.Regex); err != nil {
 			return fmt.Errorf("metric %q: the condition on %q does not match anything: %w", t.Metric[0], name, err)
 		}
 	}
@@ -217,8 +217,11 @@ func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
 	if err := p.validateConditions(t); err != nil {
 		return err
 	}
+	if t.As != "" && t.TreatMissingAsZero {
+		return fmt.Errorf("metric %q: as and treat_missing_as_zero exclude each other", t.Metric[0])
+	}
 	switch t.As {
-	case "", asZero:
+	case "":
 	case asConcurrency:
 		if m.Type != Counter {
 			return fmt.Errorf("metric %q is a %s; concurrency needs a counter of durations", t.Metric[0], m.Type)
@@ -226,7 +229,7 @@ func (p *Profile) validateTerm(t Term, unit signal.Unit) error {
 		_, err := m.Unit.Factor(signal.Seconds)
 		return err
 	default:
-		return fmt.Errorf("metric %q: as %q is neither concurrency nor zero", t.Metric[0], t.As)
+		return fmt.Errorf("metric %q: as: %q is not concurrency, the only value that it can have", t.Metric[0], t.As)
 	}
 	for _, name := range t.Metric {
 		if _, err := p.Metrics[name].Unit.Factor(unit); err != nil {

@@ -18,15 +18,15 @@ const ownProfile = `id: features
 name: Feature service
 layer: server
 endpoint: {port: 9100, path: /metrics}
-fingerprint: [feature_requests_total]
-identity: feature_requests_total
+detect: [feature_requests_total]
+identity_metric: feature_requests_total
 replica: [job, instance]
 labels: {model: model_name, replica: instance, environment: environment, deployment: deployment}
 metrics:
   feature_requests_total: {type: counter, unit: requests, labels: [model]}
   feature_misses_total: {type: counter, unit: requests, labels: [model]}
   model_trained_timestamp_seconds: {type: gauge, unit: seconds, labels: [model]}
-define:
+custom_signals:
   feature_miss_rate: {title: Feature miss rate, unit: ratio, shape: share, description: Share of requests for which a feature was missing.}
 signals:
   prediction_staleness:
@@ -92,7 +92,7 @@ func TestOwnProfilesNameManagementEndpoints(t *testing.T) {
 	one := driver.Target("one", service.URL+"/metrics")
 	one["managementUrl"] = service.URL
 	s := driver.Embedded("managed", one)
-	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": strings.Replace(ownProfile, "fingerprint:", "management: {protocol: open_inference_v2, port: 9100}\nfingerprint:", 1)}}
+	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": strings.Replace(ownProfile, "detect:", "management: {protocol: open_inference_v2, port: 9100}\ndetect:", 1)}}
 	p.Check(s)
 	churn := map[string]string{"model": "churn"}
 	answer := eventually(t, p, s, query("models_resident", []string{"last"}, "model"), churn, map[string]string{"model": "spam"})

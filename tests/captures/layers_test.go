@@ -57,7 +57,7 @@ func (s *store) totals(name string, st signal.Statistic, by ...string) map[strin
 }
 
 func (s *store) instances(p *profile.Profile) string {
-	return fmt.Sprintf(`group by (instance) ({__name__=~"%s"})`, strings.Join(p.Fingerprint, "|"))
+	return fmt.Sprintf(`group by (instance) ({__name__=~"%s"})`, strings.Join(p.Detect, "|"))
 }
 
 const tritonPage = `nv_inference_request_success{model="iris",version="1"} 60

@@ -40,7 +40,7 @@ func TestThreeCachesShareTheWordCacheHit(t *testing.T) {
 					if read[metric] == nil {
 						read[metric] = map[string]bool{}
 					}
-					read[metric][cache] = read[metric][cache] || term.As == ""
+					read[metric][cache] = read[metric][cache] || (term.As == "" && !term.TreatMissingAsZero)
 				}
 			}
 		}
@@ -125,13 +125,13 @@ func TestUnitsInTheWild(t *testing.T) {
 const cacheFill = `id: fill
 name: Model cache
 layer: gateway
-fingerprint: [modelmesh_instance_used_bps]
-identity: modelmesh_instance_used_bps
+detect: [modelmesh_instance_used_bps]
+identity_metric: modelmesh_instance_used_bps
 replica: [job, instance]
 labels: {replica: instance, environment: environment, deployment: deployment}
 metrics:
   modelmesh_instance_used_bps: {type: gauge, unit: basis_points, labels: []}
-define:
+custom_signals:
   model_cache_fill: {title: Model cache, unit: ratio, shape: level, description: Share of a pod's model cache that is taken.}
 signals:
   model_cache_fill:

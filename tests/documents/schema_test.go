@@ -61,8 +61,8 @@ func TestSchemaAcceptsProfiles(t *testing.T) {
 		"a type":           {"type: counter", "type: meter"},
 		"a label":          {"labels: [model, version, code]", "labels: [shard]"},
 		"two kinds":        {"    - summary: nv_inference_queue_summary_us\n", "    - summary: nv_inference_queue_summary_us\n      age: x\n"},
-		"no kind":          {"    - summary: nv_inference_queue_summary_us\n", "    - how: somehow\n"},
-		"a missing metric": {"{metric: nv_cpu_utilization}", "{positive: true}"},
+		"no kind":          {"    - summary: nv_inference_queue_summary_us\n", "    - description: somehow\n"},
+		"a missing metric": {"{metric: nv_cpu_utilization}", "{drop_nonpositive: true}"},
 	} {
 		require.Contains(t, string(triton), mistake[0], name)
 		require.Error(t, check(t, strings.Replace(string(triton), mistake[0], mistake[1], 1)), name)
