@@ -91,9 +91,9 @@ const namesInSelector = 100
 
 // use takes the profiles that come with the plugin, and the user's own.
 func (d *Datasource) use(profiles profile.Set) {
-	var texts []profile.Text
+	var texts []profile.File
 	for _, p := range d.settings.Profiles {
-		texts = append(texts, profile.Text(p))
+		texts = append(texts, profile.File(p))
 	}
 	all, problems := profiles.With(texts)
 	d.profiles, d.catalogue = named(all, d.settings), all.Catalogue()
@@ -101,8 +101,16 @@ func (d *Datasource) use(profiles profile.Set) {
 		d.known = append(d.known, fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(names, "|")))
 	}
 	for _, p := range problems {
-		d.mistakes = append(d.mistakes, "A profile of your own is left out. "+p.Error())
+		d.mistakes = append(d.mistakes, "Custom profile ignored: "+withPeriod(p.Error()))
 	}
+}
+
+// withPeriod ends a text as a sentence ends, unless it ends with a question.
+func withPeriod(text string) string {
+	if strings.HasSuffix(text, "?") || strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
 }
 
 // errOrganisation should never be seen: Grafana would have to give two organisations' data sources the same id and uid.

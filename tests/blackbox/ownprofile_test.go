@@ -70,7 +70,7 @@ func TestOwnProfiles(t *testing.T) {
 	health = p.Check(s)
 	require.Equal(t, "ERROR", health.Status.String())
 	require.Contains(t, health.Message, "wrong.yaml: ")
-	require.Contains(t, health.Message, "line 2: field nam not found")
+	require.Contains(t, health.Message, "line 2: unknown key nam. Did you mean name?")
 	answers = p.Ask(s, 30*time.Second, ask())
 	require.InDelta(t, 0.05, driver.Value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
 	require.Contains(t, driver.Notices(answers["A"]), "wrong.yaml")

@@ -109,7 +109,7 @@ func TestUnitsInTheWild(t *testing.T) {
 	}
 	t.Run("basis points of modelmesh", func(t *testing.T) {
 		t.Parallel()
-		set, problems := embedded(t).With([]profile.Text{{Name: "fill.yaml", Text: cacheFill}})
+		set, problems := embedded(t).With([]profile.File{{Name: "fill.yaml", Text: cacheFill}})
 		require.Empty(t, problems)
 		s := newStore(t, 1)
 		s.add("modelmesh", []byte("modelmesh_instance_capacity_bytes 8e9\nmodelmesh_instance_used_bytes 6e9\nmodelmesh_instance_used_bps 7500\n"))
