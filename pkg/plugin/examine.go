@@ -34,6 +34,8 @@ type finding struct {
 	NotLoaded []string `json:"notLoaded,omitempty"`
 	// Missing says what is not switched on, and how to.
 	Missing []string `json:"missing,omitempty"`
+	// page is what the metrics page has; nil if it was not read.
+	page *profile.Inventory
 }
 
 func (f finding) short() string {
@@ -94,6 +96,10 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		return f
 	}
 	f.Samples = result.Page.Samples
+	if len(d.ownProfiles()) > 0 {
+		page := inventoryOf(result.Page)
+		f.page = &page
+	}
 	has := func(metric string) bool { _, ok := result.Page.Metrics[metric]; return ok }
 	found, problem := d.recognize(t, f.URL, has)
 	if problem != "" {

@@ -82,7 +82,7 @@ func (s Set) With(files []File) (Set, []error) {
 			problems = append(problems, fmt.Errorf("%s: %w", file.Name, err))
 			continue
 		}
-		p.Own = true
+		p.Own, p.file = true, file
 		own = append(own, p)
 	}
 	all := slices.Concat(own, s)

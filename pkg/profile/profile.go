@@ -39,6 +39,8 @@ type Profile struct {
 	Caveats       []string              `yaml:"caveats" doc:"What is surprising about the server's metrics, one sentence each."`
 	// Own is set on a user's own profile.
 	Own bool `yaml:"-"`
+	// file is what a user's own profile was read from.
+	file File
 }
 
 // Endpoint is where the metrics page usually is.
