@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
@@ -100,21 +101,25 @@ func TestManagementFailureDoesNotStopScraping(t *testing.T) {
 	eventuallyIs(t, handle, "t", answersManagement)
 }
 
+func ofModel(compare plan.Comparison, value, metric string) plan.Select {
+	return plan.Select{Metric: metric, Matchers: []plan.Matcher{{Label: "model", Compare: compare, Value: value}}}
+}
+
 func TestLabelValues(t *testing.T) {
 	server := newModelServer(t)
 	server.serveText(string(captures.Recording(t, "triton", "1-metrics-all-idle")))
 	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, embedded(server.target("t")))
 	eventually(t, handle, `count(nv_inference_request_success)`, 7)
-	ask := func(label string, limit int, selectors ...string) []string {
-		values, err := handle.LabelValues(context.Background(), label, selectors, time.Now().Add(-time.Minute), time.Now(), limit)
+	values := func(label string, limit int, of ...plan.Select) []string {
+		found, err := handle.LabelValues(context.Background(), label, of, time.Now().Add(-time.Minute), time.Now(), limit)
 		require.NoError(t, err)
-		return values
+		return found
 	}
-	require.Equal(t, []string{"cached", "failing", "fast", "pipe", "slow", "stream"}, ask("model", 0))
-	require.Equal(t, []string{"cached", "failing"}, ask("model", 2))
-	require.Equal(t, []string{"fast", "slow"}, ask("model", 0, `{model="fast"}`, `nv_inference_request_success{model=~"sl.*"}`))
-	require.Equal(t, []string{"production"}, ask("environment", 0))
-	require.Empty(t, ask("model", 0, `{model="no\"such\nmodel"}`))
-	_, err := handle.LabelValues(context.Background(), "model", []string{"{"}, time.Now(), time.Now(), 0)
-	require.ErrorContains(t, err, "cannot be read")
+	require.Equal(t, []string{"cached", "failing", "fast", "pipe", "slow", "stream"}, values("model", 0))
+	require.Equal(t, []string{"cached", "failing"}, values("model", 2))
+	require.Equal(t, []string{"fast", "slow"}, values("model", 0, ofModel(plan.Equal, "fast", ""), ofModel(plan.Match, "sl.*", "nv_inference_request_success")))
+	require.Equal(t, []string{"production"}, values("environment", 0))
+	require.Empty(t, values("model", 0, ofModel(plan.Equal, "no\"such\nmodel", "")))
+	_, err := handle.LabelValues(context.Background(), "model", []plan.Select{ofModel(plan.Match, "(", "")}, time.Now(), time.Now(), 0)
+	require.ErrorContains(t, err, "is invalid")
 }

@@ -110,10 +110,8 @@ func pushed(n plan.Node, m plan.Matcher) plan.Node {
 			n.Exists = through(n.Exists)
 		}
 		return n
-	case plan.TopK:
-		return n // its ranking compares with the groups that are left out
-	case plan.Groups:
-		return n
+	case plan.TopK, plan.Highest:
+		return n // their ranking compares with the groups that are left out
 	}
 	return plan.Map(n, through)
 }

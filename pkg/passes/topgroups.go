@@ -14,7 +14,8 @@ const maxGroups = 200
 
 // NameTopGroups replaces each TopK by a join with the groups that rank highest at the end of the range. The value at a step then no
 // longer depends on the range, and as long as the same groups rank highest, every refresh has the same plan. Rank evaluates a
-// ranking at the end of the range. A TopK stays where its groups are too many, or its ranking came with warnings.
+// ranking at the end of the range. A TopK stays where its groups are too many, where its ranking came with warnings, and where other
+// groups may rank highest at other steps.
 func NameTopGroups(ctx context.Context, n plan.Node, rank func(context.Context, plan.Node) (series.Result, error)) (plan.Node, error) {
 	pass := topGroups{ctx: ctx, rank: rank}
 	out := pass.node(n)
@@ -37,7 +38,7 @@ type ranking struct {
 func (p *topGroups) node(n plan.Node) plan.Node {
 	n = plan.Map(n, p.node)
 	top, ok := n.(plan.TopK)
-	if !ok || p.err != nil {
+	if !ok || p.err != nil || !sameAtEveryStep(top.Rank) {
 		return n
 	}
 	groups := p.groupsOf(top)
@@ -83,6 +84,17 @@ func namedGroups(by []string, ranked series.Result) *plan.Groups {
 	slices.SortFunc(groups.Values, slices.Compare)
 	groups.Values = slices.CompactFunc(groups.Values, slices.Equal)
 	return &groups
+}
+
+// sameAtEveryStep reports whether a plan has one value for the whole range.
+func sameAtEveryStep(n plan.Node) bool {
+	return !plan.Any(n, func(n plan.Node) bool {
+		switch n.(type) {
+		case plan.Last, plan.Rate, plan.NewCounter, plan.OverTime, plan.SumOverTime, plan.Age:
+			return true
+		}
+		return false
+	})
 }
 
 // DependsOnRange reports whether the value of a plan at a step may differ with the range that it is evaluated over, or depends on

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
@@ -83,15 +84,23 @@ func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, ke
 
 // use takes the profiles that come with the plugin, and the user's own.
 func (d *Datasource) use(profiles profile.Set) {
-	var texts []profile.Text
+	var texts []profile.File
 	for _, p := range d.settings.Profiles {
-		texts = append(texts, profile.Text(p))
+		texts = append(texts, profile.File(p))
 	}
 	all, problems := profiles.With(texts)
 	d.Profiles, d.Catalogue = named(all, d.settings), all.Catalogue()
 	for _, p := range problems {
-		d.Mistakes = append(d.Mistakes, "A profile of your own is left out. "+p.Error())
+		d.Mistakes = append(d.Mistakes, "Custom profile ignored: "+withPeriod(p.Error()))
 	}
+}
+
+// withPeriod ends a text as a sentence ends, unless it ends with a question.
+func withPeriod(text string) string {
+	if strings.HasSuffix(text, "?") || strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
 }
 
 // errOrganisation should never be seen: Grafana would have to give two organisations' data sources the same id and uid.

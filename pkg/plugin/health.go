@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -51,14 +52,20 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	if err != nil {
 		return nil, err
 	}
+	pages, unread := pagesOf(findings)
+	wrong, err := d.checkProfiles(ctx, pages, unread)
+	if err != nil {
+		return nil, err
+	}
 	findings = append(findings, discovered...)
 	written, writes := d.checkWriting(ctx)
-	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.engine.Warnings(), d.Mistakes))}
+	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
 	detailsJSON, err := json.Marshal(details)
 	if err != nil {
 		return nil, err
 	}
 	status, message := summarize(findings)
+	message = strings.Join(append([]string{message}, firstOf(wrong)...), " ")
 	if writes && written.problem != "" {
 		status, message = backend.HealthStatusError, written.problem+" "+message
 	}
@@ -70,6 +77,18 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 		message = strings.Join(slices.Concat([]string{message}, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
 	}
 	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
+}
+
+// pagesOf are the pages that were read for findings, and whether some could not be read.
+func pagesOf(findings []finding) (pages []profile.Inventory, unread bool) {
+	for _, f := range findings {
+		if f.page == nil {
+			unread = true
+			continue
+		}
+		pages = append(pages, *f.page)
+	}
+	return pages, unread
 }
 
 func (d *Datasource) examineConfigured(ctx context.Context) []finding {

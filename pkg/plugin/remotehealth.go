@@ -48,6 +48,11 @@ func (d *Datasource) checkRemote(ctx context.Context) (*backend.CheckHealthResul
 			lines = append(lines, "   "+line)
 		}
 	}
+	wrong, err := d.checkProfiles(ctx, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines, slices.Concat(d.Mistakes, wrong)...)
 	status, message := backend.HealthStatusOk, fmt.Sprintf("%s has %s of %s.", server, count(len(models), "model", "models"), serverNames(present))
 	if len(present) == 0 {
 		status = backend.HealthStatusError
@@ -57,6 +62,7 @@ func (d *Datasource) checkRemote(ctx context.Context) (*backend.CheckHealthResul
 	if len(d.Mistakes) > 0 {
 		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.Mistakes), message), " ")
 	}
+	message = strings.Join(append([]string{message}, firstOf(wrong)...), " ")
 	details, err := json.Marshal(map[string]any{"verboseMessage": strings.Join(lines, "\n"), "server": server.String(), "models": len(models)})
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (r *signalRun) together(ctx context.Context) (func(a, b *profile.Profile) b
 			continue
 		}
 		var detectedBy []plan.Select
-		for _, metric := range p.Fingerprint {
+		for _, metric := range p.Detect {
 			if r.available(metric) {
 				detectedBy = append(detectedBy, plan.Select{Metric: metric})
 			}

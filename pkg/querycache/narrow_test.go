@@ -57,14 +57,14 @@ func TestSelectorsAreNarrowedWhereThatIsCertain(t *testing.T) {
 
 func TestTheBusiestAloneAreSelected(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 2}
-	kept, clock := newKept(behind, 1<<20)
+	store := &countingStore{series: 2}
+	cache, clock := newCache(store, 1<<20)
 	clock.seconds.Store(600)
-	_, err := kept.RangePromQL(t.Context(), `rate(up[1m]) and on (i) topk(2, requests @ end())`, executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+	_, err := cache.RangePromQL(t.Context(), `rate(up[1m]) and on (i) topk(2, requests @ end())`, executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 	require.NoError(t, err)
-	_, err = kept.RangePromQL(t.Context(), `rate(up[1m]) unless on (i) topk(2, requests @ end())`, executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+	_, err = cache.RangePromQL(t.Context(), `rate(up[1m]) unless on (i) topk(2, requests @ end())`, executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 	require.NoError(t, err)
-	require.Len(t, behind.asked, 3)
-	require.Contains(t, behind.asked[1], `rate(up{i=~"0000|0001"}[1m]) and on (i)`)
-	require.Contains(t, behind.asked[2], `rate(up[1m]) unless on (i)`, "what others there are is not known")
+	require.Len(t, store.queries, 3)
+	require.Contains(t, store.queries[1], `rate(up{i=~"0000|0001"}[1m]) and on (i)`)
+	require.Contains(t, store.queries[2], `rate(up[1m]) unless on (i)`, "what others there are is not known")
 }

@@ -208,19 +208,19 @@ func TestAnswersAreThoseOfAskingAnew(t *testing.T) {
 				w.scrape()
 			}
 			anew := client(t, w.Server)
-			kept := querycache.New(anew, querycache.Options{Overlap: overlap, Bytes: memory, Now: func() time.Time { return w.now }})
+			cache := querycache.New(anew, querycache.Options{Overlap: overlap, Bytes: memory, Now: func() time.Time { return w.now }})
 			for range 40 {
 				for range 1 + w.random.IntN(3) {
 					w.scrape()
 				}
 				if w.random.IntN(20) == 0 {
-					kept.Clear()
+					cache.Clear()
 				}
 				for range 8 {
 					w.askSideBySide(anew, kept, 3)
 				}
 			}
-			s := kept.Statistics()
+			s := cache.Statistics()
 			require.Greater(t, s.Steps, int64(1000), "something is kept")
 			require.LessOrEqual(t, s.Bytes, memory)
 			t.Logf("%d steps kept, %d asked for, %d answers in %d bytes", s.Steps, s.Asked, s.Entries, s.Bytes)
@@ -247,7 +247,7 @@ func (w *world) askSideBySide(anew, kept querycache.Store, n int) {
 		ctx, cancel := context.WithCancel(w.t.Context())
 		group.Go(func() {
 			defer cancel()
-			answers[i], errs[i] = kept.RangePromQL(ctx, q.expr, executor.Range{Start: q.start, End: q.end, Step: q.step})
+			answers[i], errs[i] = cache.RangePromQL(ctx, q.expr, executor.Range{Start: q.start, End: q.end, Step: q.step})
 		})
 		if q.gone {
 			group.Go(cancel)

@@ -14,6 +14,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
@@ -23,12 +25,12 @@ func TestMain(m *testing.M) {
 
 var start = time.Unix(1_700_000_000, 0).Truncate(time.Minute)
 
-// counted answers each step with its time, and counts what it is asked.
-type counted struct {
+// countingStore is a store that returns for each step its time, and counts the queries.
+type countingStore struct {
 	requests, steps atomic.Int64
 	series          int
 	mu              sync.Mutex
-	asked           []string
+	queries         []string
 	warnings        []string
 	fail            error
 	// refuse, if set, fails for ranges that begin at some times.
@@ -38,14 +40,18 @@ type counted struct {
 	arrived chan struct{}
 }
 
-func (c *counted) Range(ctx context.Context, expr string, from, to time.Time, step time.Duration) (series.Result, error) {
+func (c *countingStore) Range(ctx context.Context, n plan.Node, r executor.Range) (series.Result, error) {
+	return c.RangePromQL(ctx, promql.Text(n, r.Span), r)
+}
+
+func (c *countingStore) RangePromQL(ctx context.Context, expr string, r executor.Range) (series.Result, error) {
 	c.requests.Add(1)
-	c.steps.Add(int64(to.Sub(from)/step) + 1)
+	c.steps.Add(int64(r.End.Sub(r.Start)/r.Step) + 1)
 	c.mu.Lock()
-	c.asked = append(c.asked, fmt.Sprintf("%s %d..%d", expr, from.Sub(start)/time.Second, to.Sub(start)/time.Second))
+	c.queries = append(c.queries, fmt.Sprintf("%s %d..%d", expr, r.Start.Sub(start)/time.Second, r.End.Sub(start)/time.Second))
 	answer, err, gate := series.Result{Warnings: c.warnings}, c.fail, c.gate
 	if c.refuse != nil && err == nil {
-		err = c.refuse(from)
+		err = c.refuse(r.Start)
 	}
 	c.mu.Unlock()
 	if gate != nil {
@@ -58,7 +64,7 @@ func (c *counted) Range(ctx context.Context, expr string, from, to time.Time, st
 	}
 	for i := range c.series {
 		s := series.Series{Labels: map[string]string{"i": fmt.Sprintf("%04d", i)}}
-		for at := from; !at.After(to); at = at.Add(step) {
+		for at := r.Start; !at.After(r.End); at = at.Add(r.Step) {
 			s.Times, s.Values = append(s.Times, at.UnixMilli()), append(s.Values, float64(at.Unix()))
 		}
 		answer.Series = append(answer.Series, s)
@@ -66,16 +72,20 @@ func (c *counted) Range(ctx context.Context, expr string, from, to time.Time, st
 	return answer, err
 }
 
-func (c *counted) Instant(ctx context.Context, _ string, at time.Time) (series.Result, error) {
+func (c *countingStore) Instant(ctx context.Context, n plan.Node, at executor.Instant) (series.Result, error) {
+	return c.InstantPromQL(ctx, promql.Text(n, at.Span), at.At)
+}
+
+func (c *countingStore) InstantPromQL(ctx context.Context, _ string, at time.Time) (series.Result, error) {
 	return c.RangePromQL(ctx, "instant", executor.Range{Start: at, End: at, Step: time.Second})
 }
 
-func (c *counted) LabelValues(ctx context.Context, _ string, _ []string, from, _ time.Time, _ int) ([]string, error) {
+func (c *countingStore) LabelValues(ctx context.Context, _ string, _ []plan.Select, from, _ time.Time, _ int) ([]string, error) {
 	_, err := c.RangePromQL(ctx, "values", executor.Range{Start: from, End: from, Step: time.Second})
 	return []string{"a"}, err
 }
 
-func (c *counted) ScrapeInterval() time.Duration { return 15 * time.Second }
+func (c *countingStore) Grid() executor.Grid { return executor.Scraped(15 * time.Second) }
 
 func at(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 
@@ -84,18 +94,18 @@ type clock struct{ seconds atomic.Int64 }
 
 func (c *clock) now() time.Time { return at(int(c.seconds.Load())) }
 
-func newKept(behind Store, bytes int64) (*Cache, *clock) {
+func newCache(behind Store, bytes int64) (*Cache, *clock) {
 	c := &clock{}
-	return New(behind, Options{Overlap: time.Minute, Bytes: bytes, Now: c.now}), c
+	return New(store, Options{Overlap: time.Minute, Bytes: bytes, Now: c.now}), c
 }
 
 func TestARefreshAsksForWhatIsNew(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 2}
-	kept, clock := newKept(behind, 1<<20)
+	store := &countingStore{series: 2}
+	cache, clock := newCache(store, 1<<20)
 	ask := func(from, to int) {
 		t.Helper()
-		got, err := kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(from), End: at(to), Step: 15 * time.Second})
+		got, err := cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(from), End: at(to), Step: 15 * time.Second})
 		require.NoError(t, err)
 		require.Len(t, got.Series, 2)
 		for _, s := range got.Series {
@@ -112,7 +122,7 @@ func TestARefreshAsksForWhatIsNew(t *testing.T) {
 	clock.seconds.Store(3630)
 	ask(-600, 3630)
 	ask(-60000, -59100) // far from it
-	require.Equal(t, []string{"up 0..3600", "up 3555..3615", "up -600..0", "up 3570..3630", "up -60000..-59100"}, sortedPairs(behind.asked))
+	require.Equal(t, []string{"up 0..3600", "up 3555..3615", "up -600..0", "up 3570..3630", "up -60000..-59100"}, sortedPairs(store.queries))
 }
 
 // sortedPairs puts the two requests for both ends of a range, which go side by side, into order.
@@ -125,48 +135,48 @@ func sortedPairs(asked []string) []string {
 
 func TestTheFutureIsNotKept(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 1}
-	kept, clock := newKept(behind, 1<<20)
+	store := &countingStore{series: 1}
+	cache, clock := newCache(store, 1<<20)
 	clock.seconds.Store(-1000)
 	for range 2 {
-		_, err := kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+		_, err := cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 		require.NoError(t, err)
 	}
-	require.Equal(t, []string{"up 0..600", "up 0..600"}, behind.asked)
-	require.Zero(t, kept.Statistics().Entries)
+	require.Equal(t, []string{"up 0..600", "up 0..600"}, store.queries)
+	require.Zero(t, cache.Statistics().Entries)
 }
 
 // What failed, and what has warnings, may be a part of an answer.
 func TestPartialAnswersAreNeverKept(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 1}
-	kept, clock := newKept(behind, 1<<20)
+	store := &countingStore{series: 1}
+	cache, clock := newCache(store, 1<<20)
 	clock.seconds.Store(10_000)
 	ask := func() (series.Result, error) {
-		return kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+		return cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 	}
-	behind.fail = errors.New("it died")
+	store.fail = errors.New("it died")
 	_, err := ask()
 	require.EqualError(t, err, "it died")
-	require.Zero(t, kept.Statistics().Entries)
-	behind.fail, behind.warnings = nil, []string{"a part"}
+	require.Zero(t, cache.Statistics().Entries)
+	store.fail, store.warnings = nil, []string{"a part"}
 	got, err := ask()
 	require.NoError(t, err)
 	require.Equal(t, []string{"a part"}, got.Warnings)
-	require.Zero(t, kept.Statistics().Entries)
-	behind.warnings = nil
+	require.Zero(t, cache.Statistics().Entries)
+	store.warnings = nil
 	_, err = ask()
 	require.NoError(t, err)
-	require.Equal(t, 1, kept.Statistics().Entries)
-	require.Equal(t, int64(3), behind.requests.Load())
+	require.Equal(t, 1, cache.Statistics().Entries)
+	require.Equal(t, int64(3), store.requests.Load())
 	_, err = ask()
 	require.NoError(t, err)
-	require.Equal(t, int64(3), behind.requests.Load())
+	require.Equal(t, int64(3), store.requests.Load())
 
-	behind.warnings = []string{"a part"}
-	_, err = kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(15), End: at(900), Step: 15 * time.Second})
+	store.warnings = []string{"a part"}
+	_, err = cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(15), End: at(900), Step: 15 * time.Second})
 	require.NoError(t, err)
-	require.Zero(t, kept.Statistics().Entries, "what was kept may have come from the same trouble")
+	require.Zero(t, cache.Statistics().Entries, "what was kept may have come from the same trouble")
 }
 
 func TestExpressionsThatAreNotKept(t *testing.T) {
@@ -183,64 +193,64 @@ func TestExpressionsThatAreNotKept(t *testing.T) {
 
 func TestNothingIsKeptOfStepsThatDependOnTheirRange(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 1}
+	store := &countingStore{series: 1}
 	c := &clock{}
 	c.seconds.Store(10_000)
-	kept := New(behind, Options{Overlap: time.Minute, Bytes: 1 << 20, Now: c.now, IndependentSteps: func(context.Context) bool { return false }})
+	cache := New(store, Options{Overlap: time.Minute, Bytes: 1 << 20, Now: c.now, IndependentSteps: func(context.Context) bool { return false }})
 	for range 2 {
-		_, err := kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+		_, err := cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 		require.NoError(t, err)
 	}
-	require.Equal(t, []string{"up 0..600", "up 0..600"}, behind.asked)
-	require.Zero(t, kept.Statistics().Entries)
+	require.Equal(t, []string{"up 0..600", "up 0..600"}, store.queries)
+	require.Zero(t, cache.Statistics().Entries)
 }
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 20}
+	store := &countingStore{series: 20}
 	const limit = 1 << 20
-	kept, clock := newKept(behind, limit)
+	cache, clock := newCache(store, limit)
 	clock.seconds.Store(100_000)
 	ask := func(expr string) {
-		_, err := kept.RangePromQL(t.Context(), expr, executor.Range{Start: at(0), End: at(3600), Step: 15 * time.Second})
+		_, err := cache.RangePromQL(t.Context(), expr, executor.Range{Start: at(0), End: at(3600), Step: 15 * time.Second})
 		require.NoError(t, err)
 	}
 	for i := range 100 {
 		ask(fmt.Sprintf("x%d", i))
 		ask("often")
-		require.LessOrEqual(t, kept.Statistics().Bytes, int64(limit))
+		require.LessOrEqual(t, cache.Statistics().Bytes, int64(limit))
 	}
-	require.Greater(t, kept.Statistics().Entries, 3)
-	before := behind.requests.Load()
+	require.Greater(t, cache.Statistics().Entries, 3)
+	before := store.requests.Load()
 	ask("often")
 	ask("x99")
-	require.Equal(t, before, behind.requests.Load(), "the least recently used go first")
+	require.Equal(t, before, store.requests.Load(), "the least recently used go first")
 	ask("x0")
-	require.Equal(t, before+1, behind.requests.Load())
-	behind.series = 1000
+	require.Equal(t, before+1, store.requests.Load())
+	store.series = 1000
 	ask("large")
-	require.LessOrEqual(t, kept.Statistics().Bytes, int64(limit))
+	require.LessOrEqual(t, cache.Statistics().Bytes, int64(limit))
 	ask("x0")
-	require.Equal(t, before+2, behind.requests.Load(), "what is too large to be kept drives nothing out")
-	kept.Clear()
-	require.Equal(t, Statistics{Hits: kept.Statistics().Hits, Misses: kept.Statistics().Misses}, kept.Statistics())
+	require.Equal(t, before+2, store.requests.Load(), "what is too large to be kept drives nothing out")
+	cache.Clear()
+	require.Equal(t, Statistics{Hits: cache.Statistics().Hits, Misses: cache.Statistics().Misses}, cache.Statistics())
 }
 
-// The bytes that are counted are not less than what Go's memory takes.
+// The bytes that are countingStore are not less than what Go's memory takes.
 func TestBytesAreCountedHonestly(t *testing.T) {
-	behind := &counted{series: 500}
-	kept, clock := newKept(behind, 1<<30)
+	store := &countingStore{series: 500}
+	cache, clock := newCache(store, 1<<30)
 	clock.seconds.Store(100_000)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for i := range 20 {
-		_, err := kept.RangePromQL(t.Context(), fmt.Sprintf("x%d", i), executor.Range{Start: at(0), End: at(3600), Step: 15 * time.Second})
+		_, err := cache.RangePromQL(t.Context(), fmt.Sprintf("x%d", i), executor.Range{Start: at(0), End: at(3600), Step: 15 * time.Second})
 		require.NoError(t, err)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	taken, said := int64(after.HeapAlloc)-int64(before.HeapAlloc), kept.Statistics().Bytes
+	taken, said := int64(after.HeapAlloc)-int64(before.HeapAlloc), cache.Statistics().Bytes
 	t.Logf("%d bytes taken, %d counted", taken, said)
 	require.Greater(t, said, taken*9/10)
 	require.Less(t, said, taken*3)
@@ -248,11 +258,11 @@ func TestBytesAreCountedHonestly(t *testing.T) {
 
 func TestAnswersMayBeChanged(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 1}
-	kept, clock := newKept(behind, 1<<20)
+	store := &countingStore{series: 1}
+	cache, clock := newCache(store, 1<<20)
 	clock.seconds.Store(10_000)
 	for range 3 {
-		got, err := kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+		got, err := cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"i": "0000"}, got.Series[0].Labels)
 		require.Equal(t, float64(start.Unix()), got.Series[0].Values[0])
@@ -262,35 +272,35 @@ func TestAnswersMayBeChanged(t *testing.T) {
 
 func TestCallsAtTheSameTimeShareOneRequest(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 1, gate: make(chan struct{}), arrived: make(chan struct{}, 10)}
-	kept, clock := newKept(behind, 1<<20)
+	store := &countingStore{series: 1, gate: make(chan struct{}), arrived: make(chan struct{}, 10)}
+	cache, clock := newCache(store, 1<<20)
 	clock.seconds.Store(600)
 	var group sync.WaitGroup
 	ask := func(from, to int) {
 		group.Go(func() {
-			got, err := kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(from), End: at(to), Step: 15 * time.Second})
+			got, err := cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(from), End: at(to), Step: 15 * time.Second})
 			if err != nil || len(got.Series[0].Values) != (to-from)/15+1 {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
 	}
 	ask(0, 600)
-	<-behind.arrived
+	<-store.arrived
 	ask(0, 600)
 	ask(300, 450)
 	ask(0, 615) // more than what is under way
-	require.Eventually(t, func() bool { return waiting(kept) == 3 }, time.Minute, time.Millisecond)
-	close(behind.gate)
-	<-behind.arrived
+	require.Eventually(t, func() bool { return waiting(cache) == 3 }, time.Minute, time.Millisecond)
+	close(store.gate)
+	<-store.arrived
 	group.Wait()
-	require.Equal(t, []string{"up 0..600", "up 555..615"}, behind.asked)
+	require.Equal(t, []string{"up 0..600", "up 555..615"}, store.queries)
 }
 
-func waiting(b *Cache) int {
-	b.ranges.mu.Lock()
-	defer b.ranges.mu.Unlock()
+func waiting(c *Cache) int {
+	c.ranges.mu.Lock()
+	defer c.ranges.mu.Unlock()
 	n := 0
-	for _, f := range b.ranges.calls {
+	for _, f := range c.ranges.calls {
 		n += f.waiting
 	}
 	return n
@@ -299,63 +309,63 @@ func waiting(b *Cache) int {
 // A cancelled panel cancels its request, unless another waits for it.
 func TestCancelling(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 1, gate: make(chan struct{}), arrived: make(chan struct{}, 10)}
-	kept, clock := newKept(behind, 1<<20)
+	store := &countingStore{series: 1, gate: make(chan struct{}), arrived: make(chan struct{}, 10)}
+	cache, clock := newCache(store, 1<<20)
 	clock.seconds.Store(600)
 	first, cancelFirst := context.WithCancel(t.Context())
 	second, cancelSecond := context.WithCancel(t.Context())
 	errs := make(chan error, 2)
 	ask := func(ctx context.Context) {
-		_, err := kept.RangePromQL(ctx, "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+		_, err := cache.RangePromQL(ctx, "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 		errs <- err
 	}
 	go ask(first)
-	<-behind.arrived
+	<-store.arrived
 	go ask(second)
-	require.Eventually(t, func() bool { return waiting(kept) == 2 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return waiting(cache) == 2 }, time.Minute, time.Millisecond)
 	cancelFirst()
 	require.ErrorIs(t, <-errs, context.Canceled)
-	require.Equal(t, 1, waiting(kept), "the second still waits")
+	require.Equal(t, 1, waiting(cache), "the second still waits")
 	cancelSecond()
 	require.ErrorIs(t, <-errs, context.Canceled)
-	require.Zero(t, waiting(kept))
-	close(behind.gate)
-	_, err := kept.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
+	require.Zero(t, waiting(cache))
+	close(store.gate)
+	_, err := cache.RangePromQL(t.Context(), "up", executor.Range{Start: at(0), End: at(600), Step: 15 * time.Second})
 	require.NoError(t, err, "a cancelled request is not joined")
 }
 
 func TestInstantAndLabelValuesAreShared(t *testing.T) {
 	t.Parallel()
-	behind := &counted{series: 1, gate: make(chan struct{}), arrived: make(chan struct{}, 10)}
-	kept, _ := newKept(behind, 1<<20)
+	store := &countingStore{series: 1, gate: make(chan struct{}), arrived: make(chan struct{}, 10)}
+	cache, _ := newCache(store, 1<<20)
 	var group sync.WaitGroup
 	for range 2 {
 		group.Go(func() {
-			got, err := kept.InstantPromQL(t.Context(), "up", at(0))
+			got, err := cache.InstantPromQL(t.Context(), "up", at(0))
 			if err != nil || len(got.Series) != 1 {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
 		group.Go(func() {
-			got, err := kept.LabelValues(t.Context(), "model", []plan.Select{{Metric: "up"}}, at(0), at(1), 5)
+			got, err := cache.LabelValues(t.Context(), "model", []plan.Select{{Metric: "up"}}, at(0), at(1), 5)
 			if err != nil || len(got) != 1 {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
 	}
-	<-behind.arrived
-	<-behind.arrived
+	<-store.arrived
+	<-store.arrived
 	require.Eventually(t, func() bool {
-		kept.others.mu.Lock()
-		defer kept.others.mu.Unlock()
+		cache.others.mu.Lock()
+		defer cache.others.mu.Unlock()
 		n := 0
-		for _, f := range kept.others.calls {
+		for _, f := range cache.others.calls {
 			n += f.waiting
 		}
 		return n == 4
 	}, time.Minute, time.Millisecond)
-	close(behind.gate)
+	close(store.gate)
 	group.Wait()
-	require.Equal(t, int64(2), behind.requests.Load())
-	require.Equal(t, 15*time.Second, kept.Grid().Interval)
+	require.Equal(t, int64(2), store.requests.Load())
+	require.Equal(t, 15*time.Second, cache.Grid().Interval)
 }

@@ -86,7 +86,7 @@ func measure(s *prometheustest.Server, run func()) cost {
 	return cost{time.Since(began), s.Requests.Load() - requests, s.Bytes.Load() - bytes}
 }
 
-// BenchmarkRefresh refreshes 60 panels over 500 models and an hour, in steps of 15 s, as plain queries and from what is kept.
+// BenchmarkRefresh refreshes 60 panels over 500 models and an hour, in steps of 15 s, as plain queries and from what is cache.
 func BenchmarkRefresh(b *testing.B) {
 	const models, count = 500, 60
 	server := prometheustest.New(b)
@@ -95,7 +95,7 @@ func BenchmarkRefresh(b *testing.B) {
 	fleet(b, server, models, 0, before, random)
 	now := origin.Add((before - 1) * scrape)
 	plain := client(b, server)
-	kept := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 512 << 20, Now: func() time.Time { return now }})
+	cache := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 512 << 20, Now: func() time.Time { return now }})
 	all := panels(count)
 	refresh(b, kept, all, now)
 	for i := 0; b.Loop(); i++ {
@@ -109,7 +109,7 @@ func BenchmarkRefresh(b *testing.B) {
 		if shown[0] != shown[1] || shown[0] == 0 {
 			b.Fatalf("%d series are not %d", shown[1], shown[0])
 		}
-		s := kept.Statistics()
+		s := cache.Statistics()
 		b.Logf("plain, of Prometheus %s: %s, %d requests, %.1f MB; from what is kept: %s, %d requests, %.2f MB; %.3f of the time, %.3f of the bytes; %d answers in %.0f MB are kept",
 			prometheustest.Version, of[0].time, of[0].requests, mb(of[0].bytes), of[1].time, of[1].requests, mb(of[1].bytes),
 			float64(of[1].time)/float64(of[0].time), float64(of[1].bytes)/float64(of[0].bytes), s.Entries, mb(s.Bytes))
@@ -130,7 +130,7 @@ func TestARefreshCostsLittle(t *testing.T) {
 	fleet(t, server, 10, 0, 250, rand.New(rand.NewPCG(1, 2)))
 	now := origin.Add(248 * scrape)
 	plain := client(t, server)
-	kept := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 64 << 20, Now: func() time.Time { return now }})
+	cache := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 64 << 20, Now: func() time.Time { return now }})
 	all := panels(12)
 	refresh(t, kept, all, now)
 	now = now.Add(scrape)

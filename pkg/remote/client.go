@@ -82,7 +82,7 @@ func baseURL(text string) (*url.URL, error) {
 // Close lets go of idle connections. Requests under way go on.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// ScrapeInterval is what the settings say.
+// Grid is that of the scrape interval in the settings.
 func (c *Client) Grid() executor.Grid { return executor.Scraped(c.settings.Interval) }
 
 // Behind is how far the server's clock was behind this one when it answered last, as far as it says what time it is: to the second,

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
@@ -165,34 +166,39 @@ func requireLabels(t *testing.T, want model.Metric, got map[string]string) {
 	}
 }
 
+// named selects metrics whose names match a regular expression.
+func named(expression string) plan.Select {
+	return plan.Select{Matchers: []plan.Matcher{{Label: metricName, Compare: plan.Match, Value: expression}}}
+}
+
 func TestLabelValues(t *testing.T) {
 	t.Parallel()
 	server := stored(t)
 	client := newClient(t, server.Instance())
 	end := origin.Add(15 * time.Minute)
-	values := func(label string, limit int, selectors ...string) []string {
+	values := func(label string, limit int, of ...plan.Select) []string {
 		t.Helper()
-		got, err := client.LabelValues(t.Context(), label, selectors, origin, end, limit)
+		got, err := client.LabelValues(t.Context(), label, of, origin, end, limit)
 		require.NoError(t, err)
 		return got
 	}
 	require.Equal(t, []string{"latency", "odd", "requests_total"}, values("__name__", 0))
 	require.Equal(t, []string{"latency", "odd"}, values("__name__", 2))
-	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, "requests_total"))
-	require.Equal(t, []string{"a"}, values("model", 1, "requests_total", "latency"))
-	require.Equal(t, []string{"inf", "large", "nan", "small"}, values("kind", 0, "odd", "latency"))
-	require.Empty(t, values("kind", 0, "nothing"))
+	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, plan.Select{Metric: "requests_total"}))
+	require.Equal(t, []string{"a"}, values("model", 1, plan.Select{Metric: "requests_total"}, plan.Select{Metric: "latency"}))
+	require.Equal(t, []string{"inf", "large", "nan", "small"}, values("kind", 0, plan.Select{Metric: "odd"}, plan.Select{Metric: "latency"}))
+	require.Empty(t, values("kind", 0, plan.Select{Metric: "nothing"}))
 	require.Empty(t, values("a.b/c", 0))
 
-	var many []string
+	var many []plan.Select
 	for range 200 {
-		many = append(many, `{__name__=~"latency|something_that_makes_this_selector_a_long_one_indeed_so_that_not_all_fit"}`)
+		many = append(many, named("latency|something_that_makes_this_selector_a_long_one_indeed_so_that_not_all_fit"))
 	}
 	before := server.Requests.Load()
 	require.Equal(t, []string{"latency"}, values("__name__", 0, many...))
 	require.EqualValues(t, 1, server.Requests.Load()-before, "by their beginnings, in one request")
 	before = server.Requests.Load()
-	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, append(many, "requests_total")...))
+	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, append(many, plan.Select{Metric: "requests_total"})...))
 	require.Greater(t, server.Requests.Load()-before, int64(2), "in several requests")
 }
 
@@ -200,10 +206,10 @@ func TestLabelValues(t *testing.T) {
 func TestLabelValuesWithoutNameExpressions(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, stored(t).Instance(), func(s *settings.Prometheus) { s.Flavour = "google" })
-	got, err := client.LabelValues(t.Context(), "__name__", []string{`{__name__=~"lat.*|nothing"}`, `odd`}, origin, origin.Add(time.Hour), 0)
+	got, err := client.LabelValues(t.Context(), "__name__", []plan.Select{named("lat.*|nothing"), {Metric: "odd"}}, origin, origin.Add(time.Hour), 0)
 	require.NoError(t, err)
 	require.Equal(t, []string{"latency", "odd"}, got)
-	_, err = client.LabelValues(t.Context(), "__name__", []string{`odd{kind="nan"}`}, origin, origin.Add(time.Hour), 0)
+	_, err = client.LabelValues(t.Context(), "__name__", []plan.Select{{Metric: "odd", Matchers: []plan.Matcher{{Label: "kind", Compare: plan.Equal, Value: "nan"}}}}, origin, origin.Add(time.Hour), 0)
 	require.ErrorContains(t, err, "only for selectors by name")
 }
 

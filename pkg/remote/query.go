@@ -46,7 +46,7 @@ func (c *Client) RangePromQL(ctx context.Context, expr string, r executor.Range)
 		return series.Result{}, err
 	}
 	parts := split(r.Start, r.End, r.Step, c.settings.LongestRange)
-	whole := span{parts[0].start, parts[len(parts)-1].end}
+	whole := span{r.Start, r.End}
 	if len(parts) == 1 {
 		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.Limits))
 	}

@@ -12,10 +12,10 @@ layer: server
 endpoint: {port: 8000, path: /metrics}
 
 # A page with one of these metrics is this profile's.
-fingerprint: [model_last_trained_timestamp_seconds]
+detect: [model_last_trained_timestamp_seconds]
 
 # The metric that has one series for each model.
-identity: model_last_trained_timestamp_seconds
+identity_metric: model_last_trained_timestamp_seconds
 
 # What tells one replica's series from another's.
 replica: [job, instance]
@@ -36,7 +36,7 @@ metrics:
 signals:
   prediction_staleness:
     # The age of a metric whose value is a time, in seconds since 1970.
-    - how: now minus the time of the last training
+    - description: now minus the time of the last training
       age: model_last_trained_timestamp_seconds
 `;
 }

@@ -61,7 +61,7 @@ func TestTrapsDocument(t *testing.T) {
 // spoiled is the profiles with one of them made to fall into a trap: a piece of its text is replaced wherever it is.
 func spoiled(t *testing.T, id, old, replacement string) profile.Set {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", id+".yaml"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", "servers", id+".yaml"))
 	require.NoError(t, err)
 	require.Contains(t, string(text), old)
 	p, err := profile.Parse([]byte(strings.ReplaceAll(string(text), old, replacement)))

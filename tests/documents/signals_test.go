@@ -68,7 +68,7 @@ func writeSignal(b *strings.Builder, s signal.Signal, set profile.Set) {
 	var rows []string
 	for _, p := range set {
 		for _, r := range p.Signals[s.Name] {
-			how := r.How
+			how := r.Description
 			if how == "" {
 				how = "–"
 			}
