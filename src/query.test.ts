@@ -46,7 +46,7 @@ describe('describeQuery', () => {
     },
     { fields: { queryType: 'objectives' }, want: 'Objectives' },
     { fields: { queryType: 'events' }, want: 'Events' },
-    { fields: { queryType: 'events', kinds: ['scaling', 'restarts'] }, want: 'Events (scaling, restarts)' },
+    { fields: { queryType: 'events', eventTypes: ['scaling', 'restarts'] }, want: 'Events (scaling, restarts)' },
     { fields: { queryType: 'events', filters: { model: ['bert'] } }, want: 'Events where model is bert' },
     {
       fields: { queryType: 'diagnosis', filters: { deployment: ['vision'] } },
@@ -74,6 +74,6 @@ describe('defaultQuery', () => {
   });
 
   it('asks for one number a model in alert rules', () => {
-    expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ instant: true, others: false });
+    expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ instant: true, includeOthers: false });
   });
 });

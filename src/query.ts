@@ -10,13 +10,13 @@ const DEFAULT_QUERY: Partial<ModelServingQuery> = {
   groupBy: ['model'],
   filters: {},
   limit: DEFAULT_LIMIT,
-  others: true,
+  includeOthers: true,
 };
 
 /** What a new query asks for. An alert rule wants one number a model and no sum of the rest. */
 export function defaultQuery(app?: CoreApp): Partial<ModelServingQuery> {
   const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
-  return alerting ? { ...DEFAULT_QUERY, instant: true, others: false } : { ...DEFAULT_QUERY };
+  return alerting ? { ...DEFAULT_QUERY, instant: true, includeOthers: false } : { ...DEFAULT_QUERY };
 }
 
 export function queryTypeOf(query: ModelServingQuery): QueryType {
@@ -63,7 +63,10 @@ export function describeQuery(query: ModelServingQuery): string {
     case 'diagnosis':
       return 'Diagnosis' + describeFilters(query.filters);
     case 'events':
-      return (query.kinds?.length ? `Events (${query.kinds.join(', ')})` : 'Events') + describeFilters(query.filters);
+      return (
+        (query.eventTypes?.length ? `Events (${query.eventTypes.join(', ')})` : 'Events') +
+        describeFilters(query.filters)
+      );
     case 'promql':
       return query.expr?.trim() ?? '';
     default:

@@ -21,20 +21,20 @@ export interface ModelServingQuery extends DataQuery {
   filters?: Filters;
   /** At most so many series, the busiest; a string only while it holds a template variable. */
   limit?: number | string;
-  /** Folds what is beyond the limit into one series. */
-  others?: boolean;
+  /** Adds one series that aggregates everything beyond the limit. */
+  includeOthers?: boolean;
   /** What rates are taken over, such as 5m; empty for the rate interval. */
   window?: string;
   instant?: boolean;
   legend?: string;
-  /** Set for panels with a row for each series, such as a status history: one without data says so. */
-  format?: 'heatmap';
+  /** Returns one row "No data" where there is no series, for panels with a row per series, such as a status history. */
+  emptyAsRow?: boolean;
   /** Values that rest on fewer requests in the window are left out. Alert rules set it. */
   minimumRequests?: number;
   /** PromQL, for queryType promql only. */
   expr?: string;
   /** For queryType events only: loads, evictions, scaling, restarts. None is all of them. */
-  kinds?: string[];
+  eventTypes?: string[];
 }
 
 /** What a dashboard's ad-hoc filter variable holds, in every Grafana version. */
@@ -64,7 +64,7 @@ export interface TargetSettings {
   interval?: string;
   managementUrl?: string;
   authScheme?: string;
-  tlsSkipVerify?: boolean;
+  insecureSkipVerify?: boolean;
 }
 
 /** A profile of the user's own. */
@@ -107,8 +107,8 @@ export interface ObjectiveSettings {
   overrides?: ObjectiveOverride[];
 }
 
-/** Who scrapes and stores: the plugin itself, or a Prometheus-compatible server that it asks. */
-export type Kind = 'embedded' | 'prometheus';
+/** Who scrapes and stores: the plugin itself, or a Prometheus-compatible server that it queries. */
+export type Mode = 'embedded' | 'prometheus';
 
 /** What the server calls the project's labels. An empty one has its default. */
 export interface LabelNames {
@@ -117,41 +117,39 @@ export interface LabelNames {
   replica?: string;
 }
 
-/** Bounds of one answer, which is refused as a whole if it goes over one. */
-export interface AnswerLimits {
+/** Limits of one response, which is rejected entirely if it exceeds one. */
+export interface ResponseLimits {
   bodySize?: string;
   series?: number;
   samples?: number;
 }
 
-/** How answers are kept, so that a refresh asks only for what is new. */
-export interface IncrementalSettings {
-  off?: boolean;
-  /** What is younger is asked for again, because samples may still arrive. */
-  overlap?: string;
-  memory?: string;
-}
-
 /** Whose tokens are sent. */
 export type Cloud = '' | 'google' | 'azure';
 
-/** How a Prometheus-compatible server is asked. Its address and authentication are in Grafana's HTTP settings. */
+/**
+ * How a Prometheus-compatible server is queried. Its address and authentication are in Grafana's HTTP settings. The names
+ * are those of Grafana's own Prometheus data source where it has the setting.
+ */
 export interface PrometheusSettings {
   /** How often the server scrapes. */
-  interval?: string;
+  timeInterval?: string;
   /** Empty for the HTTP settings' timeout. */
-  timeout?: string;
-  method?: string;
+  queryTimeout?: string;
+  httpMethod?: string;
   /** Empty to detect it. */
-  flavour?: string;
+  prometheusType?: string;
   /** Added to every query, as name=value&other=value. */
-  parameters?: string;
-  /** What the server answers at once; empty for no bound. */
-  longestRange?: string;
-  /** Requests side by side. */
-  parallel?: number;
-  incremental?: IncrementalSettings;
-  limits?: AnswerLimits;
+  customQueryParameters?: string;
+  /** Longer ranges are split; empty for no limit. */
+  maxQueryRange?: string;
+  maxConcurrentQueries?: number;
+  /** Whether results are cached, so that a refresh queries only new data. On unless false. */
+  incrementalQuerying?: boolean;
+  /** This much recent data is queried again, because late samples may still arrive. */
+  incrementalQueryOverlapWindow?: string;
+  queryCacheSize?: string;
+  responseLimits?: ResponseLimits;
   labels?: LabelNames;
   cloud?: Cloud;
   azureTenant?: string;
@@ -171,29 +169,28 @@ export interface SigV4Settings {
 
 /** Whether and how the embedded engine's samples are sent to a server, too. Its address and authentication are in Grafana's HTTP settings. */
 export interface RemoteWriteSettings {
-  on?: boolean;
+  enabled?: boolean;
   /** Where samples are sent; empty for the HTTP settings' URL followed by /api/v1/write. */
   url?: string;
   /** How far back sending begins at first; empty for all that is kept. */
   history?: string;
   nativeHistograms?: boolean;
-  /** Of one request, in seconds. */
-  timeout?: number;
 }
 
 /** Whatever is left out has the backend's default. */
 export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
-  kind?: Kind;
+  mode?: Mode;
   prometheus?: PrometheusSettings;
+  /** Of Grafana's HTTP settings, in seconds. */
+  timeout?: number;
   interval?: string;
-  /** How long a target may take, a text; or what Grafana's HTTP settings write under this name, a number of seconds. */
-  timeout?: string | number;
+  scrapeTimeout?: string;
   retentionTime?: string;
   /** Empty for no bound by size. */
   retentionSize?: string;
   fileDiscovery?: boolean;
   remoteWrite?: RemoteWriteSettings;
-  limits?: ScrapeLimits;
+  scrapeLimits?: ScrapeLimits;
   targets?: TargetSettings[];
   profiles?: ProfileSettings[];
   objectives?: ObjectiveSettings;

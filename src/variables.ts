@@ -1,19 +1,19 @@
 import { CustomVariableSupport, DataQueryRequest, DataQueryResponse, MetricFindValue } from '@grafana/data';
 import { from, map, Observable, of } from 'rxjs';
+import { EditorDataSource } from './components/query/props';
 import { VariableQueryEditor } from './components/variables/VariableQueryEditor';
-import { ModelServingDataSource } from './datasource';
 import { ModelServingOptions, ModelServingQuery, ModelServingVariableQuery } from './types';
 
 /** Dashboard variables that take the values of one label, and may depend on one another through filters. */
 export class LabelValueVariables extends CustomVariableSupport<
-  ModelServingDataSource,
+  EditorDataSource,
   ModelServingVariableQuery,
   ModelServingQuery,
   ModelServingOptions
 > {
   editor = VariableQueryEditor;
 
-  constructor(private readonly datasource: ModelServingDataSource) {
+  constructor(private readonly datasource: EditorDataSource) {
     super();
     // Grafana calls query without its object.
     this.query = this.query.bind(this);

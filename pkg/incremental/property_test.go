@@ -31,7 +31,7 @@ const (
 
 func client(t testing.TB, s *prometheustest.Server) *remote.Client {
 	t.Helper()
-	decoded, err := settings.Decode([]byte(`{"kind": "prometheus"}`), nil)
+	decoded, err := settings.Decode([]byte(`{"mode": "prometheus"}`), nil)
 	require.NoError(t, err)
 	instance := s.Instance()
 	instance.Type = "coldhit-modelserving-datasource"

@@ -63,7 +63,7 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		key := engine.Key{OrgID: backend.PluginConfigFromContext(ctx).OrgID, UID: stored.UID}
 		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger}
 		d.use(profiles)
-		if s.Kind == settings.KindPrometheus {
+		if s.Mode == settings.ModePrometheus {
 			d.store, err = d.remote(ctx, stored)
 		} else {
 			d.store, err = d.embedded(ctx, registry, key, stored)

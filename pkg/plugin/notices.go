@@ -41,7 +41,7 @@ func (r *signalRun) explain(answered bool, targets []engine.TargetStatus) {
 
 // collecting says that there has not been enough time for an answer, or nothing to ask.
 func (d *Datasource) collecting(targets []engine.TargetStatus) string {
-	if d.settings.Kind == settings.KindPrometheus {
+	if d.settings.Mode == settings.ModePrometheus {
 		return "" // somebody else collects
 	}
 	if len(targets) == 0 {

@@ -44,11 +44,11 @@ func newRemoteStore(ctx context.Context, instance backend.DataSourceInstanceSett
 	if err != nil {
 		return nil, err
 	}
-	if s.Incremental.Off || client.PerUser() {
+	if !s.IncrementalQuerying || client.PerUser() {
 		return &remoteStore{client, client}, nil
 	}
 	kept := incremental.New(client, incremental.Options{
-		Overlap: s.Incremental.Overlap, Bytes: s.Incremental.Bytes, IndependentSteps: client.IndependentSteps, Behind: client.Behind,
+		Overlap: s.IncrementalQueryOverlapWindow, Bytes: s.QueryCacheBytes, IndependentSteps: client.IndependentSteps, Behind: client.Behind,
 	})
 	return &remoteStore{kept, client}, nil
 }

@@ -26,9 +26,9 @@ func (c *Client) Range(ctx context.Context, expr string, start, end time.Time, s
 	if end.Before(start) {
 		return promql.Answer{}, errors.New("the range is empty: it ends before it starts")
 	}
-	parts := split(start, end, step, c.settings.LongestRange)
+	parts := split(start, end, step, c.settings.MaxQueryRange)
 	if len(parts) == 1 {
-		return c.rangeAtOnce(ctx, expr, parts[0], step, newBudget(c.settings.Limits))
+		return c.rangeAtOnce(ctx, expr, parts[0], step, newBudget(c.settings.ResponseLimits))
 	}
 	return c.rangeInParts(ctx, expr, parts, step)
 }
@@ -41,13 +41,13 @@ func (c *Client) rangeAtOnce(ctx context.Context, expr string, r span, step time
 
 // Instant evaluates expr at one time.
 func (c *Client) Instant(ctx context.Context, expr string, at time.Time) (promql.Answer, error) {
-	return c.query(ctx, c.endpoint("query"), url.Values{"query": {expr}, "time": {seconds(at)}}, newBudget(c.settings.Limits))
+	return c.query(ctx, c.endpoint("query"), url.Values{"query": {expr}, "time": {seconds(at)}}, newBudget(c.settings.ResponseLimits))
 }
 
 func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, left *budget) (answer promql.Answer, err error) {
 	// The server gives up when nobody waits any more.
 	parameters.Set("timeout", strconv.FormatFloat(c.timeout.Seconds(), 'f', -1, 64)+"s")
-	maps.Copy(parameters, c.settings.Parameters)
+	maps.Copy(parameters, c.settings.CustomQueryParameters)
 	err = c.post(ctx, u, parameters, func(body io.Reader) error {
 		answer, err = decodeQuery(body, left)
 		return err
@@ -60,11 +60,11 @@ func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, l
 
 // budget is what the answers to the parts of one query may have together.
 type budget struct {
-	limits  settings.AnswerLimits
+	limits  settings.ResponseLimits
 	samples atomic.Int64
 }
 
-func newBudget(limits settings.AnswerLimits) *budget { return &budget{limits: limits} }
+func newBudget(limits settings.ResponseLimits) *budget { return &budget{limits: limits} }
 
 func (b *budget) takeSamples(n int) error {
 	if b.samples.Add(int64(n)) > int64(b.limits.Samples) {

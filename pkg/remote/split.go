@@ -44,12 +44,12 @@ func (c *Client) rangeInParts(ctx context.Context, expr string, parts []span, st
 	pinned, divisible := pin(expr, whole)
 	if !divisible {
 		// It may depend on the range in ways that are not known here. The server says what it thinks of its length.
-		return c.rangeAtOnce(ctx, expr, whole, step, newBudget(c.settings.Limits))
+		return c.rangeAtOnce(ctx, expr, whole, step, newBudget(c.settings.ResponseLimits))
 	}
 	answers := make([]promql.Answer, len(parts))
-	left := newBudget(c.settings.Limits)
+	left := newBudget(c.settings.ResponseLimits)
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, c.settings.Parallel))
+	group.SetLimit(max(1, c.settings.MaxConcurrentQueries))
 	for i, part := range parts {
 		group.Go(func() (err error) {
 			answers[i], err = c.rangeAtOnce(groupCtx, pinned, part, step, left)

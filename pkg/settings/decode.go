@@ -18,21 +18,27 @@ import (
 // Defaults of what is left empty.
 const (
 	DefaultInterval      = 15 * time.Second
-	DefaultTimeout       = 10 * time.Second
+	DefaultScrapeTimeout = 10 * time.Second
 	DefaultRetentionTime = 15 * 24 * time.Hour
-	DefaultWriteTimeout  = 30 * time.Second
 	minInterval          = time.Second
 	maxInterval          = time.Hour
-	maxProfiles          = 100
-	maxProfileBytes      = 256 << 10
-	maxTargets           = 1000
+	minTimeout           = 100 * time.Millisecond
+	maxScrapeTimeout     = 5 * time.Minute
+	minRetentionTime     = time.Hour
+	minRetentionBytes    = 1 << 20
+	minBodyBytes         = 1 << 10
+	// longestTime bounds what may be as long as you like, well inside time.Duration.
+	longestTime     = 100 * 365 * 24 * time.Hour
+	maxProfiles     = 100
+	maxProfileBytes = 256 << 10
+	maxTargets      = 1000
 )
 
 // What the limits of a scrape may be raised to: who edits a data source must not be able to exhaust the server's memory.
-var highestLimits = Limits{BodyBytes: 1 << 30, Samples: 10_000_000, Labels: 1000, LabelNameLength: 1 << 16, LabelValueLength: 1 << 20}
+var highestScrapeLimits = ScrapeLimits{BodyBytes: 1 << 30, Samples: 10_000_000, Labels: 1000, LabelNameLength: 1 << 16, LabelValueLength: 1 << 20}
 
-// DefaultLimits bound a scrape where the settings do not.
-var DefaultLimits = Limits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}
+// DefaultScrapeLimits bound a scrape where the settings do not.
+var DefaultScrapeLimits = ScrapeLimits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}
 
 // The names of secure settings.
 const (
@@ -41,20 +47,20 @@ const (
 )
 
 type stored struct {
-	Kind          Kind             `json:"kind"`
-	Interval      string           `json:"interval"`
-	Timeout       string           `json:"timeout"`
-	RetentionTime string           `json:"retentionTime"`
-	RetentionSize string           `json:"retentionSize"`
-	FileDiscovery bool             `json:"fileDiscovery"`
-	Limits        storedLimits     `json:"limits"`
-	Targets       []storedTarget   `json:"targets"`
-	Profiles      []Profile        `json:"profiles"`
-	Objectives    storedObjectives `json:"objectives"`
-	RemoteWrite   storedWrite      `json:"remoteWrite"`
+	Mode          Mode               `json:"mode"`
+	Interval      string             `json:"interval"`
+	ScrapeTimeout string             `json:"scrapeTimeout"`
+	RetentionTime string             `json:"retentionTime"`
+	RetentionSize string             `json:"retentionSize"`
+	FileDiscovery bool               `json:"fileDiscovery"`
+	ScrapeLimits  storedScrapeLimits `json:"scrapeLimits"`
+	Targets       []storedTarget     `json:"targets"`
+	Profiles      []Profile          `json:"profiles"`
+	Objectives    storedObjectives   `json:"objectives"`
+	RemoteWrite   storedWrite        `json:"remoteWrite"`
 }
 
-type storedLimits struct {
+type storedScrapeLimits struct {
 	BodySize         string `json:"bodySize"`
 	Samples          int    `json:"samples"`
 	Labels           int    `json:"labels"`
@@ -63,24 +69,24 @@ type storedLimits struct {
 }
 
 type storedTarget struct {
-	ID            string `json:"id"`
-	URL           string `json:"url"`
-	Profile       string `json:"profile"`
-	Environment   string `json:"environment"`
-	Deployment    string `json:"deployment"`
-	Interval      string `json:"interval"`
-	ManagementURL string `json:"managementUrl"`
-	AuthScheme    string `json:"authScheme"`
-	TLSSkipVerify bool   `json:"tlsSkipVerify"`
+	ID                 string `json:"id"`
+	URL                string `json:"url"`
+	Profile            string `json:"profile"`
+	Environment        string `json:"environment"`
+	Deployment         string `json:"deployment"`
+	Interval           string `json:"interval"`
+	ManagementURL      string `json:"managementUrl"`
+	AuthScheme         string `json:"authScheme"`
+	InsecureSkipVerify bool   `json:"insecureSkipVerify"`
 }
 
 // Decode reads a data source's settings. Its errors are sentences that name the setting; none quotes a secret.
 func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
-	kind, err := decodeKind(jsonData)
+	kind, err := decodeMode(jsonData)
 	if err != nil {
 		return Settings{}, err
 	}
-	if kind == KindPrometheus {
+	if kind == ModePrometheus {
 		return decodeRemote(jsonData, secrets)
 	}
 	var s stored
@@ -89,7 +95,7 @@ func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 			return Settings{}, unreadable(err)
 		}
 	}
-	s.Kind = kind
+	s.Mode = kind
 	e, err := s.embedded(secrets)
 	if err != nil {
 		return Settings{}, err
@@ -101,29 +107,29 @@ func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	return Settings{Kind: s.Kind, Embedded: e, Profiles: s.Profiles, Objectives: objectives}, nil
+	return Settings{Mode: s.Mode, Embedded: e, Profiles: s.Profiles, Objectives: objectives}, nil
 }
 
-func decodeKind(jsonData []byte) (Kind, error) {
+func decodeMode(jsonData []byte) (Mode, error) {
 	var s struct {
-		Kind Kind `json:"kind"`
+		Mode Mode `json:"mode"`
 	}
 	if len(jsonData) > 0 {
 		if err := json.Unmarshal(jsonData, &s); err != nil {
 			return "", unreadable(err)
 		}
 	}
-	switch s.Kind {
+	switch s.Mode {
 	case "":
-		return KindEmbedded, nil
-	case KindEmbedded, KindPrometheus:
-		return s.Kind, nil
+		return ModeEmbedded, nil
+	case ModeEmbedded, ModePrometheus:
+		return s.Mode, nil
 	}
-	return "", fmt.Errorf("the data source's kind is %q; this version of the plugin knows %q and %q", s.Kind, KindEmbedded, KindPrometheus)
+	return "", fmt.Errorf("unknown mode %q of the data source; choose %q or %q", s.Mode, ModeEmbedded, ModePrometheus)
 }
 
 func unreadable(err error) error {
-	return fmt.Errorf("the data source's settings are not readable: %w", err)
+	return fmt.Errorf("the data source's settings cannot be read: %w", err)
 }
 
 // checkProfiles bounds what has to be read; what is in the texts is said where they are.
@@ -153,16 +159,16 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 	if e.Interval, err = duration("interval", s.Interval, DefaultInterval, minInterval, maxInterval); err != nil {
 		return e, err
 	}
-	if e.Timeout, err = duration("time-out", s.Timeout, min(DefaultTimeout, e.Interval), 100*time.Millisecond, 5*time.Minute); err != nil {
+	if e.ScrapeTimeout, err = duration("time-out", s.ScrapeTimeout, min(DefaultScrapeTimeout, e.Interval), minTimeout, maxScrapeTimeout); err != nil {
 		return e, err
 	}
-	if e.RetentionTime, err = duration("retention time", s.RetentionTime, DefaultRetentionTime, time.Hour, 100*365*24*time.Hour); err != nil {
+	if e.RetentionTime, err = duration("retention time", s.RetentionTime, DefaultRetentionTime, minRetentionTime, longestTime); err != nil {
 		return e, err
 	}
-	if e.RetentionBytes, err = size("retention size", s.RetentionSize, 0, 1<<20, math.MaxInt64); err != nil {
+	if e.RetentionBytes, err = size("retention size", s.RetentionSize, 0, minRetentionBytes, math.MaxInt64); err != nil {
 		return e, err
 	}
-	if e.Limits, err = s.Limits.decode(); err != nil {
+	if e.ScrapeLimits, err = s.ScrapeLimits.decode(); err != nil {
 		return e, err
 	}
 	if len(s.Targets) > maxTargets {
@@ -198,16 +204,16 @@ func decodeTargets(all []storedTarget, secrets map[string]string) ([]Target, err
 	return out, nil
 }
 
-func (l storedLimits) decode() (out Limits, err error) {
-	out = DefaultLimits
-	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultLimits.BodyBytes, 1<<10, highestLimits.BodyBytes); err != nil {
+func (l storedScrapeLimits) decode() (out ScrapeLimits, err error) {
+	out = DefaultScrapeLimits
+	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultScrapeLimits.BodyBytes, minBodyBytes, highestScrapeLimits.BodyBytes); err != nil {
 		return out, err
 	}
 	err = decodeCounts(
-		count{"sample limit", l.Samples, highestLimits.Samples, &out.Samples},
-		count{"label limit", l.Labels, highestLimits.Labels, &out.Labels},
-		count{"label name length limit", l.LabelNameLength, highestLimits.LabelNameLength, &out.LabelNameLength},
-		count{"label value length limit", l.LabelValueLength, highestLimits.LabelValueLength, &out.LabelValueLength},
+		count{"sample limit", l.Samples, highestScrapeLimits.Samples, &out.Samples},
+		count{"label limit", l.Labels, highestScrapeLimits.Labels, &out.Labels},
+		count{"label name length limit", l.LabelNameLength, highestScrapeLimits.LabelNameLength, &out.LabelNameLength},
+		count{"label value length limit", l.LabelValueLength, highestScrapeLimits.LabelValueLength, &out.LabelValueLength},
 	)
 	return out, err
 }
@@ -242,7 +248,7 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	}
 	out := Target{
 		ID: t.ID, Profile: t.Profile, Environment: strings.TrimSpace(t.Environment), Deployment: strings.TrimSpace(t.Deployment),
-		AuthScheme: strings.TrimSpace(t.AuthScheme), APIKey: strings.TrimSpace(secrets[apiKeyPrefix+t.ID]), TLSSkipVerify: t.TLSSkipVerify,
+		AuthScheme: strings.TrimSpace(t.AuthScheme), APIKey: strings.TrimSpace(secrets[apiKeyPrefix+t.ID]), InsecureSkipVerify: t.InsecureSkipVerify,
 	}
 	if out.AuthScheme == "" {
 		out.AuthScheme = "Bearer"

@@ -15,7 +15,7 @@ const (
 	maxOverrides         = 200
 	maxPatternCharacters = 200
 	minObjective         = time.Millisecond
-	maxObjective         = 100 * 365 * 24 * time.Hour
+	maxObjective         = longestTime
 	// switchedOff is written where a model is not held to an objective.
 	switchedOff = "none"
 )

@@ -141,7 +141,7 @@ func TestRefusedObjectives(t *testing.T) {
 		objectives any
 		sentence   string
 	}{
-		"not an object":    {"strict", "the data source's settings are not readable: "},
+		"not an object":    {"strict", "the data source's settings cannot be read: "},
 		"a number":         {object{"default": object{"errorRate": 0.01}}, "objectives.default.errorRate"},
 		"default duration": {object{"default": object{"p95": "fast"}}, `default objective: the p95 response time "fast" is not a duration; write it like 15s, 5m or 15d; "none" switches the objective off`},
 		"no duration":      {object{"default": object{"staleness": "0s"}}, `default objective: the staleness "0s" must be between 1ms and 100y; "none" switches the objective off`},

@@ -24,7 +24,7 @@ func TestPrometheusNotation(t *testing.T) {
 	require.NotEmpty(t, n.Refused)
 	require.NotEmpty(t, n.RefusedWithoutSecrets)
 	decode := func(fields json.RawMessage, secrets map[string]string) (Prometheus, error) {
-		s, err := Decode([]byte(`{"kind": "prometheus", "prometheus": `+string(fields)+`}`), secrets)
+		s, err := Decode([]byte(`{"mode": "prometheus", "prometheus": `+string(fields)+`}`), secrets)
 		return s.Prometheus, err
 	}
 	unset, err := decode(json.RawMessage(`{}`), nil)
@@ -44,16 +44,16 @@ func TestPrometheusNotation(t *testing.T) {
 		_, err := decode(fields, nil)
 		require.Error(t, err, string(fields))
 	}
-	// Every flavour is among what is taken, so that the editor's list cannot fall behind.
-	require.Subset(t, flavoursOf(t, n.Taken), flavours)
+	// Every type of server is among what is taken, so that the editor's list cannot fall behind.
+	require.Subset(t, prometheusTypesOf(t, n.Taken), prometheusTypes)
 }
 
-func flavoursOf(t *testing.T, all []json.RawMessage) (out []string) {
+func prometheusTypesOf(t *testing.T, all []json.RawMessage) (out []string) {
 	t.Helper()
 	for _, fields := range all {
 		var s storedPrometheus
 		require.NoError(t, json.Unmarshal(fields, &s))
-		out = append(out, s.Flavour)
+		out = append(out, s.PrometheusType)
 	}
 	return out
 }

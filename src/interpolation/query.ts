@@ -23,8 +23,8 @@ export function interpolateQuery(
   if (query.groupBy !== undefined) {
     interpolated.groupBy = interpolateList(templateSrv, query.groupBy, scopedVars);
   }
-  if (query.kinds !== undefined) {
-    interpolated.kinds = interpolateList(templateSrv, query.kinds, scopedVars);
+  if (query.eventTypes !== undefined) {
+    interpolated.eventTypes = interpolateList(templateSrv, query.eventTypes, scopedVars);
   }
   if (query.filters !== undefined) {
     interpolated.filters = interpolateFilters(templateSrv, query.filters, scopedVars);
@@ -46,7 +46,8 @@ export function interpolateQuery(
 
 /** Left out are the fields of other types, such as a window that would shorten the time that the table is about. */
 function withFiltersOnly(query: ModelServingQuery): ModelServingQuery {
-  const { signal, statistics, groupBy, limit, others, window, instant, legend, expr, kinds, ...asked } = query;
+  const { signal, statistics, groupBy, limit, includeOthers, window, instant, legend, expr, eventTypes, ...asked } =
+    query;
   return asked;
 }
 

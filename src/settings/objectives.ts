@@ -1,6 +1,6 @@
 import { ObjectiveFields, ObjectiveOverride, ObjectiveSettings } from '../types';
+import { withOptions } from './options';
 import { ModelServingSettings } from './secrets';
-import { withOptions } from './targets';
 
 export function objectivesOf(settings: ModelServingSettings): Required<ObjectiveSettings> {
   const { default: forAll, overrides } = settings.jsonData.objectives ?? {};

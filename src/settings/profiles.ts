@@ -1,7 +1,7 @@
 import { ProfileSettings } from '../types';
+import { withOptions } from './options';
 import { ModelServingSettings } from './secrets';
 import { startingProfile } from './startingProfile';
-import { withOptions } from './targets';
 
 export function profilesOf(settings: ModelServingSettings): ProfileSettings[] {
   return settings.jsonData.profiles ?? [];

@@ -1,14 +1,16 @@
 import { Cloud, LabelNames, PrometheusSettings } from '../types';
+import { withOptions } from './options';
 import { ModelServingSettings } from './secrets';
-import { withOptions } from './targets';
 
 /** What the backend uses for what is empty. */
 export const PROMETHEUS_DEFAULTS = {
-  interval: '15s',
-  method: 'POST',
-  parallel: 4,
-  incremental: { overlap: '2m', memory: '128MB' },
-  limits: { bodySize: '256MB', series: 50_000, samples: 10_000_000 },
+  timeInterval: '15s',
+  httpMethod: 'POST',
+  maxConcurrentQueries: 4,
+  incrementalQuerying: true,
+  incrementalQueryOverlapWindow: '2m',
+  queryCacheSize: '128MB',
+  responseLimits: { bodySize: '256MB', series: 50_000, samples: 10_000_000 },
   labels: { environment: 'namespace', deployment: 'job', replica: 'instance' },
   azureCloud: 'public',
 };
@@ -18,21 +20,21 @@ interface Named<T extends string = string> {
   label: string;
 }
 
-/** Kinds of servers, by the names that settings hold. */
-export const FLAVOURS: Named[] = [
-  { value: 'prometheus', label: 'Prometheus' },
-  { value: 'mimir', label: 'Grafana Mimir' },
-  { value: 'cortex', label: 'Cortex' },
-  { value: 'thanos', label: 'Thanos' },
-  { value: 'victoriametrics', label: 'VictoriaMetrics' },
-  { value: 'victoriametrics-cluster', label: 'VictoriaMetrics cluster' },
-  { value: 'amazon', label: 'Amazon Managed Service for Prometheus' },
-  { value: 'google', label: 'Google Cloud Managed Service for Prometheus' },
-  { value: 'azure', label: 'Azure Monitor managed service for Prometheus' },
-  { value: 'grafana-cloud', label: 'Grafana Cloud' },
+/** Types of servers, by the names that settings hold: the first four as in Grafana's own Prometheus data source. */
+export const PROMETHEUS_TYPES: Named[] = [
+  { value: 'Prometheus', label: 'Prometheus' },
+  { value: 'Cortex', label: 'Cortex' },
+  { value: 'Mimir', label: 'Grafana Mimir' },
+  { value: 'Thanos', label: 'Thanos' },
+  { value: 'VictoriaMetrics', label: 'VictoriaMetrics' },
+  { value: 'VictoriaMetricsCluster', label: 'VictoriaMetrics cluster' },
+  { value: 'Amazon', label: 'Amazon Managed Service for Prometheus' },
+  { value: 'Google', label: 'Google Cloud Managed Service for Prometheus' },
+  { value: 'Azure', label: 'Azure Monitor managed service for Prometheus' },
+  { value: 'GrafanaCloud', label: 'Grafana Cloud' },
 ];
 
-export const METHODS: Named[] = [
+export const HTTP_METHODS: Named[] = [
   { value: 'POST', label: 'POST' },
   { value: 'GET', label: 'GET' },
 ];

@@ -1,6 +1,6 @@
 import { PrometheusSettings } from '../types';
 import shared from './prometheusNotation.json';
-import { FLAVOURS, PROMETHEUS_DEFAULTS } from './prometheus';
+import { PROMETHEUS_DEFAULTS, PROMETHEUS_TYPES } from './prometheus';
 import { prometheusProblems, serverUrlProblem } from './prometheusProblems';
 
 const SET = { googleKey: true, azureClientSecret: true };
@@ -23,9 +23,9 @@ describe('takes what the backend takes:', () => {
     expect(wrongFields(shared.defaults)).toEqual([]);
   });
 
-  it('every flavour on offer', () => {
-    const taken = shared.taken.flatMap(({ flavour }) => (flavour ? [flavour] : []));
-    expect(FLAVOURS.map(({ value }) => value)).toEqual(taken);
+  it('every type of server on offer', () => {
+    const taken = shared.taken.flatMap(({ prometheusType }) => (prometheusType ? [prometheusType] : []));
+    expect(PROMETHEUS_TYPES.map(({ value }) => value)).toEqual(taken);
   });
 });
 

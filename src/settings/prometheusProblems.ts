@@ -1,13 +1,13 @@
 import { LabelNames, PrometheusSettings } from '../types';
 import { addressProblem, countProblem, durationProblem, INTERVAL_RANGE, Problem, Range, sizeProblem } from './problems';
-import { AZURE_CLOUDS, CLOUDS, FLAVOURS, LABEL_FIELDS, labelNamesOf, METHODS } from './prometheus';
+import { AZURE_CLOUDS, CLOUDS, HTTP_METHODS, LABEL_FIELDS, labelNamesOf, PROMETHEUS_TYPES } from './prometheus';
 
 const QUERY_TIMEOUT_RANGE: Range = { least: '100ms', most: '10m' };
-const LONGEST_RANGE_RANGE: Range = { least: '1m', most: '100y' };
-const OVERLAP_RANGE: Range = { least: '1s', most: '1d' };
-const MEMORY_RANGE: Range = { least: '1MB', most: '4GB' };
-const ANSWER_SIZE_RANGE: Range = { least: '1KB', most: '4GB' };
-const MOST_PARALLEL = 32;
+const QUERY_RANGE_RANGE: Range = { least: '1m', most: '100y' };
+const OVERLAP_WINDOW_RANGE: Range = { least: '1s', most: '1d' };
+const QUERY_CACHE_SIZE_RANGE: Range = { least: '1MB', most: '4GB' };
+const RESPONSE_SIZE_RANGE: Range = { least: '1KB', most: '4GB' };
+const MOST_CONCURRENT_QUERIES = 32;
 const MOST_SERIES = 5_000_000;
 const MOST_SAMPLES = 200_000_000;
 
@@ -18,15 +18,15 @@ interface SecretsSet {
 }
 
 export interface PrometheusProblems {
-  interval: Problem;
-  timeout: Problem;
-  method: Problem;
-  flavour: Problem;
-  parameters: Problem;
-  longestRange: Problem;
-  parallel: Problem;
-  overlap: Problem;
-  memory: Problem;
+  timeInterval: Problem;
+  queryTimeout: Problem;
+  httpMethod: Problem;
+  prometheusType: Problem;
+  customQueryParameters: Problem;
+  maxQueryRange: Problem;
+  maxConcurrentQueries: Problem;
+  incrementalQueryOverlapWindow: Problem;
+  queryCacheSize: Problem;
   bodySize: Problem;
   series: Problem;
   samples: Problem;
@@ -43,20 +43,20 @@ export interface PrometheusProblems {
 
 /** What the backend would refuse, field by field. */
 export function prometheusProblems(prometheus: PrometheusSettings, secrets: SecretsSet): PrometheusProblems {
-  const { incremental = {}, limits = {}, labels = {} } = prometheus;
+  const { responseLimits = {}, labels = {} } = prometheus;
   return {
-    interval: durationProblem(prometheus.interval, INTERVAL_RANGE),
-    timeout: durationProblem(prometheus.timeout, QUERY_TIMEOUT_RANGE),
-    method: choiceProblem(prometheus.method?.toUpperCase(), METHODS),
-    flavour: choiceProblem(prometheus.flavour, FLAVOURS),
-    parameters: parametersProblem(prometheus.parameters),
-    longestRange: durationProblem(prometheus.longestRange, LONGEST_RANGE_RANGE),
-    parallel: countProblem(prometheus.parallel, MOST_PARALLEL),
-    overlap: durationProblem(incremental.overlap, OVERLAP_RANGE),
-    memory: sizeProblem(incremental.memory, MEMORY_RANGE),
-    bodySize: sizeProblem(limits.bodySize, ANSWER_SIZE_RANGE),
-    series: countProblem(limits.series, MOST_SERIES),
-    samples: countProblem(limits.samples, MOST_SAMPLES),
+    timeInterval: durationProblem(prometheus.timeInterval, INTERVAL_RANGE),
+    queryTimeout: durationProblem(prometheus.queryTimeout, QUERY_TIMEOUT_RANGE),
+    httpMethod: choiceProblem(prometheus.httpMethod?.toUpperCase(), HTTP_METHODS),
+    prometheusType: choiceProblem(prometheus.prometheusType, PROMETHEUS_TYPES),
+    customQueryParameters: parametersProblem(prometheus.customQueryParameters),
+    maxQueryRange: durationProblem(prometheus.maxQueryRange, QUERY_RANGE_RANGE),
+    maxConcurrentQueries: countProblem(prometheus.maxConcurrentQueries, MOST_CONCURRENT_QUERIES),
+    incrementalQueryOverlapWindow: durationProblem(prometheus.incrementalQueryOverlapWindow, OVERLAP_WINDOW_RANGE),
+    queryCacheSize: sizeProblem(prometheus.queryCacheSize, QUERY_CACHE_SIZE_RANGE),
+    bodySize: sizeProblem(responseLimits.bodySize, RESPONSE_SIZE_RANGE),
+    series: countProblem(responseLimits.series, MOST_SERIES),
+    samples: countProblem(responseLimits.samples, MOST_SAMPLES),
     environment: labelNameProblem(labels, 'environment'),
     deployment: labelNameProblem(labels, 'deployment'),
     replica: labelNameProblem(labels, 'replica'),

@@ -1,5 +1,5 @@
-import { ModelServingOptions, TargetSettings } from '../types';
-import { kindOf } from './kind';
+import { TargetSettings } from '../types';
+import { withOptions } from './options';
 import { apiKeyOf, ModelServingSettings, withoutSecret } from './secrets';
 
 const ID_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -7,10 +7,6 @@ const ID_LENGTH = 8;
 
 export function targetsOf(settings: ModelServingSettings): TargetSettings[] {
   return settings.jsonData.targets ?? [];
-}
-
-export function withOptions(settings: ModelServingSettings, patch: Partial<ModelServingOptions>): ModelServingSettings {
-  return { ...settings, jsonData: { ...settings.jsonData, kind: kindOf(settings), ...patch } };
 }
 
 export function addTarget(settings: ModelServingSettings): ModelServingSettings {

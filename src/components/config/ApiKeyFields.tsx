@@ -3,7 +3,7 @@ import { useStyles2 } from '@grafana/ui';
 import { authSchemeProblem } from '../../settings/problems';
 import { apiKeyOf } from '../../settings/secrets';
 import { TargetSettings } from '../../types';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { fieldRow } from './fieldRow';
 import { SecretField } from './SecretField';
 import { TextField } from './TextField';

@@ -1,6 +1,6 @@
 import React from 'react';
 import { CA_CERTIFICATE } from '../../settings/secrets';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { SecretField } from './SecretField';
 
 export function CertificateField({ settings, onChange }: SectionProps) {

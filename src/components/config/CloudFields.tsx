@@ -4,7 +4,7 @@ import { AZURE_CLOUDS, changePrometheus, CLOUDS, PROMETHEUS_DEFAULTS, prometheus
 import { AZURE_CLIENT_SECRET, GOOGLE_KEY } from '../../settings/secrets';
 import { Cloud, PrometheusSettings } from '../../types';
 import { fieldRow } from './fieldRow';
-import { PrometheusSectionProps } from './PrometheusSections';
+import { PrometheusSectionProps } from './props';
 import { SecretField } from './SecretField';
 import { SelectField } from './SelectField';
 import { TextField } from './TextField';

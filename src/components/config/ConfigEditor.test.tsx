@@ -29,7 +29,7 @@ it('configures a first target', async () => {
 
   const { jsonData, secureJsonData } = current.settings;
   const [target] = jsonData.targets ?? [];
-  expect(jsonData.kind).toBe('embedded');
+  expect(jsonData.mode).toBe('embedded');
   expect(target).toEqual({
     id: expect.stringMatching(/^[a-z0-9]{8}$/),
     url: 'http://triton:8002/metrics',
@@ -39,16 +39,16 @@ it('configures a first target', async () => {
     interval: '5s',
     managementUrl: 'http://triton:8000',
     authScheme: 'Token',
-    tlsSkipVerify: true,
+    insecureSkipVerify: true,
   });
   expect(secureJsonData).toEqual({ [`apiKey.${target.id}`]: 'hunter2' });
   expect(JSON.stringify(jsonData)).not.toContain('hunter2');
 });
 
 it('configures scraping, history and limits', async () => {
-  const current = await showEditor(settingsWith({ limits: { labels: 10 } }));
+  const current = await showEditor(settingsWith({ scrapeLimits: { labels: 10 } }));
   type('Scrape interval', '30s');
-  type('Scrape time-out', '20s');
+  type('Scrape timeout', '20s');
   type('Retention time', '30d');
   type('Retention size', '10GB');
   type('Body size', '32MB');
@@ -58,13 +58,13 @@ it('configures scraping, history and limits', async () => {
   fireEvent.click(screen.getByLabelText('File discovery'));
 
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
+    mode: 'embedded',
     interval: '30s',
-    timeout: '20s',
+    scrapeTimeout: '20s',
     retentionTime: '30d',
     retentionSize: '10GB',
     fileDiscovery: true,
-    limits: { bodySize: '32MB', samples: 5000, labels: undefined },
+    scrapeLimits: { bodySize: '32MB', samples: 5000, labels: undefined },
   });
   expect(current.settings.secureJsonData).toEqual({ caCertificate: '-----BEGIN CERTIFICATE-----' });
 });
@@ -81,7 +81,7 @@ describe('says what is wrong as it is typed:', () => {
     { label: 'Target 1 management URL', text: 'triton', problem: /Write the whole address/ },
     { label: 'Target 1 interval', text: 'often', problem: /Write a duration/ },
     { label: 'Scrape interval', text: '15', problem: /Write a duration/ },
-    { label: 'Scrape time-out', text: '1m', problem: /must not be longer than the interval of 15s/ },
+    { label: 'Scrape timeout', text: '1m', problem: /must not be longer than the interval of 15s/ },
     { label: 'Target 1 interval', text: '2h', problem: /between 1s and 1h/ },
     { label: 'Retention time', text: '30m', problem: /between 1h and 100y/ },
     { label: 'Body size', text: '2GB', problem: /between 1KB and 1GB/ },
@@ -145,7 +145,7 @@ it('replaces a stored key', async () => {
 });
 
 it('duplicates a target under an id of its own and without its key', async () => {
-  const original = { id: 'a', url: 'http://a/metrics', environment: 'production', tlsSkipVerify: true };
+  const original = { id: 'a', url: 'http://a/metrics', environment: 'production', insecureSkipVerify: true };
   const current = await showEditor(
     settingsWith(
       { targets: [original, { id: 'z', url: 'http://z/metrics' }] },

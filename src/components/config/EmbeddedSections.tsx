@@ -1,11 +1,11 @@
 import React from 'react';
 import { FieldSet } from '@grafana/ui';
 import { CertificateField } from './CertificateField';
-import { SectionProps } from './ConfigEditor';
-import { LimitFields } from './LimitFields';
+import { SectionProps } from './props';
 import { RemoteWriteFields } from './RemoteWriteFields';
 import { RetentionFields } from './RetentionFields';
 import { ScrapeFields } from './ScrapeFields';
+import { ScrapeLimitFields } from './ScrapeLimitFields';
 import { TargetList } from './TargetList';
 import { useProfiles } from './useProfiles';
 
@@ -41,7 +41,7 @@ export function ScrapeSections(section: SectionProps) {
       </FieldSet>
       <FieldSet label="Limits of one scrape" disabled={disabled}>
         <p>A page that goes over one of these is refused as a whole, and Save &amp; test says which limit it was.</p>
-        <LimitFields {...section} />
+        <ScrapeLimitFields {...section} />
       </FieldSet>
     </>
   );

@@ -9,7 +9,7 @@ import {
 } from '../../settings/prometheus';
 import { LabelNames, LabelPreview } from '../../types';
 import { fieldRow } from './fieldRow';
-import { PrometheusSectionProps } from './PrometheusSections';
+import { PrometheusSectionProps } from './props';
 import { SelectField } from './SelectField';
 import { LabelPreviews } from './useLabelPreviews';
 

@@ -33,7 +33,7 @@ it('sets what all models are held to', async () => {
   type('Default Cache-hit ratio', 'none');
   type('Default Staleness', '7d');
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
+    mode: 'embedded',
     interval: '30s',
     objectives: {
       default: { p95: '500ms', errorRate: '0.5%', cacheHitRatio: 'none', staleness: '7d' },

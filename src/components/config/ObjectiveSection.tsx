@@ -3,7 +3,7 @@ import { useStyles2 } from '@grafana/ui';
 import { overrideCountProblem } from '../../settings/objectiveProblems';
 import { addOverride, changeDefaultObjective, objectivesOf } from '../../settings/objectives';
 import { AddEntry } from './AddEntry';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { fieldRow } from './fieldRow';
 import { OBJECTIVE_COLUMNS } from './objectiveColumns';
 import { OverrideTable } from './OverrideTable';

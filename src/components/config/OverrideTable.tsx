@@ -3,7 +3,7 @@ import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { objectivesOf } from '../../settings/objectives';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { OBJECTIVE_COLUMNS, PATTERN_COLUMNS } from './objectiveColumns';
 import { OverrideRow } from './OverrideRow';
 

@@ -3,7 +3,7 @@ import { Field } from '@grafana/ui';
 import { profileNameProblem, profileTextProblem } from '../../settings/problems';
 import { changeProfile, profilesOf, removeProfile } from '../../settings/profiles';
 import { ProfileSettings } from '../../types';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { EntrySection } from './EntrySection';
 import { NumberedTextArea } from './NumberedTextArea';
 import { TextField } from './TextField';

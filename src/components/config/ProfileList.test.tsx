@@ -17,7 +17,7 @@ it('adds a profile that begins with a whole example', async () => {
 
   const example = startingProfile('profile_1');
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
+    mode: 'embedded',
     interval: '30s',
     profiles: [{ name: 'profile-1.yaml', text: example }],
   });

@@ -2,11 +2,11 @@ import React from 'react';
 import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
-import { kindOf } from '../../settings/kind';
+import { modeOf } from '../../settings/options';
 import { profileCountProblem } from '../../settings/problems';
 import { addProfile, profilesOf } from '../../settings/profiles';
 import { AddEntry } from './AddEntry';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { ProfileEditor } from './ProfileEditor';
 
 const PROFILE_DOCUMENTATION = 'https://github.com/coldhit/modelserving-datasource/blob/main/docs/profiles.md';
@@ -26,7 +26,7 @@ export function ProfileList({ settings, onChange }: SectionProps) {
       </p>
       <p>
         Save &amp; test says file, line and reason of every mistake.
-        {kindOf(settings) === 'embedded' && ' A target can be set to a profile once it is saved.'}
+        {modeOf(settings) === 'embedded' && ' A target can be set to a profile once it is saved.'}
       </p>
       {profiles.map((_, index) => (
         <ProfileEditor key={index} settings={settings} onChange={onChange} index={index} />

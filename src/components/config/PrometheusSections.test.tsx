@@ -14,7 +14,7 @@ const LABELS = [
   { name: 'pod', values: ['triton-0', 'triton-1'] },
 ];
 
-const CHOSEN = { kind: 'prometheus' } as const;
+const CHOSEN = { mode: 'prometheus' } as const;
 
 function answering(labels: () => unknown = () => ({ labels: LABELS })) {
   return answerRequests((request) => (resourceOf(request) === 'labels' ? labels() : { profiles: [] }));
@@ -34,12 +34,17 @@ function headings() {
 
 beforeEach(() => answering());
 
-it('changes the kind and back, and keeps what was set', async () => {
-  const jsonData = { interval: '5s', timeout: '2s', targets: [{ id: 'a', url: 'http://a/metrics' }] };
+it('changes the mode and back, and keeps what was set', async () => {
+  const jsonData = {
+    interval: '5s',
+    scrapeTimeout: '2s',
+    timeout: 30,
+    targets: [{ id: 'a', url: 'http://a/metrics' }],
+  };
   const current = await showEditor(settingsWith(jsonData, { url: '', access: 'proxy' }));
   expect(screen.getByRole('radio', { name: 'Embedded' })).toBeChecked();
   expect(headings()).toEqual([
-    'Kind',
+    'Mode',
     'Targets',
     'Profiles',
     'Objectives',
@@ -52,7 +57,7 @@ it('changes the kind and back, and keeps what was set', async () => {
 
   fireEvent.click(screen.getByRole('radio', { name: 'Prometheus-compatible' }));
   expect(headings()).toEqual([
-    'Kind',
+    'Mode',
     'Server',
     'Labels',
     'Profiles',
@@ -66,49 +71,50 @@ it('changes the kind and back, and keeps what was set', async () => {
   expect(screen.queryByText(/A target can be set to a profile/)).not.toBeInTheDocument();
   fireEvent.change(urlInput(), { target: { value: 'http://thanos:10902' } });
   type('Default Error rate', '5%');
-  expect(current.settings.jsonData.kind).toBe('prometheus');
+  expect(current.settings.jsonData.mode).toBe('prometheus');
 
   await act(async () => fireEvent.click(screen.getByRole('radio', { name: 'Embedded' })));
   expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://a/metrics');
   expect(current.settings).toMatchObject({ url: 'http://thanos:10902' });
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
-    interval: '5s',
-    targets: jsonData.targets,
+    mode: 'embedded',
+    ...jsonData,
     objectives: { default: { errorRate: '5%' }, overrides: [] },
   });
 });
 
-it('configures how a server is asked', async () => {
+it('configures how a server is queried', async () => {
   const current = await showEditor(serverWith());
   fireEvent.change(urlInput(), { target: { value: 'http://mimir/prometheus' } });
   type('Scrape interval', '30s');
-  type('Query time-out', '20s');
-  await choose('Flavour', 'Grafana Mimir');
+  type('Query timeout', '20s');
+  await choose('Server type', 'Grafana Mimir');
   fireEvent.click(screen.getByRole('radio', { name: 'GET' }));
-  type('Longest range', '7d');
-  type('Requests side by side', '8');
-  type('Query parameters', 'dedup=true');
-  fireEvent.click(screen.getByLabelText('Keep answers'));
-  type('Overlap', '5m');
-  type('Memory', '64MB');
+  type('Max query range', '7d');
+  type('Max concurrent requests', '8');
+  type('Custom query parameters', 'dedup=true');
+  fireEvent.click(screen.getByLabelText('Query cache'));
+  type('Overlap window', '5m');
+  type('Maximum cache size', '64MB');
   type('Answer size', '64MB');
   type('Answer series', '1000');
   type('Answer samples', '');
 
   expect(current.settings.url).toBe('http://mimir/prometheus');
   expect(current.settings.jsonData).toEqual({
-    kind: 'prometheus',
+    mode: 'prometheus',
     prometheus: {
-      interval: '30s',
-      timeout: '20s',
-      flavour: 'mimir',
-      method: 'GET',
-      longestRange: '7d',
-      parallel: 8,
-      parameters: 'dedup=true',
-      incremental: { off: true, overlap: '5m', memory: '64MB' },
-      limits: { bodySize: '64MB', series: 1000 },
+      timeInterval: '30s',
+      queryTimeout: '20s',
+      prometheusType: 'Mimir',
+      httpMethod: 'GET',
+      maxQueryRange: '7d',
+      maxConcurrentQueries: 8,
+      customQueryParameters: 'dedup=true',
+      incrementalQuerying: false,
+      incrementalQueryOverlapWindow: '5m',
+      queryCacheSize: '64MB',
+      responseLimits: { bodySize: '64MB', series: 1000 },
     },
   });
 });
@@ -130,12 +136,12 @@ it("has Grafana's own HTTP settings", async () => {
 describe('says what is wrong as it is typed:', () => {
   it.each([
     { label: 'Scrape interval', text: '2h', problem: /between 1s and 1h/ },
-    { label: 'Query time-out', text: '11m', problem: /between 100ms and 10m/ },
-    { label: 'Query parameters', text: 'query=up', problem: /Remove query/ },
-    { label: 'Longest range', text: 'month', problem: /Write a duration/ },
-    { label: 'Requests side by side', text: '33', problem: /from 1 to 32/ },
-    { label: 'Overlap', text: '2d', problem: /between 1s and 1d/ },
-    { label: 'Memory', text: '1KB', problem: /between 1MB and 4GB/ },
+    { label: 'Query timeout', text: '11m', problem: /between 100ms and 10m/ },
+    { label: 'Custom query parameters', text: 'query=up', problem: /Remove query/ },
+    { label: 'Max query range', text: 'month', problem: /Write a duration/ },
+    { label: 'Max concurrent requests', text: '33', problem: /from 1 to 32/ },
+    { label: 'Overlap window', text: '2d', problem: /between 1s and 1d/ },
+    { label: 'Maximum cache size', text: '1KB', problem: /between 1MB and 4GB/ },
     { label: 'Answer size', text: '5GB', problem: /between 1KB and 4GB/ },
     { label: 'Answer series', text: '-1', problem: /from 1 to 5000000/ },
     { label: 'Answer samples', text: '1.5', problem: /from 1 to 200000000/ },
@@ -294,7 +300,7 @@ describe('AWS signatures', () => {
     type('Role to assume', 'arn:aws:iam::1:role/reader');
     await waitFor(() => expect(screen.queryByText('Write the region of the workspace.')).not.toBeInTheDocument());
     expect(current.settings.jsonData).toEqual({
-      kind: 'prometheus',
+      mode: 'prometheus',
       sigV4Auth: true,
       sigV4Region: 'eu-central-1',
       sigV4AuthType: 'keys',
@@ -306,8 +312,15 @@ describe('AWS signatures', () => {
 
 it('shows a provisioned server without letting it be changed', async () => {
   const labels = { environment: 'env' };
-  await showEditor(serverWith({ prometheus: { flavour: 'thanos', labels } }, { readOnly: true }));
-  for (const label of ['Scrape interval', 'Memory', 'Answer size', 'Keep answers', 'Environment label', 'Flavour']) {
+  await showEditor(serverWith({ prometheus: { prometheusType: 'Thanos', labels } }, { readOnly: true }));
+  for (const label of [
+    'Scrape interval',
+    'Maximum cache size',
+    'Answer size',
+    'Query cache',
+    'Environment label',
+    'Server type',
+  ]) {
     expect(screen.getByLabelText(label)).toBeDisabled();
   }
   expect(screen.getByRole('radio', { name: 'Embedded' })).toBeDisabled();

@@ -3,19 +3,14 @@ import { FieldSet } from '@grafana/ui';
 import { prometheusOf } from '../../settings/prometheus';
 import { PrometheusProblems, prometheusProblems } from '../../settings/prometheusProblems';
 import { AZURE_CLIENT_SECRET, GOOGLE_KEY, isSet, ModelServingSettings } from '../../settings/secrets';
-import { AnswerLimitFields } from './AnswerLimitFields';
 import { CloudFields } from './CloudFields';
-import { SectionProps } from './ConfigEditor';
-import { IncrementalFields } from './IncrementalFields';
 import { LabelNameFields } from './LabelNameFields';
+import { SectionProps } from './props';
+import { QueryCacheFields } from './QueryCacheFields';
 import { QueryFields } from './QueryFields';
+import { ResponseLimitFields } from './ResponseLimitFields';
 import { ServerFields } from './ServerFields';
 import { useLabelPreviews } from './useLabelPreviews';
-
-/** What every part that asks a Prometheus-compatible server gets. */
-export interface PrometheusSectionProps extends SectionProps {
-  problems: PrometheusProblems;
-}
 
 interface ServerProps extends SectionProps {
   /** What the backend answers for. */
@@ -55,11 +50,11 @@ export function RequestSections(section: SectionProps) {
         <QueryFields {...section} problems={problems} />
       </FieldSet>
       <FieldSet label="Kept answers" disabled={disabled}>
-        <IncrementalFields {...section} problems={problems} />
+        <QueryCacheFields {...section} problems={problems} />
       </FieldSet>
       <FieldSet label="Limits of one answer" disabled={disabled}>
         <p>An answer that goes over one of these is refused as a whole, and the panel says which limit it was.</p>
-        <AnswerLimitFields {...section} problems={problems} />
+        <ResponseLimitFields {...section} problems={problems} />
       </FieldSet>
     </>
   );

@@ -17,7 +17,7 @@ it('saves the recording rules for this data source, as they are chosen', async (
   const requests = answerRequests((request) =>
     resourceOf(request) === 'recording-rules' ? 'groups: []' : { profiles: [] }
   );
-  await showEditor(settingsWith({ kind: 'prometheus' }));
+  await showEditor(settingsWith({ mode: 'prometheus' }));
   click('What is recorded, and how often');
   type('Recording rules: Signals', 'all');
   type('Recording rules: Long tail', '2m');
@@ -37,7 +37,7 @@ it('says why there are none', async () => {
     }
     return { profiles: [] };
   });
-  await showEditor(settingsWith({ kind: 'prometheus' }, { readOnly: true }));
+  await showEditor(settingsWith({ mode: 'prometheus' }, { readOnly: true }));
   await download();
   expect(screen.getByText(/write a whole number/)).toBeVisible();
   expect(saved).not.toHaveBeenCalled();

@@ -1,16 +1,10 @@
 import React, { useId } from 'react';
 import { config } from '@grafana/runtime';
 import { DataSourceHttpSettings, Field, FieldValidationMessage, InlineSwitch, useStyles2 } from '@grafana/ui';
+import { withoutEmptiedTimeout } from '../../settings/httpSettings';
 import { serverUrlProblem } from '../../settings/prometheusProblems';
-import {
-  asHttpSettings,
-  changeRemoteWrite,
-  fromHttpSettings,
-  historyProblem,
-  remoteWriteOf,
-  writeUrlProblem,
-} from '../../settings/remoteWrite';
-import { SectionProps } from './ConfigEditor';
+import { changeRemoteWrite, historyProblem, remoteWriteOf, writeUrlProblem } from '../../settings/remoteWrite';
+import { SectionProps } from './props';
 import { fieldRow } from './fieldRow';
 import { SigV4Fields } from './SigV4Fields';
 import { TextField } from './TextField';
@@ -18,7 +12,7 @@ import { TextField } from './TextField';
 /** Whether what is scraped is sent to a server, too, and to which one. */
 export function RemoteWriteFields({ settings, onChange }: SectionProps) {
   const sendId = useId();
-  const { on = false } = remoteWriteOf(settings);
+  const { enabled = false } = remoteWriteOf(settings);
   return (
     <>
       <p>
@@ -29,12 +23,12 @@ export function RemoteWriteFields({ settings, onChange }: SectionProps) {
         <InlineSwitch
           id={sendId}
           aria-label="Send to a server"
-          value={on}
+          value={enabled}
           disabled={settings.readOnly}
-          onChange={(event) => onChange(changeRemoteWrite(settings, { on: event.currentTarget.checked }))}
+          onChange={(event) => onChange(changeRemoteWrite(settings, { enabled: event.currentTarget.checked }))}
         />
       </Field>
-      {on && <DestinationFields settings={settings} onChange={onChange} />}
+      {enabled && <DestinationFields settings={settings} onChange={onChange} />}
     </>
   );
 }
@@ -84,8 +78,8 @@ function DestinationFields({ settings, onChange }: SectionProps) {
       {/* eslint-disable-next-line @typescript-eslint/no-deprecated */}
       <DataSourceHttpSettings
         defaultUrl="http://prometheus:9090"
-        dataSourceConfig={asHttpSettings(settings)}
-        onChange={(changed) => onChange(fromHttpSettings(changed, settings))}
+        dataSourceConfig={settings}
+        onChange={(changed) => onChange(withoutEmptiedTimeout(changed))}
         sigV4AuthToggleEnabled={config.sigV4AuthEnabled}
         renderSigV4Editor={<SigV4Fields settings={settings} onChange={onChange} />}
         secureSocksDSProxyEnabled={config.secureSocksDSProxyEnabled}

@@ -1,8 +1,8 @@
 import React from 'react';
 import { useStyles2 } from '@grafana/ui';
 import { durationProblem, RETENTION_SIZE_RANGE, RETENTION_TIME_RANGE, sizeProblem } from '../../settings/problems';
-import { withOptions } from '../../settings/targets';
-import { SectionProps } from './ConfigEditor';
+import { withOptions } from '../../settings/options';
+import { SectionProps } from './props';
 import { fieldRow } from './fieldRow';
 import { TextField } from './TextField';
 

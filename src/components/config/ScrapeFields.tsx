@@ -1,18 +1,16 @@
 import React, { useId } from 'react';
 import { Field, InlineSwitch, useStyles2 } from '@grafana/ui';
-import { scrapeTimeoutOf } from '../../settings/kind';
 import { durationProblem, INTERVAL_RANGE, timeoutProblem } from '../../settings/problems';
-import { withOptions } from '../../settings/targets';
+import { withOptions } from '../../settings/options';
 import { ModelServingOptions } from '../../types';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { fieldRow } from './fieldRow';
 import { TextField } from './TextField';
 
 export function ScrapeFields({ settings, onChange }: SectionProps) {
   const row = useStyles2(fieldRow);
   const discoveryId = useId();
-  const { interval, fileDiscovery } = settings.jsonData;
-  const timeout = scrapeTimeoutOf(settings);
+  const { interval, scrapeTimeout, fileDiscovery } = settings.jsonData;
   const disabled = settings.readOnly;
   const change = (patch: Partial<ModelServingOptions>) => onChange(withOptions(settings, patch));
 
@@ -20,7 +18,7 @@ export function ScrapeFields({ settings, onChange }: SectionProps) {
     <div className={row}>
       <TextField
         label="Scrape interval"
-        description="How often each target is read"
+        description="How often each target is scraped"
         placeholder="15s"
         width={20}
         value={interval ?? ''}
@@ -29,18 +27,18 @@ export function ScrapeFields({ settings, onChange }: SectionProps) {
         onChange={(text) => change({ interval: text })}
       />
       <TextField
-        label="Scrape time-out"
-        description="How long a target may take"
+        label="Scrape timeout"
+        description="Maximum duration of one scrape"
         placeholder="10s"
         width={20}
-        value={timeout ?? ''}
-        problem={timeoutProblem(timeout, interval)}
+        value={scrapeTimeout ?? ''}
+        problem={timeoutProblem(scrapeTimeout, interval)}
         disabled={disabled}
-        onChange={(text) => change({ timeout: text })}
+        onChange={(text) => change({ scrapeTimeout: text })}
       />
       <Field
         label="File discovery"
-        description="Also reads targets from the folder that the administrator has set"
+        description="Also reads targets from the discovery folder that your administrator configured"
         htmlFor={discoveryId}
       >
         <InlineSwitch

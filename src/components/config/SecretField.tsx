@@ -2,7 +2,7 @@ import React, { useId } from 'react';
 import { Field, SecretInput, SecretTextArea } from '@grafana/ui';
 import { Problem } from '../../settings/problems';
 import { isStored, withoutSecret, withSecret } from '../../settings/secrets';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 
 interface Props extends SectionProps {
   /** Names the secret. */

@@ -1,10 +1,10 @@
 import React from 'react';
 import { config } from '@grafana/runtime';
 import { DataSourceHttpSettings, FieldValidationMessage } from '@grafana/ui';
+import { withoutEmptiedTimeout } from '../../settings/httpSettings';
 import { prometheusOf } from '../../settings/prometheus';
 import { serverUrlProblem } from '../../settings/prometheusProblems';
-import { ModelServingSettings } from '../../settings/secrets';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { SigV4Fields } from './SigV4Fields';
 
 /** Where the server is and how it is asked: Grafana's own HTTP settings. */
@@ -30,10 +30,4 @@ export function ServerFields({ settings, onChange }: SectionProps) {
       />
     </>
   );
-}
-
-/** An emptied timeout arrives as a number that is none. */
-function withoutEmptiedTimeout(settings: ModelServingSettings): ModelServingSettings {
-  const { timeout, ...jsonData } = settings.jsonData;
-  return Number.isNaN(timeout) ? { ...settings, jsonData } : settings;
 }

@@ -4,7 +4,7 @@ import { duplicateProblem, durationProblem, INTERVAL_RANGE, urlProblem } from '.
 import { changeTarget, duplicateTarget, removeTarget, targetsOf } from '../../settings/targets';
 import { ProfileInfo, TargetSettings } from '../../types';
 import { ApiKeyFields } from './ApiKeyFields';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { EntrySection } from './EntrySection';
 import { fieldRow } from './fieldRow';
 import { ProfileSelect } from './ProfileSelect';
@@ -118,9 +118,9 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
           <InlineSwitch
             id={skipVerifyId}
             aria-label={`${title} skip TLS verification`}
-            value={target.tlsSkipVerify ?? false}
+            value={target.insecureSkipVerify ?? false}
             disabled={disabled}
-            onChange={(event) => change({ tlsSkipVerify: event.currentTarget.checked })}
+            onChange={(event) => change({ insecureSkipVerify: event.currentTarget.checked })}
           />
         </Field>
       </div>

@@ -3,7 +3,7 @@ import { Alert } from '@grafana/ui';
 import { targetCountProblem } from '../../settings/problems';
 import { addTarget, targetsOf } from '../../settings/targets';
 import { AddEntry } from './AddEntry';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { TargetEditor } from './TargetEditor';
 import { Profiles } from './useProfiles';
 

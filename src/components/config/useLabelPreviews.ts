@@ -1,7 +1,7 @@
 import { useCallback } from 'react';
 import { getBackendSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
-import { kindOf } from '../../settings/kind';
+import { modeOf } from '../../settings/options';
 import { ModelServingSettings } from '../../settings/secrets';
 import { LabelPreview } from '../../types';
 import { useAnswer } from '../useAnswer';
@@ -17,7 +17,7 @@ export interface LabelPreviews {
 /** The labels that the saved server's series have; asked again when the data source was saved. */
 export function useLabelPreviews(settings: ModelServingSettings, saved: ModelServingSettings): LabelPreviews {
   const { uid, version } = saved;
-  const savedServer = kindOf(saved) === 'prometheus' && Boolean(saved.url);
+  const savedServer = modeOf(saved) === 'prometheus' && Boolean(saved.url);
   const ask = useCallback(async () => {
     if (!savedServer) {
       return undefined;

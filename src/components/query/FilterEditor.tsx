@@ -1,13 +1,13 @@
 import React from 'react';
 import { TimeRange } from '@grafana/data';
 import { Button, InlineField, InlineFieldRow, Select } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
+import { EditorDataSource } from './props';
 import { Filters } from '../../types';
 import { toOptions } from '../options';
 import { FilterValues } from './FilterValues';
 
 interface Props {
-  datasource: ModelServingDataSource;
+  datasource: EditorDataSource;
   filters: Filters;
   /** The labels to offer. */
   labels: string[];

@@ -1,13 +1,13 @@
 import React, { useState } from 'react';
 import { TimeRange } from '@grafana/data';
 import { InlineField, MultiSelect } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
+import { EditorDataSource } from './props';
 import { Filters, LabelValues } from '../../types';
 import { toOptions, toValues } from '../options';
 import { errorMessage } from '../useAnswer';
 
 interface Props {
-  datasource: ModelServingDataSource;
+  datasource: EditorDataSource;
   label: string;
   values: string[];
   /** What else the series must pass for their values to be offered. */

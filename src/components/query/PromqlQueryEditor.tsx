@@ -1,7 +1,7 @@
 import React, { KeyboardEvent } from 'react';
 import { InlineField, InlineFieldRow, InlineSwitch, TextArea } from '@grafana/ui';
 import { ModelServingQuery } from '../../types';
-import { EditorProps } from './QueryEditor';
+import { EditorProps } from './props';
 import { LegendField } from './LegendField';
 
 export function PromqlQueryEditor({ query, onChange, onRunQuery }: EditorProps) {

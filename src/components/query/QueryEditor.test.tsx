@@ -169,7 +169,7 @@ describe('signal', () => {
       limit: 7,
       window: '10m',
       legend: '{{model}} on $host',
-      others: false,
+      includeOthers: false,
       instant: true,
     });
     expect(current.runs).toBe(5);
@@ -267,10 +267,10 @@ describe('query type', () => {
 
   it('asks for the kinds of events that are chosen', async () => {
     const current = await showEditor({ queryType: 'events', filters: { model: ['bert'] } });
-    await choose('Kinds', 'scaling');
-    expect(current.query).toMatchObject({ queryType: 'events', kinds: ['scaling'], filters: { model: ['bert'] } });
-    await choose('Kinds', 'restarts');
-    expect(current.query.kinds).toEqual(['scaling', 'restarts']);
+    await choose('Event types', 'scaling');
+    expect(current.query).toMatchObject({ queryType: 'events', eventTypes: ['scaling'], filters: { model: ['bert'] } });
+    await choose('Event types', 'restarts');
+    expect(current.query.eventTypes).toEqual(['scaling', 'restarts']);
     expect(current.runs).toBe(2);
   });
 });

@@ -1,15 +1,13 @@
 import React from 'react';
-import { QueryEditorProps, SelectableValue } from '@grafana/data';
+import { SelectableValue } from '@grafana/data';
 import { InlineField, InlineFieldRow, RadioButtonGroup } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
 import { defaultQuery, queryTypeOf } from '../../query';
-import { ModelServingOptions, ModelServingQuery, QueryType } from '../../types';
+import { QueryType } from '../../types';
 import { EventsQueryEditor } from './EventsQueryEditor';
 import { PromqlQueryEditor } from './PromqlQueryEditor';
+import { EditorProps } from './props';
 import { SignalQueryEditor } from './SignalQueryEditor';
 import { TableQueryEditor } from './TableQueryEditor';
-
-export type EditorProps = QueryEditorProps<ModelServingDataSource, ModelServingQuery, ModelServingOptions>;
 
 const QUERY_TYPES: Array<SelectableValue<QueryType>> = [
   {

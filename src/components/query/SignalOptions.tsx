@@ -38,8 +38,8 @@ export function SignalOptions({ query, onChange }: Props) {
       >
         <InlineSwitch
           aria-label="Others"
-          value={query.others ?? true}
-          onChange={(event) => onChange({ others: event.currentTarget.checked })}
+          value={query.includeOthers ?? true}
+          onChange={(event) => onChange({ includeOthers: event.currentTarget.checked })}
         />
       </InlineField>
       <InlineField

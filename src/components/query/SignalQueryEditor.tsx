@@ -4,7 +4,7 @@ import { labelsOf } from '../../labels';
 import { ModelServingQuery, SignalInfo } from '../../types';
 import { toOptions, toValues } from '../options';
 import { FilterEditor } from './FilterEditor';
-import { EditorProps } from './QueryEditor';
+import { EditorProps } from './props';
 import { SignalOptions } from './SignalOptions';
 import { SignalSelect } from './SignalSelect';
 import { useSignals } from './useSignals';

@@ -2,7 +2,7 @@ import React from 'react';
 import { labelsOf } from '../../labels';
 import { TableType } from '../../types';
 import { FilterEditor } from './FilterEditor';
-import { EditorProps } from './QueryEditor';
+import { EditorProps } from './props';
 import { useSignals } from './useSignals';
 
 interface Props extends EditorProps {

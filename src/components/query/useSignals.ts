@@ -1,5 +1,5 @@
 import { useCallback } from 'react';
-import { ModelServingDataSource } from '../../datasource';
+import { EditorDataSource } from './props';
 import { SignalInfo } from '../../types';
 import { useAnswer } from '../useAnswer';
 
@@ -10,7 +10,7 @@ interface Signals {
   error?: string;
 }
 
-export function useSignals(datasource: ModelServingDataSource): Signals {
+export function useSignals(datasource: EditorDataSource): Signals {
   const ask = useCallback(() => datasource.signals(), [datasource]);
   const { value, error } = useAnswer(ask);
   return { list: value ?? [], loading: !value && !error, error };

@@ -1,19 +1,14 @@
 import React from 'react';
 import { QueryEditorProps } from '@grafana/data';
 import { InlineField, InlineFieldRow, Select } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
 import { labelsOf } from '../../labels';
 import { ModelServingOptions, ModelServingQuery, ModelServingVariableQuery } from '../../types';
 import { FilterEditor } from '../query/FilterEditor';
+import { EditorDataSource } from '../query/props';
 import { useSignals } from '../query/useSignals';
 import { toOptions } from '../options';
 
-type Props = QueryEditorProps<
-  ModelServingDataSource,
-  ModelServingQuery,
-  ModelServingOptions,
-  ModelServingVariableQuery
->;
+type Props = QueryEditorProps<EditorDataSource, ModelServingQuery, ModelServingOptions, ModelServingVariableQuery>;
 
 /** Says which label a dashboard variable takes its values from. Filters may refer to other variables. */
 export function VariableQueryEditor({ query, onChange, datasource, range }: Props) {

@@ -1,9 +1,9 @@
 import React from 'react';
 import { useStyles2 } from '@grafana/ui';
 import { changePrometheus, PROMETHEUS_DEFAULTS, prometheusOf } from '../../settings/prometheus';
-import { AnswerLimits } from '../../types';
+import { ResponseLimits } from '../../types';
 import { fieldRow } from './fieldRow';
-import { PrometheusSectionProps } from './PrometheusSections';
+import { PrometheusSectionProps } from './props';
 import { TextField } from './TextField';
 
 const COUNT_FIELDS: Array<{ limit: 'series' | 'samples'; label: string; description: string }> = [
@@ -11,11 +11,12 @@ const COUNT_FIELDS: Array<{ limit: 'series' | 'samples'; label: string; descript
   { limit: 'samples', label: 'Answer samples', description: 'Values of all series together' },
 ];
 
-export function AnswerLimitFields({ settings, onChange, problems }: PrometheusSectionProps) {
+export function ResponseLimitFields({ settings, onChange, problems }: PrometheusSectionProps) {
   const row = useStyles2(fieldRow);
-  const { limits = {} } = prometheusOf(settings);
-  const defaults = PROMETHEUS_DEFAULTS.limits;
-  const change = (patch: AnswerLimits) => onChange(changePrometheus(settings, { limits: { ...limits, ...patch } }));
+  const { responseLimits: limits = {} } = prometheusOf(settings);
+  const defaults = PROMETHEUS_DEFAULTS.responseLimits;
+  const change = (patch: ResponseLimits) =>
+    onChange(changePrometheus(settings, { responseLimits: { ...limits, ...patch } }));
 
   return (
     <div className={row}>

@@ -2,33 +2,34 @@ import React from 'react';
 import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
 import { RadioButtonGroup, useStyles2 } from '@grafana/ui';
-import { changeKind, kindOf } from '../../settings/kind';
-import { Kind } from '../../types';
-import { SectionProps } from './ConfigEditor';
+import { changeMode } from '../../settings/mode';
+import { modeOf } from '../../settings/options';
+import { Mode } from '../../types';
+import { SectionProps } from './props';
 
-const KINDS: Array<{ value: Kind; label: string }> = [
+const MODES: Array<{ value: Mode; label: string }> = [
   { value: 'embedded', label: 'Embedded' },
   { value: 'prometheus', label: 'Prometheus-compatible' },
 ];
 
-const MEANINGS: Record<Kind, string> = {
+const MEANINGS: Record<Mode, string> = {
   embedded: 'The plugin reads the metrics pages of your model servers itself and keeps their history.',
   prometheus: 'A server that scrapes your model servers already is asked: Prometheus, Mimir, Thanos, VictoriaMetrics …',
 };
 
 /** Who scrapes and stores. */
-export function KindField({ settings, onChange }: SectionProps) {
+export function ModeField({ settings, onChange }: SectionProps) {
   const meaning = useStyles2(meaningStyle);
-  const kind = kindOf(settings);
+  const mode = modeOf(settings);
   return (
     <>
       <RadioButtonGroup
-        options={KINDS}
-        value={kind}
+        options={MODES}
+        value={mode}
         disabled={settings.readOnly}
-        onChange={(chosen) => onChange(changeKind(settings, chosen))}
+        onChange={(chosen) => onChange(changeMode(settings, chosen))}
       />
-      <p className={meaning}>{MEANINGS[kind]}</p>
+      <p className={meaning}>{MEANINGS[mode]}</p>
     </>
   );
 }

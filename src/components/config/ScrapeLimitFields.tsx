@@ -1,9 +1,9 @@
 import React from 'react';
 import { useStyles2 } from '@grafana/ui';
 import { BODY_SIZE_RANGE, countProblem, sizeProblem } from '../../settings/problems';
-import { withOptions } from '../../settings/targets';
+import { withOptions } from '../../settings/options';
 import { ScrapeLimits } from '../../types';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { fieldRow } from './fieldRow';
 import { TextField } from './TextField';
 
@@ -38,10 +38,10 @@ const COUNT_FIELDS: CountField[] = [
   },
 ];
 
-export function LimitFields({ settings, onChange }: SectionProps) {
+export function ScrapeLimitFields({ settings, onChange }: SectionProps) {
   const row = useStyles2(fieldRow);
-  const limits = settings.jsonData.limits ?? {};
-  const change = (patch: ScrapeLimits) => onChange(withOptions(settings, { limits: { ...limits, ...patch } }));
+  const limits = settings.jsonData.scrapeLimits ?? {};
+  const change = (patch: ScrapeLimits) => onChange(withOptions(settings, { scrapeLimits: { ...limits, ...patch } }));
 
   return (
     <div className={row}>
