@@ -1,7 +1,7 @@
 import { DataSourceJsonData } from '@grafana/data';
 import { DataQuery } from '@grafana/schema';
 
-/** Queries whose answer is a table with one row a model. */
+/** Queries that return a table. */
 export type TableType = 'models' | 'objectives' | 'diagnosis';
 
 export type QueryType = 'signal' | TableType | 'events' | 'promql';
@@ -10,8 +10,8 @@ export type QueryType = 'signal' | TableType | 'events' | 'promql';
 export type Filters = Record<string, string[]>;
 
 /**
- * What dashboards hold and the backend answers. Text fields may hold template variables until a query runs.
- * A table has filters only: other fields wait for the type to change back and are not sent.
+ * A query as dashboards store it. Text fields may contain template variables until the query runs.
+ * A table has filters only: its other fields stay for when the type changes back, and are not sent.
  */
 export interface ModelServingQuery extends DataQuery {
   queryType?: QueryType;
@@ -19,17 +19,17 @@ export interface ModelServingQuery extends DataQuery {
   statistics?: string[];
   groupBy?: string[];
   filters?: Filters;
-  /** At most so many series, the busiest; a string only while it holds a template variable. */
+  /** Maximum number of series, ranked by traffic. A string only while it contains a template variable. */
   limit?: number | string;
   /** Adds one series that aggregates everything beyond the limit. */
   includeOthers?: boolean;
-  /** What rates are taken over, such as 5m; empty for the rate interval. */
+  /** Range of rates, such as 5m. Empty for the rate interval. */
   window?: string;
   instant?: boolean;
   legend?: string;
   /** Returns one row "No data" where there is no series, for panels with a row per series, such as a status history. */
   emptyAsRow?: boolean;
-  /** Values that rest on fewer requests in the window are left out. Alert rules set it. */
+  /** Values based on fewer requests in the window are omitted. Alert rules set it. */
   minimumRequests?: number;
   /** PromQL, for queryType promql only. */
   expr?: string;
@@ -37,7 +37,7 @@ export interface ModelServingQuery extends DataQuery {
   eventTypes?: string[];
 }
 
-/** What a dashboard's ad-hoc filter variable holds, in every Grafana version. */
+/** A filter of a dashboard's ad-hoc variable, in every Grafana version. */
 export interface AdHocFilter {
   key: string;
   operator: string;
@@ -69,7 +69,7 @@ export interface TargetSettings {
 
 /** A profile of the user's own. */
 export interface ProfileSettings {
-  /** What error messages call it, such as features.yaml. */
+  /** Shown in error messages, such as features.yaml. */
   name: string;
   /** The profile itself, as YAML. */
   text: string;
@@ -83,7 +83,7 @@ export interface ScrapeLimits {
   labelValueLength?: number;
 }
 
-/** What a model is held to: durations such as 200ms, shares such as 1% or 0.01, none for what it is not held to. */
+/** Objectives of a model: durations such as 200ms, shares such as 1% or 0.01, or none to switch one off. */
 export interface ObjectiveFields {
   p95?: string;
   errorRate?: string;
@@ -110,7 +110,7 @@ export interface ObjectiveSettings {
 /** Who scrapes and stores: the plugin itself, or a Prometheus-compatible server that it queries. */
 export type Mode = 'embedded' | 'prometheus';
 
-/** What the server calls the project's labels. An empty one has its default. */
+/** The server's labels for environment, deployment and replica. An empty one has its default. */
 export interface LabelNames {
   environment?: string;
   deployment?: string;
@@ -124,7 +124,7 @@ export interface ResponseLimits {
   samples?: number;
 }
 
-/** Whose tokens are sent. */
+/** The cloud whose token is sent. */
 export type Cloud = '' | 'google' | 'azure';
 
 /**
@@ -167,17 +167,17 @@ export interface SigV4Settings {
   sigV4ExternalId?: string;
 }
 
-/** Whether and how the embedded engine's samples are sent to a server, too. Its address and authentication are in Grafana's HTTP settings. */
+/** Whether and how the embedded engine's samples are also sent to a server. Its URL, authentication and timeout are in Grafana's HTTP settings. */
 export interface RemoteWriteSettings {
   enabled?: boolean;
   /** Where samples are sent; empty for the HTTP settings' URL followed by /api/v1/write. */
   url?: string;
-  /** How far back sending begins at first; empty for all that is kept. */
+  /** Stored history to send at first; empty for all. */
   history?: string;
   nativeHistograms?: boolean;
 }
 
-/** Whatever is left out has the backend's default. */
+/** A missing setting has the backend's default. */
 export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
   mode?: Mode;
   prometheus?: PrometheusSettings;
@@ -222,7 +222,7 @@ export interface ProfileInfo {
 
 export interface LabelValues {
   values: string[];
-  /** There are more values than were listed. */
+  /** Not all values are listed. */
   truncated: boolean;
 }
 

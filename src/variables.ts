@@ -24,8 +24,13 @@ export class LabelValueVariables extends CustomVariableSupport<
     if (!query?.label) {
       return of({ data: [] });
     }
-    const answer = this.datasource.values(query.label, query.filters ?? {}, request.range, request.scopedVars ?? {});
-    return from(answer).pipe(
+    const labelValues = this.datasource.values(
+      query.label,
+      query.filters ?? {},
+      request.range,
+      request.scopedVars ?? {}
+    );
+    return from(labelValues).pipe(
       map(({ values }) => ({ data: values.map((value): MetricFindValue => ({ text: value, value })) }))
     );
   }

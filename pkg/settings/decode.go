@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Defaults of what is left empty.
+// Defaults and bounds of the settings.
 const (
 	DefaultInterval      = 15 * time.Second
 	DefaultScrapeTimeout = 10 * time.Second
@@ -34,7 +34,7 @@ const (
 	maxTargets      = 1000
 )
 
-// What the limits of a scrape may be raised to: who edits a data source must not be able to exhaust the server's memory.
+// highestScrapeLimits bound the limits: an editor of a data source must not be able to exhaust the server's memory.
 var highestScrapeLimits = ScrapeLimits{BodyBytes: 1 << 30, Samples: 10_000_000, Labels: 1000, LabelNameLength: 1 << 16, LabelValueLength: 1 << 20}
 
 // DefaultScrapeLimits bound a scrape where the settings do not.
@@ -80,7 +80,7 @@ type storedTarget struct {
 	InsecureSkipVerify bool   `json:"insecureSkipVerify"`
 }
 
-// Decode reads a data source's settings. Its errors are sentences that name the setting; none quotes a secret.
+// Decode decodes and validates a data source's settings. Its errors name the setting and never quote a secret.
 func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 	kind, err := decodeMode(jsonData)
 	if err != nil {
@@ -92,7 +92,7 @@ func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 	var s stored
 	if len(jsonData) > 0 {
 		if err := json.Unmarshal(jsonData, &s); err != nil {
-			return Settings{}, unreadable(err)
+			return Settings{}, decodeError(err)
 		}
 	}
 	s.Mode = kind
@@ -116,7 +116,7 @@ func decodeMode(jsonData []byte) (Mode, error) {
 	}
 	if len(jsonData) > 0 {
 		if err := json.Unmarshal(jsonData, &s); err != nil {
-			return "", unreadable(err)
+			return "", decodeError(err)
 		}
 	}
 	switch s.Mode {
@@ -128,25 +128,25 @@ func decodeMode(jsonData []byte) (Mode, error) {
 	return "", fmt.Errorf("unknown mode %q of the data source; choose %q or %q", s.Mode, ModeEmbedded, ModePrometheus)
 }
 
-func unreadable(err error) error {
+func decodeError(err error) error {
 	return fmt.Errorf("the data source's settings cannot be read: %w", err)
 }
 
-// checkProfiles bounds what has to be read; what is in the texts is said where they are.
+// checkProfiles checks number, names and sizes. The texts are checked when they are parsed.
 func checkProfiles(profiles []Profile) error {
 	if len(profiles) > maxProfiles {
-		return fmt.Errorf("there are %d profiles; at most %d are possible", len(profiles), maxProfiles)
+		return fmt.Errorf("%d profiles are configured; the maximum is %d", len(profiles), maxProfiles)
 	}
 	seen := map[string]bool{}
 	for i, p := range profiles {
 		name := strings.TrimSpace(p.Name)
 		switch {
 		case name == "":
-			return fmt.Errorf("profile %d has no name", i+1)
+			return fmt.Errorf("profile %d has no name; enter one", i+1)
 		case seen[name]:
-			return fmt.Errorf("profile %d: the name %q belongs to another profile already", i+1, name)
+			return fmt.Errorf("profile %d: the name %q is already used by another profile", i+1, name)
 		case len(p.Text) > maxProfileBytes:
-			return fmt.Errorf("profile %q has %d bytes; at most %d are possible", name, len(p.Text), maxProfileBytes)
+			return fmt.Errorf("profile %q has %d bytes; the maximum is %d", name, len(p.Text), maxProfileBytes)
 		}
 		seen[name] = true
 	}
@@ -159,7 +159,7 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 	if e.Interval, err = duration("interval", s.Interval, DefaultInterval, minInterval, maxInterval); err != nil {
 		return e, err
 	}
-	if e.ScrapeTimeout, err = duration("time-out", s.ScrapeTimeout, min(DefaultScrapeTimeout, e.Interval), minTimeout, maxScrapeTimeout); err != nil {
+	if e.ScrapeTimeout, err = duration("scrape timeout", s.ScrapeTimeout, min(DefaultScrapeTimeout, e.Interval), minTimeout, maxScrapeTimeout); err != nil {
 		return e, err
 	}
 	if e.RetentionTime, err = duration("retention time", s.RetentionTime, DefaultRetentionTime, minRetentionTime, longestTime); err != nil {
@@ -172,7 +172,7 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 		return e, err
 	}
 	if len(s.Targets) > maxTargets {
-		return e, fmt.Errorf("there are %d targets; at most %d are possible", len(s.Targets), maxTargets)
+		return e, fmt.Errorf("%d targets are configured; the maximum is %d", len(s.Targets), maxTargets)
 	}
 	if e.RemoteWrite, err = s.RemoteWrite.decode(e.RetentionTime); err != nil {
 		return e, err
@@ -191,12 +191,12 @@ func decodeTargets(all []storedTarget, secrets map[string]string) ([]Target, err
 			return nil, fmt.Errorf("target %d: %w", i+1, err)
 		}
 		if ids[target.ID] {
-			return nil, fmt.Errorf("target %d: its id %q belongs to another target already", i+1, target.ID)
+			return nil, fmt.Errorf("target %d: its id %q is already used by another target", i+1, target.ID)
 		}
 		ids[target.ID] = true
 		at := place{target.URL, target.Environment, target.Deployment}
 		if first, taken := places[at]; taken {
-			return nil, fmt.Errorf("target %d: it is target %d again; its requests would be counted twice", i+1, first)
+			return nil, fmt.Errorf("target %d: it has the same URL, environment and deployment as target %d, so requests would be counted twice; remove one", i+1, first)
 		}
 		places[at] = i + 1
 		out = append(out, target)
@@ -254,10 +254,10 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 		out.AuthScheme = "Bearer"
 	}
 	if !authScheme.MatchString(out.AuthScheme) {
-		return Target{}, errors.New("its authorization scheme must be one word, such as Bearer, Api-Key or Token; the key itself is set as the API key")
+		return Target{}, errors.New("its authorization scheme must be one word, such as Bearer, Api-Key or Token; enter the key itself as the API key")
 	}
 	if strings.ContainsFunc(out.APIKey, unicode.IsControl) {
-		return Target{}, errors.New("its API key has a line break or another control character, which no header can hold; paste it again")
+		return Target{}, errors.New("its API key contains a line break or another control character; paste it again")
 	}
 	page, err := address(t.URL, "/metrics")
 	if err != nil {
@@ -282,7 +282,7 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	return out, nil
 }
 
-// address parses a URL and leaves out of its errors what may be secret; path is that of an example.
+// address parses a URL. Its errors never quote the URL, which may contain a secret. The path is that of the example in an error.
 func address(text, path string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -290,13 +290,13 @@ func address(text, path string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("is not valid; write it as http://host:port%s or https://…", path)
+		return nil, fmt.Errorf("is not valid; enter it as http://host:port%s or https://…", path)
 	}
 	if u.User != nil {
-		return nil, errors.New("holds a user name or password; remove it and set the API key instead")
+		return nil, errors.New("contains a user name or password; remove it and enter the API key instead")
 	}
 	if u.Fragment != "" {
-		return nil, errors.New("has a fragment (#…), which has no meaning here")
+		return nil, errors.New("has a fragment (#…), which has no effect; remove it")
 	}
 	return u, nil
 }
@@ -307,7 +307,7 @@ func duration(name, text string, unset, least, most time.Duration) (time.Duratio
 	}
 	d, err := model.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("the %s %q is not a duration; write it like 15s, 5m or 15d", name, text)
+		return 0, fmt.Errorf("the %s %q is not a duration; enter one such as 15s, 5m or 15d", name, text)
 	}
 	if got := time.Duration(d); got < least || got > most {
 		return 0, fmt.Errorf("the %s %q must be between %s and %s", name, text, model.Duration(least), model.Duration(most))
@@ -321,7 +321,7 @@ func size(name, text string, unset, least, most int64) (int64, error) {
 	}
 	n, err := units.ParseBase2Bytes(text)
 	if err != nil {
-		return 0, fmt.Errorf("the %s %q is not a size; write it like 512MB or 10GB", name, text)
+		return 0, fmt.Errorf("the %s %q is not a size; enter one such as 512MB or 10GB", name, text)
 	}
 	if int64(n) < least {
 		return 0, fmt.Errorf("the %s %q must be at least %s", name, text, units.Base2Bytes(least))

@@ -69,7 +69,7 @@ func TestEverythingConfigured(t *testing.T) {
 
 func TestDefaultsThatDependOnOthers(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, 2*time.Second, decode(t, `{"interval": "2s"}`).Embedded.ScrapeTimeout, "no time-out is longer than the interval")
+	require.Equal(t, 2*time.Second, decode(t, `{"interval": "2s"}`).Embedded.ScrapeTimeout, "no timeout is longer than the interval")
 	require.Equal(t, 10*time.Second, decode(t, `{"interval": "1m"}`).Embedded.ScrapeTimeout)
 	for url, want := range map[string]string{
 		"http://h": "http://h/metrics", "http://h/": "http://h/metrics", "http://h/x/": "http://h/x/", "HTTP://h:1/metrics": "http://h:1/metrics",
@@ -90,17 +90,17 @@ var refused = map[string]struct{ settings, sentence string }{
 	"not JSON":               {`{"mode"`, "the data source's settings cannot be read: unexpected end of JSON input"},
 	"another type":           {`{"targets": "http://host"}`, "the data source's settings cannot be read: "},
 	"another mode":           {`{"mode": "graphite"}`, `unknown mode "graphite" of the data source; choose "embedded" or "prometheus"`},
-	"interval":               {`{"interval": "often"}`, `the interval "often" is not a duration; write it like 15s, 5m or 15d`},
-	"negative interval":      {`{"interval": "-15s"}`, `the interval "-15s" is not a duration; write it like 15s, 5m or 15d`},
+	"interval":               {`{"interval": "often"}`, `the interval "often" is not a duration; enter one such as 15s, 5m or 15d`},
+	"negative interval":      {`{"interval": "-15s"}`, `the interval "-15s" is not a duration; enter one such as 15s, 5m or 15d`},
 	"no interval":            {`{"interval": "0"}`, `the interval "0" must be between 1s and 1h`},
 	"short interval":         {`{"interval": "999ms"}`, `the interval "999ms" must be between 1s and 1h`},
 	"long interval":          {`{"interval": "2h"}`, `the interval "2h" must be between 1s and 1h`},
 	"endless interval":       {`{"interval": "99999999y"}`, `the interval "99999999y" is not a duration`},
-	"short time-out":         {`{"scrapeTimeout": "1ms"}`, `the time-out "1ms" must be between 100ms and 5m`},
-	"long time-out":          {`{"scrapeTimeout": "1d"}`, `the time-out "1d" must be between 100ms and 5m`},
+	"short timeout":          {`{"scrapeTimeout": "1ms"}`, `the scrape timeout "1ms" must be between 100ms and 5m`},
+	"long timeout":           {`{"scrapeTimeout": "1d"}`, `the scrape timeout "1d" must be between 100ms and 5m`},
 	"short retention":        {`{"retentionTime": "1m"}`, `the retention time "1m" must be between 1h and 100y`},
 	"long retention":         {`{"retentionTime": "101y"}`, `the retention time "101y" must be between 1h and 100y`},
-	"retention size":         {`{"retentionSize": "plenty"}`, `the retention size "plenty" is not a size; write it like 512MB or 10GB`},
+	"retention size":         {`{"retentionSize": "plenty"}`, `the retention size "plenty" is not a size; enter one such as 512MB or 10GB`},
 	"small retention size":   {`{"retentionSize": "1KB"}`, `the retention size "1KB" must be at least 1MiB`},
 	"negative size":          {`{"retentionSize": "-10GB"}`, `the retention size "-10GB" must be at least 1MiB`},
 	"overflowing size":       {`{"retentionSize": "99999999999EB"}`, `the retention size "99999999999EB" is not a size`},
@@ -113,21 +113,21 @@ var refused = map[string]struct{ settings, sentence string }{
 	"negative value length":  {`{"scrapeLimits": {"labelValueLength": -1}}`, "the label value length limit is -1"},
 	"no id":                  {`{"targets": [{"url": "http://h"}]}`, `target 1: its id "" must be 1 to 64 letters, digits, dashes or underscores`},
 	"a path as id":           {`{"targets": [{"id": "../a", "url": "http://h"}]}`, `target 1: its id "../a" must be 1 to 64 letters`},
-	"one id twice":           {`{"targets": [{"id": "a", "url": "http://h"}, {"id": "a", "url": "http://i"}]}`, `target 2: its id "a" belongs to another target already`},
-	"one target twice":       {`{"targets": [{"id": "a", "url": "http://h"}, {"id": "b", "url": "http://h/metrics"}]}`, "target 2: it is target 1 again; its requests would be counted twice"},
+	"one id twice":           {`{"targets": [{"id": "a", "url": "http://h"}, {"id": "a", "url": "http://i"}]}`, `target 2: its id "a" is already used by another target`},
+	"one target twice":       {`{"targets": [{"id": "a", "url": "http://h"}, {"id": "b", "url": "http://h/metrics"}]}`, "target 2: it has the same URL, environment and deployment as target 1"},
 	"no URL":                 {`{"targets": [{"id": "one", "url": " "}]}`, "target 1: its URL is missing"},
-	"no scheme":              {`{"targets": [{"id": "one", "url": "host:8002/metrics"}]}`, "target 1: its URL is not valid; write it as http://host:port/metrics or https://…"},
+	"no scheme":              {`{"targets": [{"id": "one", "url": "host:8002/metrics"}]}`, "target 1: its URL is not valid; enter it as http://host:port/metrics or https://…"},
 	"another scheme":         {`{"targets": [{"id": "one", "url": "file:///etc/passwd"}]}`, "target 1: its URL is not valid"},
 	"no host":                {`{"targets": [{"id": "one", "url": "http://:8002/metrics"}]}`, "target 1: its URL is not valid"},
 	"a line break":           {`{"targets": [{"id": "one", "url": "http://host\n/metrics"}]}`, "target 1: its URL is not valid"},
-	"a password":             {`{"targets": [{"id": "one", "url": "http://me:` + secret + `@host/metrics"}]}`, "target 1: its URL holds a user name or password; remove it and set the API key instead"},
+	"a password":             {`{"targets": [{"id": "one", "url": "http://me:` + secret + `@host/metrics"}]}`, "target 1: its URL contains a user name or password; remove it and enter the API key instead"},
 	"a bad escape":           {`{"targets": [{"id": "one", "url": "http://host/%zz?key=` + secret + `"}]}`, "target 1: its URL is not valid"},
-	"a fragment":             {one(`, "managementUrl": "http://host#x"`), "target 1: its management URL has a fragment (#…), which has no meaning here"},
+	"a fragment":             {one(`, "managementUrl": "http://host#x"`), "target 1: its management URL has a fragment (#…), which has no effect"},
 	"management URL":         {one(`, "managementUrl": "host"`), "target 1: its management URL is not valid"},
 	"target's interval":      {one(`, "interval": "1ms"`), `target 1: the interval "1ms" must be between 1s and 1h`},
 	"a scheme with a key":    {one(`, "authScheme": "Bearer ` + secret + `"`), "target 1: its authorization scheme must be one word, such as Bearer, Api-Key or Token"},
 	"a scheme with a header": {one(`, "authScheme": "Bearer\r\nX-Evil:"`), "target 1: its authorization scheme must be one word"},
-	"too many targets":       {`{"targets": [` + strings.TrimSuffix(strings.Repeat(`{},`, 1001), ",") + `]}`, "there are 1001 targets; at most 1000 are possible"},
+	"too many targets":       {`{"targets": [` + strings.TrimSuffix(strings.Repeat(`{},`, 1001), ",") + `]}`, "1001 targets are configured; the maximum is 1000"},
 }
 
 func TestRefusedSettings(t *testing.T) {
@@ -146,7 +146,7 @@ func TestRefusedSettings(t *testing.T) {
 func TestKeysThatNoHeaderCanHold(t *testing.T) {
 	t.Parallel()
 	_, err := Decode([]byte(one("")), map[string]string{"apiKey.one": "a\r\nX-Evil: " + secret})
-	require.EqualError(t, err, "target 1: its API key has a line break or another control character, which no header can hold; paste it again")
+	require.EqualError(t, err, "target 1: its API key contains a line break or another control character; paste it again")
 }
 
 // A target sees its own key and no other's.

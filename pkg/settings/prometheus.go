@@ -133,7 +133,7 @@ type storedRemote struct {
 func decodeRemote(jsonData []byte, secrets map[string]string) (Settings, error) {
 	var s storedRemote
 	if err := json.Unmarshal(jsonData, &s); err != nil {
-		return Settings{}, unreadable(err)
+		return Settings{}, decodeError(err)
 	}
 	p, err := s.Prometheus.decode(secrets)
 	if err != nil {

@@ -13,7 +13,7 @@ type storedWrite struct {
 	NativeHistograms bool   `json:"nativeHistograms"`
 }
 
-// decode checks what is switched on; all that is kept is sent unless less is wanted.
+// decode checks the settings if remote write is enabled. The whole stored history is sent unless the backfill window is shorter.
 func (s storedWrite) decode(retention time.Duration) (out RemoteWrite, err error) {
 	if !s.Enabled {
 		return RemoteWrite{}, nil
@@ -24,6 +24,6 @@ func (s storedWrite) decode(retention time.Duration) (out RemoteWrite, err error
 			return out, fmt.Errorf("the remote-write URL %w", err)
 		}
 	}
-	out.History, err = duration("history to send", s.History, retention, 0, longestTime)
+	out.History, err = duration("backfill window", s.History, retention, 0, longestTime)
 	return out, err
 }

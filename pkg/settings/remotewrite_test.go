@@ -23,9 +23,9 @@ func TestRemoteWrite(t *testing.T) {
 		require.Equal(t, want, decode(t, text).Embedded.RemoteWrite, text)
 	}
 	for text, sentence := range map[string]string{
-		`{"remoteWrite": {"enabled": true, "url": "mimir"}}`:               "the remote-write URL is not valid; write it as http://host:port/api/v1/write or https://…",
-		`{"remoteWrite": {"enabled": true, "url": "http://me:x@mimir/p"}}`: "the remote-write URL holds a user name or password",
-		`{"remoteWrite": {"enabled": true, "history": "all"}}`:             `the history to send "all" is not a duration`,
+		`{"remoteWrite": {"enabled": true, "url": "mimir"}}`:               "the remote-write URL is not valid; enter it as http://host:port/api/v1/write or https://…",
+		`{"remoteWrite": {"enabled": true, "url": "http://me:x@mimir/p"}}`: "the remote-write URL contains a user name or password",
+		`{"remoteWrite": {"enabled": true, "history": "all"}}`:             `the backfill window "all" is not a duration`,
 	} {
 		_, err := Decode([]byte(text), nil)
 		require.ErrorContains(t, err, sentence)

@@ -1,4 +1,4 @@
-// Package settings decodes and validates what is configured on a data source.
+// Package settings decodes and validates the settings of a data source.
 package settings
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
 )
 
-// Mode says what stores the data that a data source answers from.
+// Mode is where a data source's samples are stored.
 type Mode string
 
 // ModeEmbedded scrapes and stores in the plugin's own process.
@@ -21,11 +21,11 @@ type Settings struct {
 	Prometheus Prometheus
 	// Profiles are the user's own.
 	Profiles []Profile
-	// Objectives is what each model is held to.
+	// Objectives are the objectives (SLOs) of each model.
 	Objectives objective.Set
 }
 
-// Profile is a profile's text, as yet unread, under the name that messages call it by.
+// Profile is a profile's text, not yet parsed, and the name that messages show.
 type Profile struct{ Name, Text string }
 
 // Embedded configures the embedded engine. Nothing in it names a file or folder on the server.
@@ -33,7 +33,7 @@ type Embedded struct {
 	Targets []Target
 	// FileDiscovery also reads targets from the discovery folder that the server's administrator set.
 	FileDiscovery bool
-	// Interval and ScrapeTimeout hold for targets that set none of their own.
+	// Interval and ScrapeTimeout are those of targets that set none.
 	Interval      time.Duration
 	ScrapeTimeout time.Duration
 	// RetentionTime and RetentionBytes bound the stored history; zero bytes means no bound by size.
@@ -51,9 +51,9 @@ type RemoteWrite struct {
 	Enabled bool
 	// URL is where samples are sent; empty for the HTTP settings' URL followed by /api/v1/write.
 	URL string
-	// History is how far back sending begins where nothing has been sent yet.
+	// History is the backfill window: how much stored history is sent at first.
 	History time.Duration
-	// NativeHistograms are sent, too.
+	// NativeHistograms sends native histograms as well.
 	NativeHistograms bool
 }
 

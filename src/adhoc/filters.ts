@@ -4,17 +4,17 @@ import { AdHocFilter, Filters } from '../types';
 const OPERATORS = ['=', '=|'];
 
 /**
- * What ad-hoc filters keep, as filters of a query. Those of one label keep what all of them keep.
+ * Ad-hoc filters as filters of a query. Filters of one label are intersected.
  *
- * @throws Error for a filter whose operator is not one of equality, with what can be used instead.
+ * @throws Error for a filter whose operator is not supported. The message names the operators that are.
  */
 export function toFilters(adHoc: AdHocFilter[]): Filters {
   const filters: Filters = {};
   for (const filter of adHoc.filter(isFiltering)) {
     if (!isApplicable(filter)) {
       throw new Error(
-        `The ad-hoc filter "${filter.key} ${filter.operator} ${filter.value}" cannot be applied: use =, or =| ` +
-          `(one of) where Grafana offers it. Change its operator or remove the filter.`
+        `The ad-hoc filter "${filter.key} ${filter.operator} ${filter.value}" is not supported: use the operator = or, ` +
+          `where Grafana offers it, =| (one of).`
       );
     }
     Object.assign(filters, intersectFilters(filters, { [filter.key]: valuesOf(filter) }));
@@ -22,7 +22,7 @@ export function toFilters(adHoc: AdHocFilter[]): Filters {
   return filters;
 }
 
-/** Whether a filter's operator is one that queries know. */
+/** Whether queries support the operator of a filter. */
 export function isApplicable({ operator }: AdHocFilter): boolean {
   return OPERATORS.includes(operator);
 }

@@ -2,10 +2,10 @@ import { DataFrame, DataQueryResponse, QueryResultMetaNotice } from '@grafana/da
 
 const NOT_FILTERED: QueryResultMetaNotice = {
   severity: 'info',
-  text: "The dashboard's ad-hoc filters do not apply to PromQL queries: write what they are to keep into the expression.",
+  text: 'Ad-hoc filters do not apply to PromQL queries. Add the conditions to the expression.',
 };
 
-/** The response with a notice on all that answers one of the queries, which ad-hoc filters would have been for. */
+/** The response with a notice on the frames of the queries, to which ad-hoc filters do not apply. */
 export function noticeUnfiltered(response: DataQueryResponse, refIds: Set<string>): DataQueryResponse {
   const noticed = (frame: DataFrame): DataFrame => ({
     ...frame,

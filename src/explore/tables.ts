@@ -7,8 +7,8 @@ const NUMBERS = 'numeric-multi' as DataFrameType;
 const TABLE = 'numeric-long' as DataFrameType;
 
 /**
- * The response as Explore can show it. Explore merges frames of single numbers into columns of one name and leaves their labels
- * out, so nobody could tell whose number is whose: those of a query become one table with a column a label.
+ * The response for Explore, which would merge frames of single numbers into columns of one name without their labels. The
+ * frames of a query become one table with a column per label.
  */
 export function tabulateNumbers(response: DataQueryResponse): DataQueryResponse {
   const numbersOf = new Map<string | undefined, DataFrame[]>();

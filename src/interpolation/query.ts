@@ -5,7 +5,7 @@ import { ModelServingQuery } from '../types';
 import { interpolateFilters, interpolateList } from './filters';
 import { interpolatePromql } from './promql';
 
-/** The query as the backend is to answer it: no template variable is left that Grafana knows. */
+/** The query for the backend: every template variable that Grafana has is replaced. */
 export function interpolateQuery(
   templateSrv: TemplateSrv,
   stored: ModelServingQuery,
@@ -44,14 +44,25 @@ export function interpolateQuery(
   return interpolated;
 }
 
-/** Left out are the fields of other types, such as a window that would shorten the time that the table is about. */
+/** Removes the fields of other query types, such as a window that would shorten the range of the table. */
 function withFiltersOnly(query: ModelServingQuery): ModelServingQuery {
-  const { signal, statistics, groupBy, limit, includeOthers, window, instant, legend, expr, eventTypes, ...asked } =
-    query;
-  return asked;
+  const {
+    signal,
+    statistics,
+    groupBy,
+    limit,
+    includeOthers,
+    window,
+    instant,
+    legend,
+    expr,
+    eventTypes,
+    ...filtersOnly
+  } = query;
+  return filtersOnly;
 }
 
-/** A number where the text is one; any other text is kept for the backend to refuse by name. */
+/** A number if the text is one. Any other text stays, so that the backend names it in its error. */
 function parseLimit(text: string): number | string | undefined {
   const trimmed = text.trim();
   if (trimmed === '') {

@@ -1,27 +1,38 @@
 import { Cloud, LabelNames, PrometheusSettings } from '../types';
+import bounds from './bounds.json';
 import { withOptions } from './options';
 import { ModelServingSettings } from './secrets';
 
-/** What the backend uses for what is empty. */
+const { responseLimits, labels, ...accepted } = bounds.prometheus;
+
+/** What the backend uses for empty fields. */
 export const PROMETHEUS_DEFAULTS = {
-  timeInterval: '15s',
+  timeInterval: accepted.timeInterval.default,
   httpMethod: 'POST',
-  maxConcurrentQueries: 4,
+  maxConcurrentQueries: accepted.maxConcurrentQueries.default,
   incrementalQuerying: true,
-  incrementalQueryOverlapWindow: '2m',
-  queryCacheSize: '128MB',
-  responseLimits: { bodySize: '256MB', series: 50_000, samples: 10_000_000 },
-  labels: { environment: 'namespace', deployment: 'job', replica: 'instance' },
+  incrementalQueryOverlapWindow: accepted.incrementalQueryOverlapWindow.default,
+  queryCacheSize: accepted.queryCacheSize.default,
+  responseLimits: {
+    bodySize: responseLimits.bodySize.default,
+    series: responseLimits.series.default,
+    samples: responseLimits.samples.default,
+  },
+  labels: {
+    environment: labels.environment.default,
+    deployment: labels.deployment.default,
+    replica: labels.replica.default,
+  },
   azureCloud: 'public',
 };
 
-interface Named<T extends string = string> {
+interface Choice<T extends string = string> {
   value: T;
   label: string;
 }
 
 /** Types of servers, by the names that settings hold: the first four as in Grafana's own Prometheus data source. */
-export const PROMETHEUS_TYPES: Named[] = [
+export const PROMETHEUS_TYPES: Choice[] = [
   { value: 'Prometheus', label: 'Prometheus' },
   { value: 'Cortex', label: 'Cortex' },
   { value: 'Mimir', label: 'Grafana Mimir' },
@@ -34,18 +45,18 @@ export const PROMETHEUS_TYPES: Named[] = [
   { value: 'GrafanaCloud', label: 'Grafana Cloud' },
 ];
 
-export const HTTP_METHODS: Named[] = [
+export const HTTP_METHODS: Choice[] = [
   { value: 'POST', label: 'POST' },
   { value: 'GET', label: 'GET' },
 ];
 
-export const CLOUDS: Array<Named<Cloud>> = [
+export const CLOUDS: Array<Choice<Cloud>> = [
   { value: '', label: 'None' },
   { value: 'google', label: 'Google' },
   { value: 'azure', label: 'Azure' },
 ];
 
-export const AZURE_CLOUDS: Named[] = [
+export const AZURE_CLOUDS: Choice[] = [
   { value: 'public', label: 'Public' },
   { value: 'government', label: 'US Government' },
   { value: 'china', label: 'China' },
@@ -64,7 +75,7 @@ export function changePrometheus(
   return withOptions(settings, { prometheus: { ...prometheusOf(settings), ...patch } });
 }
 
-/** What each of the project's labels is called, with the defaults. */
+/** The server's labels for environment, deployment and replica, with the defaults filled in. */
 export function labelNamesOf(names: LabelNames = {}): Required<LabelNames> {
   const defaults = PROMETHEUS_DEFAULTS.labels;
   return {

@@ -48,8 +48,8 @@ describe('refuses what the backend refuses, and at the field:', () => {
 
 it('names both labels that have one name', () => {
   const { deployment, environment, replica } = prometheusProblems({ labels: { deployment: 'namespace' } }, SET);
-  expect(deployment).toBe('The environment has this label too; each needs one of its own.');
-  expect(environment).toBe('The deployment has this label too; each needs one of its own.');
+  expect(deployment).toBe('The environment uses the same label. Choose another one.');
+  expect(environment).toBe('The deployment uses the same label. Choose another one.');
   expect(replica).toBeUndefined();
 });
 
@@ -61,10 +61,10 @@ it.each([
     cloud: 'google',
     want: undefined,
   },
-  { url: 'http://prometheus:9090', cloud: 'azure', want: 'over TLS alone' },
-  { url: undefined, want: 'Write the address of the server' },
-  { url: ' ', want: 'Write the address of the server' },
-  { url: 'prometheus', want: 'Write the whole address' },
+  { url: 'http://prometheus:9090', cloud: 'azure', want: 'requires https' },
+  { url: undefined, want: 'Enter the URL of the server' },
+  { url: ' ', want: 'Enter the URL of the server' },
+  { url: 'prometheus', want: 'Enter the full URL' },
   { url: 'prometheus:9090', want: 'must start with http://' },
   { url: 'ftp://prometheus', want: 'must start with http://' },
   { url: 'http://me:hunter2@prometheus:9090', want: 'user and password' },

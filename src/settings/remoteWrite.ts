@@ -1,9 +1,10 @@
 import { LabelNames, RemoteWriteSettings } from '../types';
+import bounds from './bounds.json';
 import { durationProblem, Problem, urlProblem } from './problems';
 import { withOptions } from './options';
 import { ModelServingSettings } from './secrets';
 
-/** What the embedded engine calls the project's labels, and so what it writes. */
+/** The labels of the samples that the embedded engine writes. */
 export const WRITTEN_LABELS: Required<LabelNames> = {
   environment: 'environment',
   deployment: 'deployment',
@@ -28,5 +29,5 @@ export function writeUrlProblem(text: string | undefined): Problem {
 }
 
 export function historyProblem(text: string | undefined): Problem {
-  return text === NO_HISTORY ? undefined : durationProblem(text, { least: '1s', most: '100y' });
+  return text === NO_HISTORY ? undefined : durationProblem(text, bounds.remoteWrite.history);
 }

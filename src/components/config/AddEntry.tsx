@@ -3,7 +3,7 @@ import { Button, FieldValidationMessage } from '@grafana/ui';
 
 interface Props {
   label: string;
-  /** What is wrong with how many entries there are. */
+  /** What is wrong with the number of entries. */
   problem?: string;
   disabled?: boolean;
   onAdd: () => void;

@@ -1,5 +1,5 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
-import { answerRequests } from '../../testing/backendSrv';
+import { mockBackend } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
 import { choose, openMenu } from '../../testing/select';
 
@@ -9,7 +9,7 @@ const PROFILES = [
 ];
 
 beforeEach(() => {
-  answerRequests(() => ({ profiles: PROFILES }));
+  mockBackend(() => ({ profiles: PROFILES }));
 });
 
 it('configures a first target', async () => {
@@ -71,26 +71,26 @@ it('configures scraping, history and limits', async () => {
 
 describe('says what is wrong as it is typed:', () => {
   it.each([
-    { label: 'Target 1 URL', text: 'triton', problem: /Write the whole address/ },
+    { label: 'Target 1 URL', text: 'triton', problem: /Enter the full URL/ },
     {
       label: 'Target 1 URL',
       text: 'http://me:hunter2@triton/metrics',
-      problem: /user and password out of the address/,
+      problem: /Remove the user and password/,
     },
-    { label: 'Target 1 URL', text: 'http://other/metrics', problem: /Target 2 has the same address/ },
-    { label: 'Target 1 management URL', text: 'triton', problem: /Write the whole address/ },
-    { label: 'Target 1 interval', text: 'often', problem: /Write a duration/ },
-    { label: 'Scrape interval', text: '15', problem: /Write a duration/ },
-    { label: 'Scrape timeout', text: '1m', problem: /must not be longer than the interval of 15s/ },
+    { label: 'Target 1 URL', text: 'http://other/metrics', problem: /Target 2 has the same URL/ },
+    { label: 'Target 1 management URL', text: 'triton', problem: /Enter the full URL/ },
+    { label: 'Target 1 interval', text: 'often', problem: /Enter a duration/ },
+    { label: 'Scrape interval', text: '15', problem: /Enter a duration/ },
+    { label: 'Scrape timeout', text: '1m', problem: /must not exceed the interval of 15s/ },
     { label: 'Target 1 interval', text: '2h', problem: /between 1s and 1h/ },
     { label: 'Retention time', text: '30m', problem: /between 1h and 100y/ },
     { label: 'Body size', text: '2GB', problem: /between 1KB and 1GB/ },
-    { label: 'Retention time', text: '15 days', problem: /Write a duration/ },
-    { label: 'Retention size', text: 'large', problem: /Write a size/ },
-    { label: 'Body size', text: '16', problem: /Write a size/ },
+    { label: 'Retention time', text: '15 days', problem: /Enter a duration/ },
+    { label: 'Retention size', text: 'large', problem: /Enter a size/ },
+    { label: 'Body size', text: '16', problem: /Enter a size/ },
     { label: 'Samples', text: '-1', problem: /whole number from 1 to 10000000/ },
     { label: 'Label value length', text: '1048577', problem: /whole number from 1 to 1048576/ },
-    { label: 'Target 1 authorization scheme', text: 'Bearer hunter2', problem: /Write one word/ },
+    { label: 'Target 1 authorization scheme', text: 'Bearer hunter2', problem: /Enter one word/ },
   ])('$label $text', async ({ label, text, problem }) => {
     await showEditor(
       settingsWith({
@@ -163,7 +163,7 @@ it('duplicates a target under an id of its own and without its key', async () =>
 });
 
 it('offers the profiles that the backend knows', async () => {
-  const requests = answerRequests(() => ({ profiles: PROFILES }));
+  const requests = mockBackend(() => ({ profiles: PROFILES }));
   await showEditor(settingsWith({ targets: [{ id: 'a', url: '' }] }));
   expect(requests).toHaveLength(1);
   expect(requests[0].url).toBe('/api/datasources/uid/serving/resources/profiles');
@@ -174,7 +174,7 @@ it('offers the profiles that the backend knows', async () => {
 });
 
 it('keeps a chosen profile and says so where the profiles cannot be loaded', async () => {
-  answerRequests(() => {
+  mockBackend(() => {
     throw { data: { message: 'Plugin unavailable' } };
   });
   const current = await showEditor(settingsWith({ targets: [{ id: 'a', url: '', profile: 'triton' }] }));

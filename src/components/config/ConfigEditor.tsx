@@ -11,13 +11,13 @@ import { RequestSections, ServerSections } from './PrometheusSections';
 import { SectionProps } from './props';
 import { RecordingRuleExport } from './RecordingRuleExport';
 import { RuleExport } from './RuleExport';
-import { useSaved } from './useSaved';
+import { useSavedSettings } from './useSavedSettings';
 
 type Props = DataSourcePluginOptionsEditorProps<ModelServingOptions, ModelServingSecrets>;
 
 export function ConfigEditor({ options, onOptionsChange }: Props) {
   const section: SectionProps = { settings: options, onChange: onOptionsChange };
-  const saved = useSaved(options);
+  const saved = useSavedSettings(options);
   const disabled = Boolean(options.readOnly);
   const embedded = modeOf(options) === 'embedded';
 

@@ -12,14 +12,15 @@ const MODES: Array<{ value: Mode; label: string }> = [
   { value: 'prometheus', label: 'Prometheus-compatible' },
 ];
 
-const MEANINGS: Record<Mode, string> = {
-  embedded: 'The plugin reads the metrics pages of your model servers itself and keeps their history.',
-  prometheus: 'A server that scrapes your model servers already is asked: Prometheus, Mimir, Thanos, VictoriaMetrics …',
+const DESCRIPTIONS: Record<Mode, string> = {
+  embedded: 'The plugin scrapes the metrics endpoints of your model servers and stores their history.',
+  prometheus:
+    'Queries a Prometheus-compatible server that already scrapes your model servers: Prometheus, Mimir, Thanos, VictoriaMetrics …',
 };
 
 /** Who scrapes and stores. */
 export function ModeField({ settings, onChange }: SectionProps) {
-  const meaning = useStyles2(meaningStyle);
+  const description = useStyles2(descriptionStyle);
   const mode = modeOf(settings);
   return (
     <>
@@ -29,11 +30,11 @@ export function ModeField({ settings, onChange }: SectionProps) {
         disabled={settings.readOnly}
         onChange={(chosen) => onChange(changeMode(settings, chosen))}
       />
-      <p className={meaning}>{MEANINGS[mode]}</p>
+      <p className={description}>{DESCRIPTIONS[mode]}</p>
     </>
   );
 }
 
-function meaningStyle(theme: GrafanaTheme2) {
+function descriptionStyle(theme: GrafanaTheme2) {
   return css({ marginTop: theme.spacing(1) });
 }

@@ -7,7 +7,7 @@ interface Props extends Omit<ComponentPropsWithoutRef<typeof TextArea>, 'value' 
   value: string;
 }
 
-/** Code with its line numbers, since mistakes are told by line. */
+/** Code with line numbers, because error messages name the line. */
 export function NumberedTextArea({ value, ...area }: Props) {
   const styles = useStyles2(getStyles);
   const numbers = useRef<HTMLPreElement>(null);

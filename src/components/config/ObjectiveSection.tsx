@@ -4,21 +4,20 @@ import { overrideCountProblem } from '../../settings/objectiveProblems';
 import { addOverride, changeDefaultObjective, objectivesOf } from '../../settings/objectives';
 import { AddEntry } from './AddEntry';
 import { SectionProps } from './props';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { OBJECTIVE_COLUMNS } from './objectiveColumns';
 import { OverrideTable } from './OverrideTable';
 import { TextField } from './TextField';
 
-/** What every model is held to, and what some are held to instead. */
+/** The default objectives and the overrides. */
 export function ObjectiveSection({ settings, onChange }: SectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const { default: forAll, overrides } = objectivesOf(settings);
   return (
     <>
       <p>
-        What each model is held to. Panels draw its objectives as thresholds, the signal slo_violation is what was
-        measured as a multiple of them, and the alert rules fire for a model that misses its own. Write none to switch
-        an objective off.
+        Targets for every model. Dashboards draw them as thresholds, and alert rules fire when a model misses one. Enter
+        none to switch an objective off.
       </p>
       <div className={row}>
         {OBJECTIVE_COLUMNS.map(({ field, label, description, placeholder, problem: problemOf }) => (
@@ -37,9 +36,9 @@ export function ObjectiveSection({ settings, onChange }: SectionProps) {
         ))}
       </div>
       <p>
-        Overrides hold for the models whose environment, deployment and name match: * stands for any characters, ? for
-        one, and case matters; an empty pattern matches everything. For each objective the first override that matches
-        and sets it wins. What an override leaves empty comes from those below it, then from the default.
+        Overrides apply to models whose environment, deployment and name match. In patterns, * matches any text and ?
+        one character. Case matters, and an empty pattern matches everything. The first match wins. Empty fields fall
+        through to the next match, then to the default.
       </p>
       {overrides.length > 0 && <OverrideTable settings={settings} onChange={onChange} />}
       <AddEntry

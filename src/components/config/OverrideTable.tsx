@@ -7,7 +7,7 @@ import { SectionProps } from './props';
 import { OBJECTIVE_COLUMNS, PATTERN_COLUMNS } from './objectiveColumns';
 import { OverrideRow } from './OverrideRow';
 
-/** The overrides in the order in which they are tried. */
+/** The overrides in the order in which they are matched. */
 export function OverrideTable({ settings, onChange }: SectionProps) {
   const styles = useStyles2(getStyles);
   return (

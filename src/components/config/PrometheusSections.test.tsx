@@ -3,7 +3,7 @@ import React from 'react';
 import { BackendSrv, config, setBackendSrv } from '@grafana/runtime';
 import { Subject } from 'rxjs';
 import { ModelServingSettings } from '../../settings/secrets';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
 import { choose, enterCustom, openMenu } from '../../testing/select';
 import { ModelServingOptions } from '../../types';
@@ -17,7 +17,7 @@ const LABELS = [
 const CHOSEN = { mode: 'prometheus' } as const;
 
 function answering(labels: () => unknown = () => ({ labels: LABELS })) {
-  return answerRequests((request) => (resourceOf(request) === 'labels' ? labels() : { profiles: [] }));
+  return mockBackend((request) => (resourceOf(request) === 'labels' ? labels() : { profiles: [] }));
 }
 
 function serverWith(jsonData: ModelServingOptions = {}, more: Partial<ModelServingSettings> = {}) {
@@ -52,7 +52,7 @@ it('changes the mode and back, and keeps what was set', async () => {
     'Scraping',
     'History',
     'Remote write',
-    'Limits of one scrape',
+    'Scrape limits',
   ]);
 
   fireEvent.click(screen.getByRole('radio', { name: 'Prometheus-compatible' }));
@@ -65,10 +65,10 @@ it('changes the mode and back, and keeps what was set', async () => {
     'Alert rules',
     'Recording rules',
     'Queries',
-    'Kept answers',
-    'Limits of one answer',
+    'Query cache',
+    'Response limits',
   ]);
-  expect(screen.queryByText(/A target can be set to a profile/)).not.toBeInTheDocument();
+  expect(screen.queryByText(/Save a profile before you select it/)).not.toBeInTheDocument();
   fireEvent.change(urlInput(), { target: { value: 'http://thanos:10902' } });
   type('Default Error rate', '5%');
   expect(current.settings.jsonData.mode).toBe('prometheus');
@@ -96,9 +96,9 @@ it('configures how a server is queried', async () => {
   fireEvent.click(screen.getByLabelText('Query cache'));
   type('Overlap window', '5m');
   type('Maximum cache size', '64MB');
-  type('Answer size', '64MB');
-  type('Answer series', '1000');
-  type('Answer samples', '');
+  type('Response size', '64MB');
+  type('Response series', '1000');
+  type('Response samples', '');
 
   expect(current.settings.url).toBe('http://mimir/prometheus');
   expect(current.settings.jsonData).toEqual({
@@ -138,13 +138,13 @@ describe('says what is wrong as it is typed:', () => {
     { label: 'Scrape interval', text: '2h', problem: /between 1s and 1h/ },
     { label: 'Query timeout', text: '11m', problem: /between 100ms and 10m/ },
     { label: 'Custom query parameters', text: 'query=up', problem: /Remove query/ },
-    { label: 'Max query range', text: 'month', problem: /Write a duration/ },
+    { label: 'Max query range', text: 'month', problem: /Enter a duration/ },
     { label: 'Max concurrent requests', text: '33', problem: /from 1 to 32/ },
     { label: 'Overlap window', text: '2d', problem: /between 1s and 1d/ },
     { label: 'Maximum cache size', text: '1KB', problem: /between 1MB and 4GB/ },
-    { label: 'Answer size', text: '5GB', problem: /between 1KB and 4GB/ },
-    { label: 'Answer series', text: '-1', problem: /from 1 to 5000000/ },
-    { label: 'Answer samples', text: '1.5', problem: /from 1 to 200000000/ },
+    { label: 'Response size', text: '5GB', problem: /between 1KB and 4GB/ },
+    { label: 'Response series', text: '-1', problem: /from 1 to 5000000/ },
+    { label: 'Response samples', text: '1.5', problem: /from 1 to 200000000/ },
   ])('$label $text', async ({ label, text, problem }) => {
     await showEditor(serverWith());
     expect(screen.queryByText(problem)).not.toBeInTheDocument();
@@ -155,7 +155,7 @@ describe('says what is wrong as it is typed:', () => {
   it('the address', async () => {
     await showEditor(serverWith());
     fireEvent.change(urlInput(), { target: { value: 'http://me:hunter2@prometheus:9090' } });
-    expect(screen.getByText(/user and password out of the address/)).toBeVisible();
+    expect(screen.getByText(/Remove the user and password/)).toBeVisible();
   });
 });
 
@@ -167,41 +167,41 @@ describe('labels', () => {
     expect(asked).toHaveLength(1);
     expect(asked[0]).toMatchObject({ url: '/api/datasources/uid/serving/resources/labels', showErrorAlert: false });
     expect(await screen.findByText('namespace: prod, dev')).toBeVisible();
-    expect(screen.getByText('job: no values to show')).toBeVisible();
+    expect(screen.getByText('job: no values found')).toBeVisible();
 
     await choose('Replica label', 'pod');
     expect(screen.getByText('pod: triton-0, triton-1')).toBeVisible();
     enterCustom('Deployment label', 'team');
-    expect(screen.getByText('team: no values to show')).toBeVisible();
+    expect(screen.getByText('team: no values found')).toBeVisible();
     expect(current.settings.jsonData.prometheus).toEqual({ labels: { replica: 'pod', deployment: 'team' } });
   });
 
   it('need names of their own', async () => {
     await showEditor(serverWith());
     enterCustom('Deployment label', 'name-space');
-    expect(screen.getByText(/Letters, digits and underscores/)).toBeVisible();
+    expect(screen.getByText(/Use letters, digits and underscores/)).toBeVisible();
     enterCustom('Deployment label', 'namespace');
-    expect(screen.getByText(/The environment has this label too/)).toBeVisible();
-    expect(screen.getByText(/The deployment has this label too/)).toBeVisible();
+    expect(screen.getByText(/The environment uses the same label/)).toBeVisible();
+    expect(screen.getByText(/The deployment uses the same label/)).toBeVisible();
   });
 
   it('say so while they are loaded', async () => {
     const answer = new Subject<{ data: unknown }>();
     setBackendSrv({ fetch: () => answer } as unknown as BackendSrv);
     await showEditor(serverWith());
-    expect(screen.getByText('Loading the labels …')).toBeVisible();
+    expect(screen.getByText('Loading labels …')).toBeVisible();
     await act(async () => {
       answer.next({ data: { labels: LABELS } });
       answer.complete();
     });
-    expect(screen.queryByText('Loading the labels …')).not.toBeInTheDocument();
+    expect(screen.queryByText('Loading labels …')).not.toBeInTheDocument();
     expect(screen.getByText('namespace: prod, dev')).toBeVisible();
   });
 
   it('say so where there are none', async () => {
     answering(() => ({ labels: [] }));
     await showEditor(serverWith());
-    expect(await screen.findByText(/No series of model servers were found/)).toBeVisible();
+    expect(await screen.findByText(/No series of model servers found/)).toBeVisible();
   });
 
   it('say why they cannot be loaded, and can be typed all the same', async () => {
@@ -239,12 +239,12 @@ describe('a cloud', () => {
   it("wants a service account's key for Google, and https", async () => {
     const current = await showEditor(serverWith());
     await choose('Cloud token', 'Google');
-    expect(screen.getByText(/over TLS alone/)).toBeVisible();
-    expect(screen.getByText('Paste the JSON key of a service account.')).toBeVisible();
+    expect(screen.getByText(/requires https/)).toBeVisible();
+    expect(screen.getByText('Enter the JSON key of a service account.')).toBeVisible();
     type('Service account key', '{"private_key": "hunter2"}');
     fireEvent.change(urlInput(), { target: { value: 'https://monitoring.googleapis.com' } });
-    expect(screen.queryByText('Paste the JSON key of a service account.')).not.toBeInTheDocument();
-    expect(screen.queryByText(/over TLS alone/)).not.toBeInTheDocument();
+    expect(screen.queryByText('Enter the JSON key of a service account.')).not.toBeInTheDocument();
+    expect(screen.queryByText(/requires https/)).not.toBeInTheDocument();
     expect(current.settings.secureJsonData).toEqual({ googleKey: '{"private_key": "hunter2"}' });
     expect(JSON.stringify(current.settings.jsonData)).not.toContain('hunter2');
   });
@@ -252,14 +252,14 @@ describe('a cloud', () => {
   it('wants an app registration for Azure', async () => {
     const current = await showEditor(serverWith({}, { url: 'https://x.prometheus.monitor.azure.com' }));
     await choose('Cloud token', 'Azure');
-    for (const problem of ['Write the tenant ID.', 'Write the client ID.', 'Write the client secret.']) {
+    for (const problem of ['Enter the tenant ID.', 'Enter the client ID.', 'Enter the client secret.']) {
       expect(screen.getByText(problem)).toBeVisible();
     }
     type('Tenant ID', 'tenant');
     type('Client ID', 'client');
     type('Client secret', 'hunter2');
     await choose('Azure cloud', 'China');
-    expect(screen.queryByText(/^Write the/)).not.toBeInTheDocument();
+    expect(screen.queryByText(/^Enter the .* ID|^Enter the client secret/)).not.toBeInTheDocument();
     expect(current.settings.jsonData.prometheus).toEqual({
       cloud: 'azure',
       azureTenant: 'tenant',
@@ -272,7 +272,7 @@ describe('a cloud', () => {
   it('does not ask for a secret that is stored', async () => {
     await showEditor(serverWith({ prometheus: { cloud: 'google' } }, { secureJsonFields: { googleKey: true } }));
     expect(screen.getByLabelText('Service account key')).toBeDisabled();
-    expect(screen.queryByText('Paste the JSON key of a service account.')).not.toBeInTheDocument();
+    expect(screen.queryByText('Enter the JSON key of a service account.')).not.toBeInTheDocument();
   });
 });
 
@@ -290,7 +290,7 @@ describe('AWS signatures', () => {
     Object.assign(config, { sigV4AuthEnabled: true, awsAllowedAuthProviders: ['default', 'keys'] });
     config.awsAssumeRoleEnabled = true;
     const current = await showEditor(serverWith({ sigV4Auth: true }));
-    expect(screen.getByText('Write the region of the workspace.')).toBeVisible();
+    expect(screen.getByText('Enter the region of the workspace.')).toBeVisible();
     type('AWS region', 'eu-central-1');
     openMenu('Authentication provider');
     expect(screen.queryByText('Credentials file')).not.toBeInTheDocument();
@@ -298,7 +298,7 @@ describe('AWS signatures', () => {
     type('Access key ID', 'AKIA');
     type('Secret access key', 'hunter2');
     type('Role to assume', 'arn:aws:iam::1:role/reader');
-    await waitFor(() => expect(screen.queryByText('Write the region of the workspace.')).not.toBeInTheDocument());
+    await waitFor(() => expect(screen.queryByText('Enter the region of the workspace.')).not.toBeInTheDocument());
     expect(current.settings.jsonData).toEqual({
       mode: 'prometheus',
       sigV4Auth: true,
@@ -316,7 +316,7 @@ it('shows a provisioned server without letting it be changed', async () => {
   for (const label of [
     'Scrape interval',
     'Maximum cache size',
-    'Answer size',
+    'Response size',
     'Query cache',
     'Environment label',
     'Server type',

@@ -2,13 +2,13 @@ import React, { useId } from 'react';
 import { Field, InlineSwitch, useStyles2 } from '@grafana/ui';
 import { changePrometheus, PROMETHEUS_DEFAULTS, prometheusOf } from '../../settings/prometheus';
 import { PrometheusSettings } from '../../types';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { PrometheusSectionProps } from './props';
 import { TextField } from './TextField';
 
 /** Whether results are cached between refreshes, and how many. */
 export function QueryCacheFields({ settings, onChange, problems }: PrometheusSectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const cacheId = useId();
   const { incrementalQuerying = true, incrementalQueryOverlapWindow, queryCacheSize } = prometheusOf(settings);
   const change = (patch: PrometheusSettings) => onChange(changePrometheus(settings, patch));

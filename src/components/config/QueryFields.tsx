@@ -1,5 +1,6 @@
 import React, { useId } from 'react';
 import { Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import bounds from '../../settings/bounds.json';
 import {
   changePrometheus,
   HTTP_METHODS,
@@ -8,7 +9,7 @@ import {
   prometheusOf,
 } from '../../settings/prometheus';
 import { PrometheusSettings } from '../../types';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { PrometheusSectionProps } from './props';
 import { SelectField } from './SelectField';
 import { TextField } from './TextField';
@@ -17,7 +18,7 @@ type QueryText = 'timeInterval' | 'queryTimeout' | 'maxQueryRange' | 'customQuer
 
 /** How the server is queried. */
 export function QueryFields({ settings, onChange, problems }: PrometheusSectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const methodId = useId();
   const prometheus = prometheusOf(settings);
   const disabled = settings.readOnly;
@@ -70,7 +71,7 @@ export function QueryFields({ settings, onChange, problems }: PrometheusSectionP
         {text('maxQueryRange', 'Max query range', 'Longer ranges are split', 'No limit', 24)}
         <TextField
           label="Max concurrent requests"
-          description="1 to 32"
+          description={`1 to ${bounds.prometheus.maxConcurrentQueries.max}`}
           placeholder={String(PROMETHEUS_DEFAULTS.maxConcurrentQueries)}
           type="number"
           width={24}

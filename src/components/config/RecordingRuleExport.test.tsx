@@ -1,11 +1,11 @@
 import { act, screen } from '@testing-library/react';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
-import { saveFile } from './saveFile';
+import { downloadFile } from './downloadFile';
 
-jest.mock('./saveFile', () => ({ saveFile: jest.fn() }));
+jest.mock('./downloadFile', () => ({ downloadFile: jest.fn() }));
 
-const saved = jest.mocked(saveFile);
+const saved = jest.mocked(downloadFile);
 
 beforeEach(() => saved.mockClear());
 
@@ -14,11 +14,11 @@ async function download() {
 }
 
 it('saves the recording rules for this data source, as they are chosen', async () => {
-  const requests = answerRequests((request) =>
+  const requests = mockBackend((request) =>
     resourceOf(request) === 'recording-rules' ? 'groups: []' : { profiles: [] }
   );
   await showEditor(settingsWith({ mode: 'prometheus' }));
-  click('What is recorded, and how often');
+  click('Recorded signals and intervals');
   type('Recording rules: Signals', 'all');
   type('Recording rules: Long tail', '2m');
   await download();
@@ -31,7 +31,7 @@ it('saves the recording rules for this data source, as they are chosen', async (
 });
 
 it('says why there are none', async () => {
-  answerRequests((request) => {
+  mockBackend((request) => {
     if (resourceOf(request) === 'recording-rules') {
       throw { status: 400, data: '{"message":"busiest is \\"none\\": write a whole number"}' };
     }

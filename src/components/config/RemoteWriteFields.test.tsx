@@ -1,19 +1,19 @@
 import { fireEvent, screen } from '@testing-library/react';
-import { answerRequests } from '../../testing/backendSrv';
+import { mockBackend } from '../../testing/backendSrvMock';
 import { settingsWith, showEditor, type } from '../../testing/configEditor';
 
-beforeEach(() => answerRequests(() => ({ profiles: [] })));
+beforeEach(() => mockBackend(() => ({ profiles: [] })));
 
 const urlInput = () => screen.queryByPlaceholderText('http://prometheus:9090');
 
 it('sends nothing until it is switched on, and asks for an address then', async () => {
   const current = await showEditor(settingsWith({ scrapeTimeout: '2s' }, { url: '', access: 'proxy' }));
   expect(urlInput()).not.toBeInTheDocument();
-  fireEvent.click(screen.getByLabelText('Send to a server'));
-  expect(screen.getByText(/Write the address of the server/)).toBeInTheDocument();
+  fireEvent.click(screen.getByLabelText('Enable remote write'));
+  expect(screen.getByText(/Enter the URL of the server/)).toBeInTheDocument();
   fireEvent.change(urlInput()!, { target: { value: 'http://victoria:8428' } });
-  expect(screen.queryByText(/Write the address of the server/)).not.toBeInTheDocument();
-  type('History to send', '30d');
+  expect(screen.queryByText(/Enter the URL of the server/)).not.toBeInTheDocument();
+  type('Backfill window', '30d');
   fireEvent.click(screen.getByLabelText('Native histograms'));
   expect(current.settings.url).toBe('http://victoria:8428');
   expect(current.settings.jsonData).toEqual({
@@ -36,11 +36,11 @@ it("takes the timeout from Grafana's HTTP settings", async () => {
 });
 
 it.each([
-  { label: 'Remote-write URL', text: 'mimir', problem: /Write the whole address/ },
-  { label: 'History to send', text: 'everything', problem: /Write a duration/ },
+  { label: 'Remote-write URL', text: 'mimir', problem: /Enter the full URL/ },
+  { label: 'Backfill window', text: 'everything', problem: /Enter a duration/ },
 ])('says what is wrong with $text as $label', async ({ label, text, problem }) => {
   await showEditor(settingsWith({ remoteWrite: { enabled: true } }, { url: 'http://h', access: 'proxy' }));
-  type('History to send', '0');
+  type('Backfill window', '0');
   type(label, text);
   expect(screen.getByText(problem)).toBeInTheDocument();
 });

@@ -1,6 +1,6 @@
 import React from 'react';
 import { CollapsableSection, useStyles2 } from '@grafana/ui';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { TextField } from './TextField';
 
 interface Parameter {
@@ -10,18 +10,18 @@ interface Parameter {
 }
 
 interface Props {
-  /** What the fields are about, before each one's name. */
+  /** Prefix of the accessible name of each field. */
   about: string;
-  /** Says what can be changed, while the fields are folded up. */
+  /** Title of the section, which is collapsed at first. */
   title: string;
   parameters: Parameter[];
   chosen: Record<string, string>;
   onChange: (chosen: Record<string, string>) => void;
 }
 
-/** What an export of rules can be given. It is kept nowhere. */
+/** The options of an export of rules. They are not stored. */
 export function RuleParameterFields({ about, title, parameters, chosen, onChange }: Props) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   return (
     <CollapsableSection label={title} isOpen={false}>
       <div className={row}>

@@ -1,14 +1,15 @@
 import React, { useId } from 'react';
 import { Field, InlineSwitch, useStyles2 } from '@grafana/ui';
-import { durationProblem, INTERVAL_RANGE, timeoutProblem } from '../../settings/problems';
+import bounds from '../../settings/bounds.json';
+import { durationProblem, timeoutProblem } from '../../settings/problems';
 import { withOptions } from '../../settings/options';
 import { ModelServingOptions } from '../../types';
 import { SectionProps } from './props';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { TextField } from './TextField';
 
 export function ScrapeFields({ settings, onChange }: SectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const discoveryId = useId();
   const { interval, scrapeTimeout, fileDiscovery } = settings.jsonData;
   const disabled = settings.readOnly;
@@ -19,17 +20,17 @@ export function ScrapeFields({ settings, onChange }: SectionProps) {
       <TextField
         label="Scrape interval"
         description="How often each target is scraped"
-        placeholder="15s"
+        placeholder={bounds.interval.default}
         width={20}
         value={interval ?? ''}
-        problem={durationProblem(interval, INTERVAL_RANGE)}
+        problem={durationProblem(interval, bounds.interval)}
         disabled={disabled}
         onChange={(text) => change({ interval: text })}
       />
       <TextField
         label="Scrape timeout"
         description="Maximum duration of one scrape"
-        placeholder="10s"
+        placeholder={bounds.scrapeTimeout.default}
         width={20}
         value={scrapeTimeout ?? ''}
         problem={timeoutProblem(scrapeTimeout, interval)}

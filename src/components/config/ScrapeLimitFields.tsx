@@ -1,10 +1,11 @@
 import React from 'react';
 import { useStyles2 } from '@grafana/ui';
-import { BODY_SIZE_RANGE, countProblem, sizeProblem } from '../../settings/problems';
+import bounds from '../../settings/bounds.json';
+import { countProblem, sizeProblem } from '../../settings/problems';
 import { withOptions } from '../../settings/options';
 import { ScrapeLimits } from '../../types';
 import { SectionProps } from './props';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { TextField } from './TextField';
 
 type CountLimit = Exclude<keyof ScrapeLimits, 'bodySize'>;
@@ -13,33 +14,19 @@ interface CountField {
   limit: CountLimit;
   label: string;
   description: string;
-  /** The backend's default. */
-  placeholder: string;
-  /** What the backend allows it to be raised to. */
-  most: number;
 }
 
+const { bodySize: bodySizeBounds, ...countBounds } = bounds.scrapeLimits;
+
 const COUNT_FIELDS: CountField[] = [
-  { limit: 'samples', label: 'Samples', description: 'Values on the page', placeholder: '100000', most: 10_000_000 },
-  { limit: 'labels', label: 'Labels', description: 'Labels of one series', placeholder: '64', most: 1000 },
-  {
-    limit: 'labelNameLength',
-    label: 'Label name length',
-    description: 'In characters',
-    placeholder: '256',
-    most: 65_536,
-  },
-  {
-    limit: 'labelValueLength',
-    label: 'Label value length',
-    description: 'In characters',
-    placeholder: '4096',
-    most: 1_048_576,
-  },
+  { limit: 'samples', label: 'Samples', description: 'Samples per page' },
+  { limit: 'labels', label: 'Labels', description: 'Labels per series' },
+  { limit: 'labelNameLength', label: 'Label name length', description: 'In characters' },
+  { limit: 'labelValueLength', label: 'Label value length', description: 'In characters' },
 ];
 
 export function ScrapeLimitFields({ settings, onChange }: SectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const limits = settings.jsonData.scrapeLimits ?? {};
   const change = (patch: ScrapeLimits) => onChange(withOptions(settings, { scrapeLimits: { ...limits, ...patch } }));
 
@@ -47,24 +34,24 @@ export function ScrapeLimitFields({ settings, onChange }: SectionProps) {
     <div className={row}>
       <TextField
         label="Body size"
-        description="Size of the page, uncompressed"
-        placeholder="16MB"
+        description="Uncompressed size of the page"
+        placeholder={bodySizeBounds.default}
         width={20}
         value={limits.bodySize ?? ''}
-        problem={sizeProblem(limits.bodySize, BODY_SIZE_RANGE)}
+        problem={sizeProblem(limits.bodySize, bodySizeBounds)}
         disabled={settings.readOnly}
         onChange={(bodySize) => change({ bodySize })}
       />
-      {COUNT_FIELDS.map(({ limit, label, description, placeholder, most }) => (
+      {COUNT_FIELDS.map(({ limit, label, description }) => (
         <TextField
           key={limit}
           label={label}
           description={description}
-          placeholder={placeholder}
+          placeholder={String(countBounds[limit].default)}
           type="number"
           width={20}
           value={limits[limit]?.toString() ?? ''}
-          problem={countProblem(limits[limit], most)}
+          problem={countProblem(limits[limit], countBounds[limit])}
           disabled={settings.readOnly}
           onChange={(text) => change({ [limit]: text === '' ? undefined : Number(text) })}
         />

@@ -5,10 +5,10 @@ import { isStored, withoutSecret, withSecret } from '../../settings/secrets';
 import { SectionProps } from './props';
 
 interface Props extends SectionProps {
-  /** Names the secret. */
+  /** Key of the secret. */
   secret: string;
   label: string;
-  /** Tells the field from those of the same label elsewhere on the page. */
+  /** Distinguishes the field from others with the same label. */
   ariaLabel?: string;
   description?: string;
   placeholder?: string;

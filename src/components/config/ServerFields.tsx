@@ -7,14 +7,13 @@ import { serverUrlProblem } from '../../settings/prometheusProblems';
 import { SectionProps } from './props';
 import { SigV4Fields } from './SigV4Fields';
 
-/** Where the server is and how it is asked: Grafana's own HTTP settings. */
+/** The URL and authentication of the server: Grafana's own HTTP settings. */
 export function ServerFields({ settings, onChange }: SectionProps) {
   const problem = serverUrlProblem(settings.url, prometheusOf(settings).cloud);
   return (
     <>
       <p>
-        The address is the one in front of <code>/api/v1</code>. Give a tenant in a header of its own, such as
-        X-Scope-OrgID.
+        Enter the URL without <code>/api/v1</code>. If the server has tenants, add a header such as X-Scope-OrgID.
       </p>
       {problem && <FieldValidationMessage>{problem}</FieldValidationMessage>}
       {/* What took its place does not exist for Grafana 10.1. */}

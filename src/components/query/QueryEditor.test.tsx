@@ -1,7 +1,7 @@
 import React, { useState } from 'react';
 import { act, fireEvent, render, screen } from '@testing-library/react';
 import { BackendSrvRequest } from '@grafana/runtime';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { newDataSource, SIGNALS, timeRange } from '../../testing/datasource';
 import { choose, enterCustom, openMenu } from '../../testing/select';
 import { DashboardVariable } from '../../testing/templateSrv';
@@ -48,7 +48,7 @@ const answer = (request: BackendSrvRequest) =>
 
 let requests: BackendSrvRequest[];
 beforeEach(() => {
-  requests = answerRequests(answer);
+  requests = mockBackend(answer);
 });
 
 describe('signal', () => {
@@ -119,13 +119,13 @@ describe('signal', () => {
 
   it('filters by path', async () => {
     const current = await showEditor({ queryType: 'signal', signal: 'requests' });
-    requests = answerRequests((request) =>
+    requests = mockBackend((request) =>
       resourceOf(request) === 'values' ? { values: ['cold', 'hot', 'unknown'], truncated: false } : answer(request)
     );
-    await choose('Add filter', 'path');
+    await choose('Add filter', 'start');
     await choose('Filter path', 'cold');
-    expect(current.query.filters).toEqual({ path: ['cold'] });
-    expect(requests.at(-1)?.params).toMatchObject({ label: 'path' });
+    expect(current.query.filters).toEqual({ start: ['cold'] });
+    expect(requests.at(-1)?.params).toMatchObject({ label: 'start' });
   });
 
   it('offers variables as values, but not ad-hoc filters, which have none', async () => {
@@ -139,7 +139,7 @@ describe('signal', () => {
   });
 
   it('says why values are not suggested', async () => {
-    requests = answerRequests((request) => {
+    requests = mockBackend((request) => {
       if (resourceOf(request) === 'values') {
         throw { data: { message: 'the engine is starting' } };
       }
@@ -151,7 +151,7 @@ describe('signal', () => {
   });
 
   it('says why there are no signals', async () => {
-    answerRequests(() => {
+    mockBackend(() => {
       throw { data: { message: 'Plugin unavailable' } };
     });
     await showEditor(query());
@@ -181,8 +181,8 @@ describe('signal', () => {
   });
 
   it.each([
-    { label: 'Limit', text: 'many', problem: /Write a whole number/ },
-    { label: 'Window', text: 'long', problem: /Write a duration/ },
+    { label: 'Limit', text: 'many', problem: /Enter a whole number/ },
+    { label: 'Window', text: 'long', problem: /Enter a duration/ },
   ])('refuses $label $text in words', async ({ label, text, problem }) => {
     await showEditor(query());
     commit(label, text);
@@ -226,9 +226,9 @@ describe('query type', () => {
   });
 
   it.each([
-    { name: 'Models', queryType: 'models', help: /^One row a model over the whole time range/ },
-    { name: 'Objectives', queryType: 'objectives', help: /that it is held to. They are set in the data source/ },
-    { name: 'Diagnosis', queryType: 'diagnosis', help: /wrong with the scaling of a deployment/ },
+    { name: 'Models', queryType: 'models', help: /^One row per model over the whole time range/ },
+    { name: 'Objectives', queryType: 'objectives', help: /with its objectives.*Set them in the data source/ },
+    { name: 'Diagnosis', queryType: 'diagnosis', help: /^One row per autoscaling problem/ },
   ])(
     'asks for the table of $queryType with filters of any label, and nothing else',
     async ({ name, queryType, help }) => {
@@ -265,7 +265,7 @@ describe('query type', () => {
     expect(current.query).toMatchObject({ queryType: 'events', filters: { gpu: [] } });
   });
 
-  it('asks for the kinds of events that are chosen', async () => {
+  it('queries the types of events that are chosen', async () => {
     const current = await showEditor({ queryType: 'events', filters: { model: ['bert'] } });
     await choose('Event types', 'scaling');
     expect(current.query).toMatchObject({ queryType: 'events', eventTypes: ['scaling'], filters: { model: ['bert'] } });

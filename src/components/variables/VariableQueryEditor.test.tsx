@@ -1,6 +1,6 @@
 import React, { useState } from 'react';
 import { act, render, screen } from '@testing-library/react';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { LABELS, newDataSource, SIGNALS } from '../../testing/datasource';
 import { choose, openMenu } from '../../testing/select';
 import { DashboardVariable } from '../../testing/templateSrv';
@@ -24,7 +24,7 @@ async function showEditor(initial: unknown, variables: DashboardVariable[] = [])
 }
 
 beforeEach(() => {
-  answerRequests((request) =>
+  mockBackend((request) =>
     resourceOf(request) === 'signals' ? { signals: SIGNALS } : { values: ['production'], truncated: false }
   );
 });

@@ -10,7 +10,7 @@ import { toOptions } from '../options';
 
 type Props = QueryEditorProps<EditorDataSource, ModelServingQuery, ModelServingOptions, ModelServingVariableQuery>;
 
-/** Says which label a dashboard variable takes its values from. Filters may refer to other variables. */
+/** Selects the label that a dashboard variable takes its values from. Filters may refer to other variables. */
 export function VariableQueryEditor({ query, onChange, datasource, range }: Props) {
   const signals = useSignals(datasource);
   const labels = labelsOf(signals.list);
@@ -24,7 +24,7 @@ export function VariableQueryEditor({ query, onChange, datasource, range }: Prop
         <InlineField
           label="Label"
           labelWidth={14}
-          tooltip="The variable takes this label's values"
+          tooltip="Label whose values the variable lists"
           invalid={Boolean(signals.error)}
           error={signals.error}
         >

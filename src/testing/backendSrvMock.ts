@@ -4,7 +4,7 @@ import { from } from 'rxjs';
 type Answerer = (request: BackendSrvRequest) => unknown;
 
 /** Has Grafana's backend answer with what the function returns, or fail with what it throws. Returns what was asked. */
-export function answerRequests(answer: Answerer): BackendSrvRequest[] {
+export function mockBackend(answer: Answerer): BackendSrvRequest[] {
   const requests: BackendSrvRequest[] = [];
   const fetch = (request: BackendSrvRequest) => {
     requests.push(request);
