@@ -15,7 +15,7 @@ function variableRequest(query: Partial<ModelServingVariableQuery>): DataQueryRe
   } as unknown as DataQueryRequest<ModelServingVariableQuery>;
 }
 
-it('is a class of one argument, which Grafana 10 takes for a data source that is not of Angular', () => {
+it('is a class with one argument, so that Grafana 10 does not treat it as an Angular data source', () => {
   expect(ModelServingDataSource).toHaveLength(1);
 });
 
@@ -77,7 +77,7 @@ it('runs complete queries only', () => {
   expect(datasource.filterQuery({ refId: 'A', ...datasource.getDefaultQuery(CoreApp.Explore) })).toBe(true);
 });
 
-it('answers for the table of models with its filters', () => {
+it('queries the table of models with its filters', () => {
   const datasource = newDataSource([{ name: 'deployment', value: ['vision', 'text'], multi: true }]);
   const query: ModelServingQuery = {
     refId: 'A',
@@ -94,14 +94,14 @@ it('answers for the table of models with its filters', () => {
 });
 
 describe('signals', () => {
-  it('are asked for once', async () => {
+  it('are requested once', async () => {
     const requests = mockBackend(() => ({ signals: SIGNALS }));
     const datasource = newDataSource();
     expect(await Promise.all([datasource.signals(), datasource.signals()])).toEqual([SIGNALS, SIGNALS]);
     expect(requests.map(resourceOf)).toEqual(['signals']);
   });
 
-  it('are asked for again after a failure', async () => {
+  it('are requested again after a failure', async () => {
     let broken = true;
     mockBackend(() => {
       if (broken) {
@@ -154,7 +154,7 @@ describe('variables', () => {
     expect(JSON.parse(requests[0].params?.filters)).toEqual({});
   });
 
-  it('without a label have no values and ask nothing', async () => {
+  it('without a label have no values and send no request', async () => {
     const requests = mockBackend(() => ({}));
     const { variables } = newDataSource();
     expect(await lastValueFrom(variables.query(variableRequest({})))).toEqual({ data: [] });
@@ -182,7 +182,7 @@ describe('annotations', () => {
   const { annotations } = newDataSource();
   const annotation = { name: 'Loads', enable: true, iconColor: 'blue' };
 
-  it('ask for events', () => {
+  it('query events', () => {
     expect(annotations.getDefaultQuery?.()).toEqual({ queryType: 'events', filters: {} });
     expect(annotations.prepareQuery?.(annotation)).toEqual({ refId: 'Anno', queryType: 'events' });
   });

@@ -12,7 +12,7 @@ import { DataSourceWithBackend, getTemplateSrv, TemplateSrv } from '@grafana/run
 import { defer, lastValueFrom, map, Observable } from 'rxjs';
 import { AdHocVariable, defaultAdHocVariable } from './adhoc/defaultVariable';
 import { intersectFilters, isApplicable, isFiltering, toFilters } from './adhoc/filters';
-import { noticeUnfiltered } from './adhoc/notices';
+import { addUnfilteredNotice } from './adhoc/notices';
 import { adHocFiltersOf } from './adhoc/variables';
 import { eventAnnotations } from './annotations';
 import { tabulateNumbers } from './explore/tables';
@@ -43,7 +43,7 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
   private readonly templateSrv: TemplateSrv = getTemplateSrv();
   private signalsRequest?: Promise<SignalInfo[]>;
 
-  // Grafana 10 takes a class with any other number of arguments for an Angular data source.
+  // Grafana 10 treats a class with any other number of arguments as an Angular data source.
   constructor(private readonly instanceSettings: DataSourceInstanceSettings<ModelServingOptions>) {
     super(instanceSettings);
     this.variables = new LabelValueVariables(this);
@@ -70,7 +70,7 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
     if (unfiltered.length === 0 || !this.adHocFilters(request.scopedVars, filters).some(isFiltering)) {
       return response$;
     }
-    return response$.pipe(map((response) => noticeUnfiltered(response, new Set(unfiltered))));
+    return response$.pipe(map((response) => addUnfilteredNotice(response, new Set(unfiltered))));
   }
 
   applyTemplateVariables(

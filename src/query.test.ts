@@ -66,14 +66,14 @@ describe('describeQuery', () => {
 });
 
 describe('defaultQuery', () => {
-  it('asks for the p95 response time by model and is complete', () => {
+  it('queries the p95 response time by model and is complete', () => {
     const fields = defaultQuery(CoreApp.Explore);
     expect(fields).toMatchObject({ signal: 'response_time', statistics: ['p95'], groupBy: ['model'] });
     expect(fields.instant).toBeUndefined();
     expect(isComplete(query(fields))).toBe(true);
   });
 
-  it('asks for one number a model in alert rules', () => {
+  it('queries one number per model in alert rules', () => {
     expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ instant: true, includeOthers: false });
   });
 });

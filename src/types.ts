@@ -67,7 +67,7 @@ export interface TargetSettings {
   insecureSkipVerify?: boolean;
 }
 
-/** A profile of the user's own. */
+/** A user-defined profile. */
 export interface ProfileSettings {
   /** Shown in error messages, such as features.yaml. */
   name: string;
@@ -98,12 +98,12 @@ export interface ObjectivePatterns {
   model?: string;
 }
 
-/** Changes fields for the models that match. An empty field is left to the overrides below it and to the default. */
+/** Changes fields for matching models. Empty fields fall through to the next match, then to the default. */
 export interface ObjectiveOverride extends ObjectivePatterns, ObjectiveFields {}
 
 export interface ObjectiveSettings {
   default?: ObjectiveFields;
-  /** The first one that matches a model and has a field wins for that field. */
+  /** For each field, the first override that matches a model and sets the field wins. */
   overrides?: ObjectiveOverride[];
 }
 
@@ -186,7 +186,7 @@ export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
   interval?: string;
   scrapeTimeout?: string;
   retentionTime?: string;
-  /** Empty for no bound by size. */
+  /** Empty for no limit. */
   retentionSize?: string;
   fileDiscovery?: boolean;
   remoteWrite?: RemoteWriteSettings;

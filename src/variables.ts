@@ -15,7 +15,7 @@ export class LabelValueVariables extends CustomVariableSupport<
 
   constructor(private readonly datasource: EditorDataSource) {
     super();
-    // Grafana calls query without its object.
+    // Grafana calls query without this.
     this.query = this.query.bind(this);
   }
 

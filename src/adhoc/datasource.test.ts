@@ -65,7 +65,7 @@ describe('queries', () => {
     });
   });
 
-  it('take the filters that Grafana hands over, rather than those of the variables', () => {
+  it('use the filters that Grafana passes instead of those of the variables', () => {
     const datasource = newDataSource([onDashboard([BERT]), { name: 'wanted', value: ['gpt', 't5'], multi: true }]);
     const query: ModelServingQuery = { refId: 'A', signal: 'requests' };
     const handedOver = [{ key: 'model', operator: '=|', value: '$wanted', values: ['$wanted', 'opt'] }];
@@ -92,7 +92,7 @@ describe('queries', () => {
     expect(query.filters).toEqual({ model: ['(no model passes all filters)'] });
   });
 
-  it('are refused other operators of a variable, in the panel', async () => {
+  it('reject other operators of a variable, in the panel', async () => {
     const requests = answerWithFrames(['A']);
     const datasource = newDataSource([onDashboard([NOT_BERT])]);
     const answer = datasource.query(request([{ refId: 'A', signal: 'requests' }]));
@@ -100,7 +100,7 @@ describe('queries', () => {
     expect(requests).toEqual([]);
   });
 
-  it('are refused other operators that Grafana hands over', () => {
+  it('reject other operators that Grafana passes', () => {
     const datasource = newDataSource();
     expect(() => datasource.applyTemplateVariables({ refId: 'A', signal: 'x' }, {}, [NOT_BERT])).toThrow(REFUSED);
   });
@@ -129,7 +129,7 @@ describe('queries', () => {
     expect(noticesOf(await lastValueFrom(datasource.query(request([target]))), 'A')).toEqual([]);
   });
 
-  it('in PromQL are not refused other operators, which they do not take either', () => {
+  it('in PromQL ignore other operators', () => {
     const datasource = newDataSource([onDashboard([NOT_BERT])]);
     const query: ModelServingQuery = { refId: 'A', queryType: 'promql', expr: 'up' };
     expect(datasource.applyTemplateVariables(query, {})).toEqual(query);
@@ -145,7 +145,7 @@ describe('suggestions', () => {
     expect(left.map(({ text }) => text)).toEqual(LABELS.filter((label) => label !== 'model'));
   });
 
-  it('are the values of what passes the other filters, in the time range', async () => {
+  it('are the values of series that pass the other filters, in the time range', async () => {
     const requests = mockBackend(() => ({ values: ['bert', 'gpt'], truncated: false }));
     const datasource = newDataSource();
     const filters = [
@@ -163,7 +163,7 @@ describe('suggestions', () => {
     expect(JSON.parse(requests[0].params?.filters)).toEqual({ environment: ['a', 'b'] });
   });
 
-  it('are values of the label alone, where Grafana says no more', async () => {
+  it('are all values of the label if Grafana passes only the label', async () => {
     const requests = mockBackend(() => ({ values: ['cold', 'hot'], truncated: false }));
     await newDataSource().getTagValues({ key: 'start' });
     expect(requests[0].params).toEqual({ label: 'start', filters: '{}' });

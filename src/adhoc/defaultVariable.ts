@@ -1,6 +1,6 @@
 import { DataSourceInstanceSettings } from '@grafana/data';
 
-/** Grafana's own type for it, AdhocVariableKind, is missing before Grafana 12. */
+/** Grafana's own type, AdhocVariableKind, is missing before Grafana 12. */
 export interface AdHocVariable {
   kind: 'AdhocVariable';
   group: string;

@@ -1,6 +1,6 @@
 import { AdHocFilter, Filters } from '../types';
 
-/** Keeps the series whose label has the one value, or one of the values. */
+/** Operators that select series whose label has the value, or one of the values. */
 const OPERATORS = ['=', '=|'];
 
 /**
@@ -27,7 +27,7 @@ export function isApplicable({ operator }: AdHocFilter): boolean {
   return OPERATORS.includes(operator);
 }
 
-/** Filters that keep what both keep. */
+/** The intersection of two sets of filters. */
 export function intersectFilters(one: Filters, other: Filters): Filters {
   const both: Filters = { ...one };
   for (const [label, values] of Object.entries(other)) {
@@ -36,14 +36,14 @@ export function intersectFilters(one: Filters, other: Filters): Filters {
       both[label] = values;
     } else if (values.length > 0) {
       const common = known.filter((value) => values.includes(value));
-      // A list without values would filter nothing. No label has this value, and it says why nothing is shown.
+      // A list without values would filter nothing. No label has this value, which explains the empty panel.
       both[label] = common.length > 0 ? common : [`(no ${label} passes all filters)`];
     }
   }
   return both;
 }
 
-/** A filter that is still being typed does nothing, nor does Grafana's own way of writing that everything passes. */
+/** Whether a filter has an effect. An incomplete filter has none, nor has Grafana's own notation for no filter. */
 export function isFiltering({ key, operator, value, values }: AdHocFilter): boolean {
   const complete = key !== '' && (value !== '' || Boolean(values?.length));
   return complete && !(operator === '=~' && value === '.*');

@@ -6,7 +6,7 @@ const NOT_FILTERED: QueryResultMetaNotice = {
 };
 
 /** The response with a notice on the frames of the queries, to which ad-hoc filters do not apply. */
-export function noticeUnfiltered(response: DataQueryResponse, refIds: Set<string>): DataQueryResponse {
+export function addUnfilteredNotice(response: DataQueryResponse, refIds: Set<string>): DataQueryResponse {
   const noticed = (frame: DataFrame): DataFrame => ({
     ...frame,
     meta: { ...frame.meta, notices: [...(frame.meta?.notices ?? []), NOT_FILTERED] },

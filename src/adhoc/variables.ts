@@ -13,7 +13,7 @@ export function adHocFiltersOf(templateSrv: TemplateSrv, datasource: Identity, s
     if (variable.type !== 'adhoc' || !variable.datasource?.uid) {
       return [];
     }
-    // A variable of type data source has the name, the uid or the word default for its value, as versions differ.
+    // Depending on the version, the value of a data source variable is the name, the uid or the word default.
     const named = templateSrv.replace(variable.datasource.uid, scopedVars);
     const same = named === datasource.uid || named === datasource.name;
     return same || (named === 'default' && datasource.isDefault) ? variable.filters : [];

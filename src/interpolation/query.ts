@@ -11,7 +11,7 @@ export function interpolateQuery(
   stored: ModelServingQuery,
   scopedVars: ScopedVars
 ): ModelServingQuery {
-  const query = isTable(stored) ? withFiltersOnly(stored) : stored;
+  const query = isTable(stored) ? keepFiltersOnly(stored) : stored;
   const text = (value: string) => templateSrv.replace(value, scopedVars);
   const interpolated: ModelServingQuery = { ...query };
   if (query.signal !== undefined) {
@@ -45,7 +45,7 @@ export function interpolateQuery(
 }
 
 /** Removes the fields of other query types, such as a window that would shorten the range of the table. */
-function withFiltersOnly(query: ModelServingQuery): ModelServingQuery {
+function keepFiltersOnly(query: ModelServingQuery): ModelServingQuery {
   const {
     signal,
     statistics,

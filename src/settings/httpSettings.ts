@@ -1,7 +1,7 @@
 import { ModelServingSettings } from './secrets';
 
-/** The settings as Grafana's HTTP settings changed them. An emptied timeout arrives as NaN. */
-export function withoutEmptiedTimeout(settings: ModelServingSettings): ModelServingSettings {
+/** Removes the timeout if it was emptied: Grafana's HTTP settings then set it to NaN. */
+export function dropEmptiedTimeout(settings: ModelServingSettings): ModelServingSettings {
   const { timeout, ...jsonData } = settings.jsonData;
   return Number.isNaN(timeout) ? { ...settings, jsonData } : settings;
 }

@@ -1,6 +1,6 @@
 import { ModelServingOptions } from '../types';
 import { changeMode } from './mode';
-import { modeOf, withOptions } from './options';
+import { modeOf, changeOptions } from './options';
 import { ModelServingSettings } from './secrets';
 
 function settingsWith(jsonData: ModelServingOptions): ModelServingSettings {
@@ -14,7 +14,7 @@ it.each([
 ] as const)('the mode of $jsonData is $want, and stays it', ({ jsonData, want }) => {
   const settings = settingsWith(jsonData);
   expect(modeOf(settings)).toBe(want);
-  expect(withOptions(settings, { profiles: [] }).jsonData.mode).toBe(want);
+  expect(changeOptions(settings, { profiles: [] }).jsonData.mode).toBe(want);
 });
 
 it('keeps what the other mode reads', () => {

@@ -7,8 +7,8 @@ import {
 } from './objectiveProblems';
 import { parseDuration, parseShare } from './quantities';
 
-// The backend's tests read the same file: what it holds is taken, or refused, on both sides.
-describe('takes what the backend takes:', () => {
+// The backend's tests read the same file: both sides accept and reject the same values.
+describe('accepts what the backend accepts:', () => {
   it.each(shared.durations)('the duration $text', ({ text, seconds }) => {
     expect(objectiveDurationProblem(text) === undefined).toBe(seconds !== null);
     if (seconds) {

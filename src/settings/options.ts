@@ -5,7 +5,10 @@ export function modeOf({ jsonData }: ModelServingSettings): Mode {
   return jsonData.mode ?? 'embedded';
 }
 
-/** The settings with some options changed. The mode is written out, so that its default may change. */
-export function withOptions(settings: ModelServingSettings, patch: Partial<ModelServingOptions>): ModelServingSettings {
+/** Changes options. The mode is always stored, so that its default may change. */
+export function changeOptions(
+  settings: ModelServingSettings,
+  patch: Partial<ModelServingOptions>
+): ModelServingSettings {
   return { ...settings, jsonData: { ...settings.jsonData, mode: modeOf(settings), ...patch } };
 }

@@ -145,7 +145,7 @@ it('bounds how many targets and profiles there are', () => {
   expect(profileCountProblem(profiles)).toBe('101 profiles are configured. The maximum is 100.');
 });
 
-it('wants a name of its own for each profile', () => {
+it('requires a unique name for each profile', () => {
   const profiles = ['a.yaml', ' ', ' a.yaml ', 'A.yaml', ''].map((name) => ({ name, text: 'id: a' }));
   expect(profileNameProblem(profiles, 0)).toBe('Profile 3 has the same name.');
   expect(profileNameProblem(profiles, 2)).toBe('Profile 1 has the same name.');

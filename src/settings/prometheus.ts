@@ -1,6 +1,6 @@
 import { Cloud, LabelNames, PrometheusSettings } from '../types';
 import bounds from './bounds.json';
-import { withOptions } from './options';
+import { changeOptions } from './options';
 import { ModelServingSettings } from './secrets';
 
 const { responseLimits, labels, ...accepted } = bounds.prometheus;
@@ -72,7 +72,7 @@ export function changePrometheus(
   settings: ModelServingSettings,
   patch: Partial<PrometheusSettings>
 ): ModelServingSettings {
-  return withOptions(settings, { prometheus: { ...prometheusOf(settings), ...patch } });
+  return changeOptions(settings, { prometheus: { ...prometheusOf(settings), ...patch } });
 }
 
 /** The server's labels for environment, deployment and replica, with the defaults filled in. */

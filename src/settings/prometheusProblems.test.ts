@@ -12,9 +12,9 @@ function wrongFields(prometheus: object, secrets = SET): string[] {
   return problems.flatMap(([field, problem]) => (problem ? [field] : []));
 }
 
-// The backend's tests read the same file: what it holds is taken, or refused, on both sides.
-describe('takes what the backend takes:', () => {
-  it.each(shared.taken.map((prometheus) => [prometheus]))('%j', (prometheus) => {
+// The backend's tests read the same file: both sides accept and reject the same values.
+describe('accepts what the backend accepts:', () => {
+  it.each(shared.accepted.map((prometheus) => [prometheus]))('%j', (prometheus) => {
     expect(wrongFields(prometheus)).toEqual([]);
   });
 
@@ -24,13 +24,13 @@ describe('takes what the backend takes:', () => {
   });
 
   it('every type of server on offer', () => {
-    const taken = shared.taken.flatMap(({ prometheusType }) => (prometheusType ? [prometheusType] : []));
-    expect(PROMETHEUS_TYPES.map(({ value }) => value)).toEqual(taken);
+    const accepted = shared.accepted.flatMap(({ prometheusType }) => (prometheusType ? [prometheusType] : []));
+    expect(PROMETHEUS_TYPES.map(({ value }) => value)).toEqual(accepted);
   });
 });
 
-describe('refuses what the backend refuses, and at the field:', () => {
-  it.each(shared.refused.map((prometheus) => [prometheus]))('%j', (prometheus) => {
+describe('rejects what the backend rejects, at the field:', () => {
+  it.each(shared.rejected.map((prometheus) => [prometheus]))('%j', (prometheus) => {
     const wrong = wrongFields(prometheus);
     expect(wrong).not.toEqual([]);
     const written = Object.entries(prometheus).flatMap(([field, value]) =>
@@ -40,7 +40,7 @@ describe('refuses what the backend refuses, and at the field:', () => {
     expect(atField || wrong.every((field) => field.startsWith('azure'))).toBe(true);
   });
 
-  it.each(shared.refusedWithoutSecrets.map((prometheus) => [prometheus]))('%j without its secret', (prometheus) => {
+  it.each(shared.rejectedWithoutSecrets.map((prometheus) => [prometheus]))('%j without its secret', (prometheus) => {
     expect(wrongFields(prometheus)).toEqual([]);
     expect(wrongFields(prometheus, UNSET)).toEqual([prometheus.cloud === 'google' ? 'googleKey' : 'azureClientSecret']);
   });

@@ -80,7 +80,7 @@ function cloudProblems({ cloud, ...fields }: PrometheusSettings, secrets: Stored
   };
 }
 
-/** Provisioning can set what no list offers. */
+/** Provisioning can set values that are not in the list. */
 function choiceProblem(chosen: string | undefined, possible: Array<{ value: string }>): Problem {
   return !chosen || possible.some(({ value }) => value === chosen)
     ? undefined
@@ -98,7 +98,7 @@ function parametersProblem(text: string | undefined): Problem {
   if (BROKEN_ESCAPE.test(text) || text.includes(';')) {
     return 'Enter parameters as name=value&other=value, with %25 for %.';
   }
-  // A question mark in front would be taken for no part of the first name.
+  // URLSearchParams would drop a leading question mark.
   const names = new URLSearchParams(`&${text}`);
   const reserved = RESERVED_PARAMETERS.find((name) => names.has(name));
   return reserved && `Remove ${reserved}: every query sets it itself.`;

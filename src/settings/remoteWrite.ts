@@ -1,7 +1,7 @@
 import { LabelNames, RemoteWriteSettings } from '../types';
 import bounds from './bounds.json';
 import { durationProblem, Problem, urlProblem } from './problems';
-import { withOptions } from './options';
+import { changeOptions } from './options';
 import { ModelServingSettings } from './secrets';
 
 /** The labels of the samples that the embedded engine writes. */
@@ -21,7 +21,7 @@ export function changeRemoteWrite(
   settings: ModelServingSettings,
   patch: Partial<RemoteWriteSettings>
 ): ModelServingSettings {
-  return withOptions(settings, { remoteWrite: { ...remoteWriteOf(settings), ...patch } });
+  return changeOptions(settings, { remoteWrite: { ...remoteWriteOf(settings), ...patch } });
 }
 
 export function writeUrlProblem(text: string | undefined): Problem {

@@ -1,6 +1,6 @@
 import { TargetSettings } from '../types';
-import { withOptions } from './options';
-import { apiKeyOf, ModelServingSettings, withoutSecret } from './secrets';
+import { changeOptions } from './options';
+import { apiKeyOf, ModelServingSettings, removeSecret } from './secrets';
 
 const ID_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const ID_LENGTH = 8;
@@ -11,14 +11,14 @@ export function targetsOf(settings: ModelServingSettings): TargetSettings[] {
 
 export function addTarget(settings: ModelServingSettings): ModelServingSettings {
   const targets = targetsOf(settings);
-  return withOptions(settings, { targets: [...targets, { id: newId(targets), url: '' }] });
+  return changeOptions(settings, { targets: [...targets, { id: newId(targets), url: '' }] });
 }
 
-/** A copy has the target's settings but not its API key, which nobody can read back. */
+/** A copy has the target's settings but not its API key, which cannot be read back. */
 export function duplicateTarget(settings: ModelServingSettings, index: number): ModelServingSettings {
   const targets = targetsOf(settings);
   const copy = { ...targets[index], id: newId(targets) };
-  return withOptions(settings, { targets: [...targets.slice(0, index + 1), copy, ...targets.slice(index + 1)] });
+  return changeOptions(settings, { targets: [...targets.slice(0, index + 1), copy, ...targets.slice(index + 1)] });
 }
 
 export function changeTarget(
@@ -27,15 +27,15 @@ export function changeTarget(
   patch: Partial<TargetSettings>
 ): ModelServingSettings {
   const targets = targetsOf(settings);
-  return withOptions(settings, {
+  return changeOptions(settings, {
     targets: targets.map((target, i) => (i === index ? { ...target, ...patch } : target)),
   });
 }
 
 export function removeTarget(settings: ModelServingSettings, index: number): ModelServingSettings {
   const targets = targetsOf(settings);
-  const kept = withOptions(settings, { targets: targets.filter((_, i) => i !== index) });
-  return withoutSecret(kept, apiKeyOf(targets[index].id));
+  const kept = changeOptions(settings, { targets: targets.filter((_, i) => i !== index) });
+  return removeSecret(kept, apiKeyOf(targets[index].id));
 }
 
 function newId(targets: TargetSettings[]): string {

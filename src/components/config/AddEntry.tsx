@@ -9,7 +9,7 @@ interface Props {
   onAdd: () => void;
 }
 
-/** The end of a list of entries: its button for one more. */
+/** The button below a list that adds an entry. */
 export function AddEntry({ label, problem, disabled, onAdd }: Props) {
   return (
     <>

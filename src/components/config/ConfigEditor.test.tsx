@@ -69,7 +69,7 @@ it('configures scraping, history and limits', async () => {
   expect(current.settings.secureJsonData).toEqual({ caCertificate: '-----BEGIN CERTIFICATE-----' });
 });
 
-describe('says what is wrong as it is typed:', () => {
+describe('shows problems while the user types:', () => {
   it.each([
     { label: 'Target 1 URL', text: 'triton', problem: /Enter the full URL/ },
     {
@@ -127,7 +127,7 @@ it('removes a target together with its stored key', async () => {
   expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://b/metrics');
 });
 
-it('forgets a key that was never saved when its target is removed', async () => {
+it('drops an unsaved key when its target is removed', async () => {
   const current = await showEditor(settingsWith({ targets: [{ id: 'a', url: '' }] }));
   type('Target 1 API key', 'hunter2');
   click('Remove target 1');
@@ -162,7 +162,7 @@ it('duplicates a target under an id of its own and without its key', async () =>
   expect(screen.getByLabelText('Target 2 API key')).toBeEnabled();
 });
 
-it('offers the profiles that the backend knows', async () => {
+it('offers the profiles of the backend', async () => {
   const requests = mockBackend(() => ({ profiles: PROFILES }));
   await showEditor(settingsWith({ targets: [{ id: 'a', url: '' }] }));
   expect(requests).toHaveLength(1);
@@ -173,7 +173,7 @@ it('offers the profiles that the backend knows', async () => {
   }
 });
 
-it('keeps a chosen profile and says so where the profiles cannot be loaded', async () => {
+it('keeps a chosen profile and shows the error if the profiles cannot be loaded', async () => {
   mockBackend(() => {
     throw { data: { message: 'Plugin unavailable' } };
   });

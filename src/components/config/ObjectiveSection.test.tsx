@@ -26,7 +26,7 @@ it("shows the backend's defaults where nothing is set", async () => {
   expect(screen.queryByRole('table', { name: 'Objective overrides' })).not.toBeInTheDocument();
 });
 
-it('sets what all models are held to', async () => {
+it('sets the default objectives', async () => {
   const current = await showEditor(settingsWith({ interval: '30s', objectives: { overrides: [LLAMA] } }));
   type('Default p95 response time', '500ms');
   type('Default Error rate', '0.5%');
@@ -107,7 +107,7 @@ it.each([
   { label: 'Override 1 environment', text: 'x'.repeat(201), problem: /at most 200 characters/ },
   { label: 'Override 1 deployment', text: 'x'.repeat(201), problem: /at most 200 characters/ },
   { label: 'Override 1 model', text: 'x'.repeat(201), problem: /at most 200 characters/ },
-])('says what is wrong as it is typed: $label', async ({ label, text, problem }) => {
+])('shows problems while the user types: $label', async ({ label, text, problem }) => {
   await showEditor(settingsWith({ objectives: { overrides: [LLAMA] } }));
   expect(screen.queryByText(problem)).not.toBeInTheDocument();
   type(label, text);

@@ -12,7 +12,7 @@ import { TextField } from './TextField';
 /** The default objectives and the overrides. */
 export function ObjectiveSection({ settings, onChange }: SectionProps) {
   const row = useStyles2(fieldRowStyle);
-  const { default: forAll, overrides } = objectivesOf(settings);
+  const { default: defaults, overrides } = objectivesOf(settings);
   return (
     <>
       <p>
@@ -28,8 +28,8 @@ export function ObjectiveSection({ settings, onChange }: SectionProps) {
             description={description}
             placeholder={placeholder}
             width={32}
-            value={forAll[field] ?? ''}
-            problem={problemOf(forAll[field])}
+            value={defaults[field] ?? ''}
+            problem={problemOf(defaults[field])}
             disabled={settings.readOnly}
             onChange={(text) => onChange(changeDefaultObjective(settings, { [field]: text }))}
           />

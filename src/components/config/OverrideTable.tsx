@@ -46,7 +46,7 @@ function getStyles(theme: GrafanaTheme2) {
         verticalAlign: 'top',
         whiteSpace: 'nowrap',
       },
-      // What is wrong with an entry may be longer than its column.
+      // An error message may be wider than its column.
       'td [role="alert"]': {
         whiteSpace: 'normal',
       },

@@ -57,7 +57,7 @@ it.each([
   { label: 'Profile 1 name', text: 'training.yaml', problem: 'Profile 2 has the same name.' },
   { label: 'Profile 1 text', text: '', problem: /Enter the profile as YAML/ },
   { label: 'Profile 1 text', text: '#'.repeat(262_145), problem: /larger than 256KB/ },
-])('says what is wrong as it is typed: $problem', async ({ label, text, problem }) => {
+])('shows problems while the user types: $problem', async ({ label, text, problem }) => {
   await showEditor(settingsWith({ profiles: [FEATURES, TRAINING] }));
   expect(screen.queryByText(problem)).not.toBeInTheDocument();
   type(label, text);
@@ -76,7 +76,7 @@ it('numbers the lines of a text, and keeps the numbers beside them', async () =>
   expect(numbers).toHaveStyle({ transform: 'translateY(-40px)' });
 });
 
-it('links to how a profile is written', async () => {
+it('links to the documentation of profiles', async () => {
   await showEditor(settingsWith({}));
   expect(screen.getByRole('link', { name: /How to write a profile/ })).toHaveAttribute(
     'href',

@@ -133,7 +133,7 @@ it("has Grafana's own HTTP settings", async () => {
   }
 });
 
-describe('says what is wrong as it is typed:', () => {
+describe('shows problems while the user types:', () => {
   it.each([
     { label: 'Scrape interval', text: '2h', problem: /between 1s and 1h/ },
     { label: 'Query timeout', text: '11m', problem: /between 100ms and 10m/ },
@@ -163,9 +163,9 @@ describe('labels', () => {
   it('are chosen among those of the saved server, with their values', async () => {
     const requests = answering();
     const current = await showEditor(serverWith());
-    const asked = requests.filter((request) => resourceOf(request) === 'labels');
-    expect(asked).toHaveLength(1);
-    expect(asked[0]).toMatchObject({ url: '/api/datasources/uid/serving/resources/labels', showErrorAlert: false });
+    const sent = requests.filter((request) => resourceOf(request) === 'labels');
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toMatchObject({ url: '/api/datasources/uid/serving/resources/labels', showErrorAlert: false });
     expect(await screen.findByText('namespace: prod, dev')).toBeVisible();
     expect(screen.getByText('job: no values found')).toBeVisible();
 
@@ -176,7 +176,7 @@ describe('labels', () => {
     expect(current.settings.jsonData.prometheus).toEqual({ labels: { replica: 'pod', deployment: 'team' } });
   });
 
-  it('need names of their own', async () => {
+  it('need different names', async () => {
     await showEditor(serverWith());
     enterCustom('Deployment label', 'name-space');
     expect(screen.getByText(/Use letters, digits and underscores/)).toBeVisible();
@@ -185,7 +185,7 @@ describe('labels', () => {
     expect(screen.getByText(/The deployment uses the same label/)).toBeVisible();
   });
 
-  it('say so while they are loaded', async () => {
+  it('show that they are loading', async () => {
     const answer = new Subject<{ data: unknown }>();
     setBackendSrv({ fetch: () => answer } as unknown as BackendSrv);
     await showEditor(serverWith());
@@ -198,13 +198,13 @@ describe('labels', () => {
     expect(screen.getByText('namespace: prod, dev')).toBeVisible();
   });
 
-  it('say so where there are none', async () => {
+  it('show that none were found', async () => {
     answering(() => ({ labels: [] }));
     await showEditor(serverWith());
     expect(await screen.findByText(/No series of model servers found/)).toBeVisible();
   });
 
-  it('say why they cannot be loaded, and can be typed all the same', async () => {
+  it('show why they cannot be loaded, and can still be typed', async () => {
     answering(() => {
       throw { data: { message: 'connection refused' } };
     });
@@ -216,27 +216,27 @@ describe('labels', () => {
 
   it('wait until the data source is saved', async () => {
     const requests = answering();
-    const asked = () => requests.filter((request) => resourceOf(request) === 'labels').length;
+    const sent = () => requests.filter((request) => resourceOf(request) === 'labels').length;
     const embedded = settingsWith({}, { url: '', access: 'proxy' });
     const page = (options: ModelServingSettings) => <ConfigEditor options={options} onOptionsChange={() => {}} />;
     const { rerender } = await act(async () => render(page(embedded)));
     await act(async () => rerender(page(serverWith())));
     expect(screen.getByText(/Save the data source to see the labels/)).toBeVisible();
-    expect(asked()).toBe(0);
+    expect(sent()).toBe(0);
 
     await act(async () => rerender(page(serverWith({}, { version: 2 }))));
     expect(await screen.findByText('namespace: prod, dev')).toBeVisible();
-    expect(asked()).toBe(1);
+    expect(sent()).toBe(1);
 
     await act(async () => rerender(page(serverWith({}, { version: 2, url: 'http://other:9090' }))));
     expect(screen.getByText(/Save the data source to see the labels/)).toBeVisible();
     expect(screen.queryByText('namespace: prod, dev')).not.toBeInTheDocument();
-    expect(asked()).toBe(1);
+    expect(sent()).toBe(1);
   });
 });
 
 describe('a cloud', () => {
-  it("wants a service account's key for Google, and https", async () => {
+  it('requires a service account key for Google, and https', async () => {
     const current = await showEditor(serverWith());
     await choose('Cloud token', 'Google');
     expect(screen.getByText(/requires https/)).toBeVisible();
@@ -249,7 +249,7 @@ describe('a cloud', () => {
     expect(JSON.stringify(current.settings.jsonData)).not.toContain('hunter2');
   });
 
-  it('wants an app registration for Azure', async () => {
+  it('requires an app registration for Azure', async () => {
     const current = await showEditor(serverWith({}, { url: 'https://x.prometheus.monitor.azure.com' }));
     await choose('Cloud token', 'Azure');
     for (const problem of ['Enter the tenant ID.', 'Enter the client ID.', 'Enter the client secret.']) {
@@ -269,7 +269,7 @@ describe('a cloud', () => {
     expect(current.settings.secureJsonData).toEqual({ azureClientSecret: 'hunter2' });
   });
 
-  it('does not ask for a secret that is stored', async () => {
+  it('does not require a secret that is stored', async () => {
     await showEditor(serverWith({ prometheus: { cloud: 'google' } }, { secureJsonFields: { googleKey: true } }));
     expect(screen.getByLabelText('Service account key')).toBeDisabled();
     expect(screen.queryByText('Enter the JSON key of a service account.')).not.toBeInTheDocument();
@@ -280,7 +280,7 @@ describe('AWS signatures', () => {
   const allowed = { ...config };
   afterEach(() => Object.assign(config, allowed));
 
-  it('are on offer where Grafana has them switched on', async () => {
+  it('are available if Grafana has them enabled', async () => {
     await showEditor(serverWith({ sigV4Auth: true }));
     expect(screen.queryByText('SigV4 auth')).not.toBeInTheDocument();
     expect(screen.queryByLabelText('AWS region')).not.toBeInTheDocument();

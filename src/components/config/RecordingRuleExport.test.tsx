@@ -30,7 +30,7 @@ it('saves the recording rules for this data source, as they are chosen', async (
   expect(saved).toHaveBeenCalledWith('modelserving-serving-recording-rules.yaml', 'application/yaml', 'groups: []');
 });
 
-it('says why there are none', async () => {
+it('shows the error of a failed export', async () => {
   mockBackend((request) => {
     if (resourceOf(request) === 'recording-rules') {
       throw { status: 400, data: '{"message":"busiest is \\"none\\": write a whole number"}' };

@@ -6,7 +6,7 @@ beforeEach(() => mockBackend(() => ({ profiles: [] })));
 
 const urlInput = () => screen.queryByPlaceholderText('http://prometheus:9090');
 
-it('sends nothing until it is switched on, and asks for an address then', async () => {
+it('sends nothing until it is enabled, and then requires a URL', async () => {
   const current = await showEditor(settingsWith({ scrapeTimeout: '2s' }, { url: '', access: 'proxy' }));
   expect(urlInput()).not.toBeInTheDocument();
   fireEvent.click(screen.getByLabelText('Enable remote write'));

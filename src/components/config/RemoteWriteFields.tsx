@@ -1,7 +1,7 @@
 import React, { useId } from 'react';
 import { config } from '@grafana/runtime';
 import { DataSourceHttpSettings, Field, FieldValidationMessage, InlineSwitch, useStyles2 } from '@grafana/ui';
-import { withoutEmptiedTimeout } from '../../settings/httpSettings';
+import { dropEmptiedTimeout } from '../../settings/httpSettings';
 import { serverUrlProblem } from '../../settings/prometheusProblems';
 import { changeRemoteWrite, historyProblem, remoteWriteOf, writeUrlProblem } from '../../settings/remoteWrite';
 import { SectionProps } from './props';
@@ -79,7 +79,7 @@ function DestinationFields({ settings, onChange }: SectionProps) {
       <DataSourceHttpSettings
         defaultUrl="http://prometheus:9090"
         dataSourceConfig={settings}
-        onChange={(changed) => onChange(withoutEmptiedTimeout(changed))}
+        onChange={(changed) => onChange(dropEmptiedTimeout(changed))}
         sigV4AuthToggleEnabled={config.sigV4AuthEnabled}
         renderSigV4Editor={<SigV4Fields settings={settings} onChange={onChange} />}
         secureSocksDSProxyEnabled={config.secureSocksDSProxyEnabled}

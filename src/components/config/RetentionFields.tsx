@@ -2,7 +2,7 @@ import React from 'react';
 import { useStyles2 } from '@grafana/ui';
 import bounds from '../../settings/bounds.json';
 import { durationProblem, sizeProblem } from '../../settings/problems';
-import { withOptions } from '../../settings/options';
+import { changeOptions } from '../../settings/options';
 import { SectionProps } from './props';
 import { fieldRowStyle } from './fieldRowStyle';
 import { TextField } from './TextField';
@@ -20,7 +20,7 @@ export function RetentionFields({ settings, onChange }: SectionProps) {
         value={retentionTime ?? ''}
         problem={durationProblem(retentionTime, bounds.retentionTime)}
         disabled={settings.readOnly}
-        onChange={(text) => onChange(withOptions(settings, { retentionTime: text }))}
+        onChange={(text) => onChange(changeOptions(settings, { retentionTime: text }))}
       />
       <TextField
         label="Retention size"
@@ -30,7 +30,7 @@ export function RetentionFields({ settings, onChange }: SectionProps) {
         value={retentionSize ?? ''}
         problem={sizeProblem(retentionSize, bounds.retentionSize)}
         disabled={settings.readOnly}
-        onChange={(text) => onChange(withOptions(settings, { retentionSize: text }))}
+        onChange={(text) => onChange(changeOptions(settings, { retentionSize: text }))}
       />
     </div>
   );

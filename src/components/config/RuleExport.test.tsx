@@ -29,7 +29,7 @@ it.each([
   expect(saved).toHaveBeenCalledWith(`modelserving-serving-${format}.yaml`, 'application/yaml', 'groups: []');
 });
 
-it('asks for the thresholds that are chosen', async () => {
+it('exports the rules with the chosen thresholds', async () => {
   const requests = answering(() => 'groups: []');
   const current = await showEditor(settingsWith({}));
   expect(screen.queryByLabelText('Rules: GPU memory')).not.toBeInTheDocument();

@@ -30,7 +30,7 @@ export function RuleParameterFields({ about, title, parameters, chosen, onChange
             key={name}
             label={labelOf(name)}
             ariaLabel={`${about}: ${labelOf(name)}`}
-            description={sentence(description)}
+            description={capitalize(description)}
             placeholder={placeholder}
             width={32}
             value={chosen[name] ?? ''}
@@ -44,9 +44,9 @@ export function RuleParameterFields({ about, title, parameters, chosen, onChange
 
 /** cacheHitRatio as Cache hit ratio, gpuMemory as GPU memory. */
 function labelOf(name: string): string {
-  return sentence(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)).replace(/^Gpu\b/, 'GPU');
+  return capitalize(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)).replace(/^Gpu\b/, 'GPU');
 }
 
-function sentence(text: string): string {
+function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

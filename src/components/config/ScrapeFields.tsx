@@ -2,7 +2,7 @@ import React, { useId } from 'react';
 import { Field, InlineSwitch, useStyles2 } from '@grafana/ui';
 import bounds from '../../settings/bounds.json';
 import { durationProblem, timeoutProblem } from '../../settings/problems';
-import { withOptions } from '../../settings/options';
+import { changeOptions } from '../../settings/options';
 import { ModelServingOptions } from '../../types';
 import { SectionProps } from './props';
 import { fieldRowStyle } from './fieldRowStyle';
@@ -13,7 +13,7 @@ export function ScrapeFields({ settings, onChange }: SectionProps) {
   const discoveryId = useId();
   const { interval, scrapeTimeout, fileDiscovery } = settings.jsonData;
   const disabled = settings.readOnly;
-  const change = (patch: Partial<ModelServingOptions>) => onChange(withOptions(settings, patch));
+  const change = (patch: Partial<ModelServingOptions>) => onChange(changeOptions(settings, patch));
 
   return (
     <div className={row}>

@@ -2,7 +2,7 @@ import React from 'react';
 import { useStyles2 } from '@grafana/ui';
 import bounds from '../../settings/bounds.json';
 import { countProblem, sizeProblem } from '../../settings/problems';
-import { withOptions } from '../../settings/options';
+import { changeOptions } from '../../settings/options';
 import { ScrapeLimits } from '../../types';
 import { SectionProps } from './props';
 import { fieldRowStyle } from './fieldRowStyle';
@@ -28,7 +28,7 @@ const COUNT_FIELDS: CountField[] = [
 export function ScrapeLimitFields({ settings, onChange }: SectionProps) {
   const row = useStyles2(fieldRowStyle);
   const limits = settings.jsonData.scrapeLimits ?? {};
-  const change = (patch: ScrapeLimits) => onChange(withOptions(settings, { scrapeLimits: { ...limits, ...patch } }));
+  const change = (patch: ScrapeLimits) => onChange(changeOptions(settings, { scrapeLimits: { ...limits, ...patch } }));
 
   return (
     <div className={row}>

@@ -1,7 +1,7 @@
 import React, { useId } from 'react';
 import { Field, SecretInput, SecretTextArea } from '@grafana/ui';
 import { Problem } from '../../settings/problems';
-import { isStored, withoutSecret, withSecret } from '../../settings/secrets';
+import { isStored, removeSecret, setSecret } from '../../settings/secrets';
 import { SectionProps } from './props';
 
 interface Props extends SectionProps {
@@ -28,8 +28,8 @@ export function SecretField({ settings, onChange, secret, label, description, pr
     value: settings.secureJsonData?.[secret] ?? '',
     disabled: settings.readOnly,
     onChange: ({ currentTarget }: React.SyntheticEvent<HTMLInputElement | HTMLTextAreaElement>) =>
-      onChange(withSecret(settings, secret, currentTarget.value)),
-    onReset: () => onChange(withoutSecret(settings, secret)),
+      onChange(setSecret(settings, secret, currentTarget.value)),
+    onReset: () => onChange(removeSecret(settings, secret)),
   };
   return (
     <Field label={label} description={description} htmlFor={id} invalid={Boolean(problem)} error={problem}>

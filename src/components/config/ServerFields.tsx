@@ -1,7 +1,7 @@
 import React from 'react';
 import { config } from '@grafana/runtime';
 import { DataSourceHttpSettings, FieldValidationMessage } from '@grafana/ui';
-import { withoutEmptiedTimeout } from '../../settings/httpSettings';
+import { dropEmptiedTimeout } from '../../settings/httpSettings';
 import { prometheusOf } from '../../settings/prometheus';
 import { serverUrlProblem } from '../../settings/prometheusProblems';
 import { SectionProps } from './props';
@@ -21,7 +21,7 @@ export function ServerFields({ settings, onChange }: SectionProps) {
       <DataSourceHttpSettings
         defaultUrl="http://prometheus:9090"
         dataSourceConfig={settings}
-        onChange={(changed) => onChange(withoutEmptiedTimeout(changed))}
+        onChange={(changed) => onChange(dropEmptiedTimeout(changed))}
         showForwardOAuthIdentityOption
         sigV4AuthToggleEnabled={config.sigV4AuthEnabled}
         renderSigV4Editor={<SigV4Fields settings={settings} onChange={onChange} />}

@@ -2,7 +2,7 @@ import React from 'react';
 import { config } from '@grafana/runtime';
 import { useStyles2 } from '@grafana/ui';
 import { SIGV4_ACCESS_KEY, SIGV4_SECRET_KEY } from '../../settings/secrets';
-import { withOptions } from '../../settings/options';
+import { changeOptions } from '../../settings/options';
 import { SigV4Settings } from '../../types';
 import { SectionProps } from './props';
 import { fieldRowStyle } from './fieldRowStyle';
@@ -25,7 +25,7 @@ export function SigV4Fields({ settings, onChange }: SectionProps) {
   const { jsonData } = settings;
   const provider = jsonData.sigV4AuthType || 'default';
   const section = { settings, onChange };
-  const change = (patch: SigV4Settings) => onChange(withOptions(settings, patch));
+  const change = (patch: SigV4Settings) => onChange(changeOptions(settings, patch));
   const text = (field: SigV4Text, label: string, description: string, placeholder?: string) => (
     <TextField
       label={label}

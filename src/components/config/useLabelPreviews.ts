@@ -7,7 +7,7 @@ import { LabelPreview } from '../../types';
 import { useRequest } from '../useRequest';
 
 export interface LabelPreviews {
-  /** The server that is saved is not the one in the editor: its labels would be another server's. */
+  /** The server in the editor is not saved yet. The saved server's labels would be those of another server. */
   unsaved: boolean;
   /** Undefined until the backend has responded. */
   list?: LabelPreview[];

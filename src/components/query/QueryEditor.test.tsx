@@ -36,7 +36,7 @@ function commit(label: string, text: string) {
   fireEvent.blur(input);
 }
 
-/** Another type's editor asks the backend for what it offers. */
+/** The editor of another type requests what it offers from the backend. */
 async function chooseType(name: string) {
   await act(async () => {
     fireEvent.click(screen.getByRole('radio', { name }));
@@ -71,7 +71,7 @@ describe('signal', () => {
     expect(current.runs).toBe(1);
   });
 
-  it('takes statistics and groupings along that the new one has', async () => {
+  it('keeps statistics and groupings that the new signal has', async () => {
     const current = await showEditor({
       ...query(),
       statistics: ['p95', 'mean'],
@@ -109,21 +109,21 @@ describe('signal', () => {
       model: ['bert', '$model'],
     });
 
-    const asked = requests.filter((request) => resourceOf(request) === 'values').at(-1);
-    expect(asked?.params).toMatchObject({ label: 'model', from: 1_000, to: 61_000 });
-    expect(JSON.parse(asked?.params?.filters)).toEqual({ deployment: ['vision'], environment: ['a "b"\\.*'] });
+    const sent = requests.filter((request) => resourceOf(request) === 'values').at(-1);
+    expect(sent?.params).toMatchObject({ label: 'model', from: 1_000, to: 61_000 });
+    expect(JSON.parse(sent?.params?.filters)).toEqual({ deployment: ['vision'], environment: ['a "b"\\.*'] });
 
     fireEvent.click(screen.getByLabelText('Remove filter deployment'));
     expect(current.query.filters).toEqual({ environment: ['a "b"\\.*'], model: ['bert', '$model'] });
   });
 
-  it('filters by path', async () => {
+  it('filters by start', async () => {
     const current = await showEditor({ queryType: 'signal', signal: 'requests' });
     requests = mockBackend((request) =>
       resourceOf(request) === 'values' ? { values: ['cold', 'hot', 'unknown'], truncated: false } : answer(request)
     );
     await choose('Add filter', 'start');
-    await choose('Filter path', 'cold');
+    await choose('Filter start', 'cold');
     expect(current.query.filters).toEqual({ start: ['cold'] });
     expect(requests.at(-1)?.params).toMatchObject({ label: 'start' });
   });
@@ -138,7 +138,7 @@ describe('signal', () => {
     expect(screen.queryByText('$filters')).not.toBeInTheDocument();
   });
 
-  it('says why values are not suggested', async () => {
+  it('shows why values are not suggested', async () => {
     requests = mockBackend((request) => {
       if (resourceOf(request) === 'values') {
         throw { data: { message: 'the engine is starting' } };
@@ -150,7 +150,7 @@ describe('signal', () => {
     expect(await screen.findByText(/the engine is starting/)).toBeVisible();
   });
 
-  it('says why there are no signals', async () => {
+  it('shows why there are no signals', async () => {
     mockBackend(() => {
       throw { data: { message: 'Plugin unavailable' } };
     });
@@ -183,7 +183,7 @@ describe('signal', () => {
   it.each([
     { label: 'Limit', text: 'many', problem: /Enter a whole number/ },
     { label: 'Window', text: 'long', problem: /Enter a duration/ },
-  ])('refuses $label $text in words', async ({ label, text, problem }) => {
+  ])('rejects $label $text with an explanation', async ({ label, text, problem }) => {
     await showEditor(query());
     commit(label, text);
     expect(screen.getByText(problem)).toBeVisible();
@@ -213,7 +213,7 @@ describe('query type', () => {
     expect(current.query).toMatchObject({ queryType: 'signal', signal: 'requests', expr: 'sum(up)' });
   });
 
-  it('starts a signal query where there was none', async () => {
+  it('starts a signal query if there was none', async () => {
     const current = await showEditor({ queryType: 'promql', expr: 'up' });
     await chooseType('Signal');
     expect(current.query).toMatchObject({ queryType: 'signal', signal: 'response_time', statistics: ['p95'] });
@@ -230,7 +230,7 @@ describe('query type', () => {
     { name: 'Objectives', queryType: 'objectives', help: /with its objectives.*Set them in the data source/ },
     { name: 'Diagnosis', queryType: 'diagnosis', help: /^One row per autoscaling problem/ },
   ])(
-    'asks for the table of $queryType with filters of any label, and nothing else',
+    'queries the table of $queryType with filters of any label, and nothing else',
     async ({ name, queryType, help }) => {
       const current = await showEditor({});
       const ofSignal = ['Statistics', 'Group by', 'Limit', 'Window', 'Legend'];
@@ -258,7 +258,7 @@ describe('query type', () => {
     }
   );
 
-  it('asks for events with filters of any label', async () => {
+  it('queries events with filters of any label', async () => {
     const current = await showEditor({});
     await chooseType('Events');
     await choose('Add filter', 'gpu');

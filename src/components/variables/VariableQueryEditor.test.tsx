@@ -29,7 +29,7 @@ beforeEach(() => {
   );
 });
 
-it('starts from nothing, which Grafana hands over as an empty text', async () => {
+it('starts from an empty query, which Grafana passes as an empty text', async () => {
   const current = await showEditor('');
   await choose('Label', 'model');
   expect(current.query).toEqual({ refId: expect.stringMatching(/.+/), label: 'model', filters: {} });

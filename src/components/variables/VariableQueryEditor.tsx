@@ -37,7 +37,7 @@ export function VariableQueryEditor({ query, onChange, datasource, range }: Prop
             allowCreateWhileLoading
             options={toOptions(labels, label ? [label] : [])}
             value={label ?? null}
-            onChange={({ value }) => apply({ label: value, filters: withoutLabel(filters, value) })}
+            onChange={({ value }) => apply({ label: value, filters: removeLabel(filters, value) })}
           />
         </InlineField>
       </InlineFieldRow>
@@ -52,7 +52,7 @@ export function VariableQueryEditor({ query, onChange, datasource, range }: Prop
   );
 }
 
-/** A variable that filters by its own label could only ever narrow itself. */
-function withoutLabel(filters: ModelServingVariableQuery['filters'] = {}, label: string | undefined) {
+/** A variable must not filter by its own label: it could only narrow its own choice. */
+function removeLabel(filters: ModelServingVariableQuery['filters'] = {}, label: string | undefined) {
   return Object.fromEntries(Object.entries(filters).filter(([filtered]) => filtered !== label));
 }
