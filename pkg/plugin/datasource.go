@@ -58,7 +58,7 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		key := engine.Key{OrgID: backend.PluginConfigFromContext(ctx).OrgID, UID: stored.UID}
 		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger, Evaluator: &query.Evaluator{Objectives: s.Objectives, Now: time.Now}}
 		d.use(profiles)
-		if s.Kind == settings.KindPrometheus {
+		if s.Mode == settings.ModePrometheus {
 			err = d.remote(ctx, stored)
 		} else {
 			err = d.embedded(ctx, registry, key, stored)

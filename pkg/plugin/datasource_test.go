@@ -62,7 +62,7 @@ func TestFactory(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, t.TempDir())
 	_, err := h.instance(1, stored("a", `{"interval": "often"}`))
-	require.EqualError(t, err, `the interval "often" is not a duration; write it like 15s, 5m or 15d`)
+	require.EqualError(t, err, `the interval "often" is not a duration; enter one such as 15s, 5m or 15d`)
 	require.True(t, backend.IsDownstreamError(err), "whose settings are wrong is not the plugin's fault")
 	_, err = h.instance(1, stored("../../etc", `{}`))
 	require.ErrorContains(t, err, "cannot name a folder")

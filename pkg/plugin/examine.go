@@ -90,7 +90,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	}
 	defer client.Close()
 	f.URL = target.Redact(client.URL())
-	result := client.Probe(ctx, d.settings.Embedded.Limits)
+	result := client.Probe(ctx, d.settings.Embedded.ScrapeLimits)
 	if result.Err != nil {
 		f.Problem = result.Err.Sentence
 		return f

@@ -63,7 +63,7 @@ func (d *Datasource) listLabels(w http.ResponseWriter, r *http.Request) {
 
 // named is the profiles with the names that the settings give the labels of targets.
 func named(profiles profile.Set, s settings.Settings) profile.Set {
-	if s.Kind != settings.KindPrometheus {
+	if s.Mode != settings.ModePrometheus {
 		return profiles
 	}
 	l := s.Prometheus.Labels

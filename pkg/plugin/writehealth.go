@@ -19,7 +19,7 @@ const tolerableLag = 5 * time.Minute
 // writeTo has the engine send its samples where the settings say, or nowhere. What keeps it from starting is among the mistakes: panels
 // are answered all the same.
 func (d *Datasource) writeTo(ctx context.Context, handle *engine.Handle, stored backend.DataSourceInstanceSettings) {
-	if !d.settings.Embedded.RemoteWrite.On {
+	if !d.settings.Embedded.RemoteWrite.Enabled {
 		handle.SendTo(nil)
 		return
 	}

@@ -190,7 +190,7 @@ func TestHealthOverTLSAndWithKeys(t *testing.T) {
 	requireHealthy(t, p, trusted)
 
 	skipping := unmanaged(t, "one", server.URL+"/metrics")
-	skipping["tlsSkipVerify"] = true
+	skipping["insecureSkipVerify"] = true
 	requireHealthy(t, p, driver.Embedded("skipping", skipping))
 
 	keyed := driver.Embedded("keyed", unmanaged(t, "one", protected(t, "right").URL+"/metrics"))
