@@ -16,7 +16,7 @@ func TestPlansOverLongRangesAreSplit(t *testing.T) {
 	t.Parallel()
 	server := stored(t)
 	whole := newClient(t, server.Instance())
-	parts := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.LongestRange = time.Minute })
+	parts := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.MaxQueryRange = time.Minute })
 	requests := plan.Select{Metric: "requests_total"}
 	increase := plan.IncreaseOverRange{Of: requests}
 	for _, seconds := range []time.Duration{7, 50, 59} {
