@@ -23,6 +23,8 @@ type Server struct {
 	// URL has no trailing slash.
 	URL     string
 	process *supervise.Process
+	// inDocker is true where the process is the client of a container.
+	inDocker bool
 }
 
 // startTimeout bounds the start, in which an empty database is migrated.
@@ -37,7 +39,7 @@ func (g *Grafana) Start(ctx context.Context, group *supervise.Group, options Opt
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{URL: options.url(), process: process}
+	server := &Server{URL: options.url(), process: process, inDocker: g.Docker != ""}
 	return server, server.waitHealthy(ctx)
 }
 

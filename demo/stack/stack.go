@@ -51,7 +51,9 @@ type Options struct {
 	Port func() (int, error)
 	// Reloads and Bursts say whether the traffic has these disturbances.
 	Reloads, Bursts bool
-	Out             *progress.Printer
+	// Development makes browsers fetch the plugin's files again at each load of a page.
+	Development bool
+	Out         *progress.Printer
 }
 
 // Stack is a running stack.
@@ -59,16 +61,20 @@ type Stack struct {
 	// GrafanaURL, DashboardURL, CountsURL, TritonURL and MetricsURL are where its parts are reached.
 	GrafanaURL, DashboardURL, CountsURL, TritonURL, MetricsURL string
 
-	group       supervise.Group
-	endpoints   *endpoints
-	tail        *longTail
-	gpus        *gpuhost.Host
-	trainingURL string
-	lock        *supervise.Lock
-	out         *progress.Printer
-	stopTraffic context.CancelFunc
-	traffic     sync.WaitGroup
-	stopOnce    sync.Once
+	group     supervise.Group
+	endpoints *endpoints
+	tail      *longTail
+	gpus      *gpuhost.Host
+	grafana   *grafana.Server
+	// launchGrafana starts Grafana, at the first start and after a restart.
+	launchGrafana func(context.Context) (*grafana.Server, error)
+	trainingURL   string
+	cache         string
+	lock          *supervise.Lock
+	out           *progress.Printer
+	stopTraffic   context.CancelFunc
+	traffic       sync.WaitGroup
+	stopOnce      sync.Once
 }
 
 // Start builds, installs and starts everything that the stack needs and returns when data flows. What it started is
@@ -81,7 +87,7 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{out: options.Out, lock: lock, endpoints: newEndpoints(), tail: &longTail{}, stopTraffic: func() {}}
+	s := &Stack{out: options.Out, lock: lock, cache: options.Cache, endpoints: newEndpoints(), tail: &longTail{}, stopTraffic: func() {}}
 	if err := s.start(ctx, options); err != nil {
 		s.Stop()
 		return nil, err
@@ -174,15 +180,19 @@ func (s *Stack) startGrafana(ctx context.Context, options Options, installed *gr
 		return nil, err
 	}
 	s.out.Printf("Grafana: starting on port %d", port)
-	running, err := installed.Start(ctx, &s.group, grafana.Options{
-		Folder: filepath.Join(options.Folder, "grafana"), Port: port, LogLevel: "warn",
-		PluginID: pluginID, PluginFolder: filepath.Join(options.Root, pluginbuild.Dist),
-		DashboardFolder: filepath.Join(options.Root, "dashboards"), HomeDashboard: dashboard,
-		DataSource: s.dataSource(),
-	})
+	s.launchGrafana = func(ctx context.Context) (*grafana.Server, error) {
+		return installed.Start(ctx, &s.group, grafana.Options{
+			Folder: filepath.Join(options.Folder, "grafana"), Port: port, LogLevel: "warn", Development: options.Development,
+			PluginID: pluginID, PluginFolder: filepath.Join(options.Root, pluginbuild.Dist),
+			DashboardFolder: filepath.Join(options.Root, "dashboards"), HomeDashboard: dashboard,
+			DataSource: s.dataSource(),
+		})
+	}
+	running, err := s.launchGrafana(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.grafana = running
 	s.GrafanaURL = running.URL
 	s.DashboardURL, err = running.DashboardURL(ctx, uid)
 	if err != nil {
