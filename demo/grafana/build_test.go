@@ -40,5 +40,5 @@ func TestReplaceSaysWhenTheRecipeNoLongerFits(t *testing.T) {
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, `"xlsx": "1.0", "y": "https://example.com"`, string(content))
-	require.ErrorContains(t, b.replace("package.json", `absent`, ``), "nothing that matches")
+	require.ErrorContains(t, b.replace("package.json", `absent`, ``), "no match of")
 }

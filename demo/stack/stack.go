@@ -37,7 +37,7 @@ const (
 func CacheFolder() (string, error) {
 	folder, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find the cache folder: %w; set HOME or XDG_CACHE_HOME", err)
+		return "", fmt.Errorf("find the cache folder: %w: set HOME or XDG_CACHE_HOME", err)
 	}
 	folder = filepath.Join(folder, cacheName)
 	return folder, os.MkdirAll(folder, 0o755)
@@ -82,7 +82,7 @@ type Stack struct {
 func Start(ctx context.Context, options Options) (*Stack, error) {
 	lock, err := supervise.TryLock(filepath.Clean(options.Folder) + ".lock")
 	if errors.Is(err, supervise.ErrLocked) {
-		return nil, fmt.Errorf("the demo runs already (%w); stop it first", err)
+		return nil, fmt.Errorf("the demo is already running (%w): stop it first", err)
 	}
 	if err != nil {
 		return nil, err
@@ -147,11 +147,11 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 		return err
 	}
 	s.startTraffic(ctx, drivers)
-	s.out.Printf("Waiting for data to flow through the plugin")
+	s.out.Printf("Waiting for the first values from the plugin")
 	if err := running.WaitForData(ctx, DataSourceUID, "requests", dataTimeout); err != nil {
 		return err
 	}
-	s.out.Printf("Data flows")
+	s.out.Printf("The plugin returns values")
 	return nil
 }
 
@@ -163,7 +163,7 @@ func (s *Stack) startGPUHost(ctx context.Context, options Options, builder *plug
 	}
 	s.gpus, err = gpuhost.Start(ctx, &s.group, options.Root, program, filepath.Join(options.Folder, "gpus"))
 	if err != nil {
-		return fmt.Errorf("the host with fake GPUs: %w", err)
+		return fmt.Errorf("start the host with fake GPUs: %w", err)
 	}
 	s.out.Printf("GPUs: three fakes, read by the NVML endpoint, metrics at %s", s.gpus.Metrics)
 	return s.gpus.Process.AwaitOK(ctx, s.gpus.Base+"/-/health", programTimeout)
@@ -244,7 +244,7 @@ func (s *Stack) startTraffic(ctx context.Context, drivers drivers) {
 		s.traffic.Go(func() {
 			driver.Run(ctx)
 			if ctx.Err() == nil {
-				s.out.Printf("Traffic: it has lasted for as long as it may; restart the demo for more")
+				s.out.Printf("Traffic: stopped after its maximum duration: restart the demo")
 			}
 		})
 	}
