@@ -14,6 +14,7 @@ const (
 	stepPackages          = "npm-packages"
 	stepTypecheck         = "typecheck"
 	stepESLint            = "eslint"
+	stepProse             = "prose"
 	stepJest              = "jest"
 	stepPackages101       = "npm-packages-10.1"
 	stepTypecheck101      = "typecheck-10.1"
@@ -35,6 +36,7 @@ func (s *suite) steps() []step {
 		{name: stepPackages, run: s.dependencies(".")},
 		{name: stepTypecheck, needs: web, run: s.npm("typecheck")},
 		{name: stepESLint, needs: web, run: s.npm("lint")},
+		{name: stepProse, needs: web, run: s.npm("lint:prose")},
 		{name: stepJest, needs: web, run: s.jest("test:ci")},
 		{name: stepPackages101, run: s.dependencies("compat/grafana-10.1")},
 		{name: stepTypecheck101, needs: web101, run: s.npm("compat:typecheck")},
