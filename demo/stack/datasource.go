@@ -9,10 +9,13 @@ import (
 const (
 	pluginID       = "coldhit-modelserving-datasource"
 	dataSourceName = "Model Serving"
-	// DataSourceUID is that of the provisioned data source; Environment, Deployment and TailDeployment those of its targets.
-	DataSourceUID  = "modelserving-demo"
-	Environment    = "production"
-	Deployment     = "demo"
+	// DataSourceUID is that of the provisioned data source.
+	DataSourceUID = "modelserving-demo"
+	// Environment is that of all targets.
+	Environment = "production"
+	// Deployment is that of the models which are always in memory.
+	Deployment = "demo"
+	// TailDeployment is that of the models behind the router.
 	TailDeployment = "long-tail"
 	// scrapeInterval makes panels fill within seconds.
 	scrapeInterval = 5 * time.Second
@@ -55,7 +58,7 @@ func (s *Stack) dataSource() grafana.DataSource {
 	return grafana.DataSource{
 		Name: dataSourceName, UID: DataSourceUID, Type: pluginID, Access: "proxy", IsDefault: true, Editable: true,
 		JSONData: map[string]any{
-			"kind": "embedded", "interval": scrapeInterval.String(), "timeout": scrapeInterval.String(), "retentionTime": "2d", "retentionSize": "1GB",
+			"mode": "embedded", "interval": scrapeInterval.String(), "scrapeTimeout": scrapeInterval.String(), "retentionTime": "2d", "retentionSize": "1GB",
 			"targets": []target{
 				{ID: "demo", URL: s.MetricsURL, ManagementURL: s.TritonURL, Environment: Environment, Deployment: Deployment},
 				{ID: "long-tail", URL: s.tail.MetricsURL, ManagementURL: s.tail.TritonURL, Environment: Environment, Deployment: TailDeployment},

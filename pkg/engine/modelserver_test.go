@@ -99,8 +99,8 @@ func (s *modelServer) port(t *testing.T) int {
 
 func embedded(targets ...settings.Target) settings.Embedded {
 	return settings.Embedded{
-		Targets: targets, Interval: interval, Timeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour, RetentionBytes: 1 << 30,
-		Limits: settings.Limits{BodyBytes: 1 << 20, Samples: 1000, Labels: 20, LabelNameLength: 64, LabelValueLength: 128},
+		Targets: targets, Interval: interval, ScrapeTimeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour, RetentionBytes: 1 << 30,
+		ScrapeLimits: settings.ScrapeLimits{BodyBytes: 1 << 20, Samples: 1000, Labels: 20, LabelNameLength: 64, LabelValueLength: 128},
 	}
 }
 
@@ -145,7 +145,7 @@ func acquire(t *testing.T, r *engine.Registry, key engine.Key, s settings.Embedd
 // value evaluates an expression that has one series, or none.
 func value(t *testing.T, h *engine.Handle, expr string) (float64, bool) {
 	t.Helper()
-	found, err := h.Instant(context.Background(), expr, time.Now())
+	found, err := h.InstantPromQL(context.Background(), expr, time.Now())
 	require.NoError(t, err)
 	if len(found.Series) == 0 {
 		return 0, false

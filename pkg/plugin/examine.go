@@ -90,7 +90,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	}
 	defer client.Close()
 	f.URL = target.Redact(client.URL())
-	result := client.Probe(ctx, d.settings.Embedded.Limits)
+	result := client.Probe(ctx, d.settings.Embedded.ScrapeLimits)
 	if result.Err != nil {
 		f.Problem = result.Err.Sentence
 		return f
@@ -119,7 +119,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		}
 	}
 	f.Models, f.GPUs = len(models), len(gpus)
-	if endpoint, has := EngineProfiles(d.profiles).Management(p.ID); has {
+	if endpoint, has := EngineProfiles(d.Profiles).Management(p.ID); has {
 		f.askManagement(ctx, endpoint, t, d.settings.Embedded)
 	}
 	return f
@@ -164,7 +164,7 @@ func notLoaded(listing management.Listing) []string {
 // recognize lists the profiles of a metrics page, or says why there is none. There may be several: a platform shows the
 // metrics of the engine that it runs. A server's own comes first.
 func (d *Datasource) recognize(t settings.Target, url string, has func(string) bool) (profile.Set, string) {
-	known := d.profiles.Targets()
+	known := d.Profiles.Targets()
 	found := known.Detect(has).ServersFirst()
 	if t.Profile == "" {
 		if len(found) == 0 {

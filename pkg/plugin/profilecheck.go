@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -23,7 +24,7 @@ const (
 
 // ownProfiles are the user's own.
 func (d *Datasource) ownProfiles() profile.Set {
-	return slices.DeleteFunc(slices.Clone(d.profiles), func(p *profile.Profile) bool { return !p.Own })
+	return slices.DeleteFunc(slices.Clone(d.Profiles), func(p *profile.Profile) bool { return !p.Own })
 }
 
 // inventoryOf is what a metrics page has.
@@ -64,8 +65,8 @@ func (d *Datasource) checkProfiles(ctx context.Context, pages []profile.Inventor
 // storedInventory is what the store had in the last hour of the metrics that a profile names, and the names of similar ones.
 func (d *Datasource) storedInventory(ctx context.Context, p *profile.Profile) (profile.Inventory, error) {
 	now := time.Now()
-	values := func(ctx context.Context, label, selector string, limit int) ([]string, error) {
-		return d.store.LabelValues(ctx, label, []string{selector}, now.Add(-recentTime), now, limit)
+	values := func(ctx context.Context, label string, of plan.Select, limit int) ([]string, error) {
+		return d.Store.LabelValues(ctx, label, []plan.Select{of}, now.Add(-recentTime), now, limit)
 	}
 	inventory := profile.Inventory{Series: map[string]map[string][]string{}, Native: true}
 	names, err := values(ctx, "__name__", similarNames(p), maxCheckedNames)
@@ -76,7 +77,7 @@ func (d *Datasource) storedInventory(ctx context.Context, p *profile.Profile) (p
 		inventory.Series[name] = map[string][]string{}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(planConcurrency)
+	group.SetLimit(labelConcurrency)
 	for _, reference := range p.References() {
 		labels, there := inventory.Series[reference.Metric]
 		if !there {
@@ -85,7 +86,7 @@ func (d *Datasource) storedInventory(ctx context.Context, p *profile.Profile) (p
 		group.Go(func() error {
 			found := map[string][]string{}
 			for _, label := range reference.Labels {
-				of, err := values(ctx, label, selectorOf(reference.Metric), maxCheckedValues)
+				of, err := values(ctx, label, plan.Select{Metric: reference.Metric}, maxCheckedValues)
 				if err != nil {
 					return err
 				}
@@ -107,7 +108,7 @@ func (d *Datasource) storedInventory(ctx context.Context, p *profile.Profile) (p
 
 // addSampledLabels adds the labels of some of a metric's series, to suggest one where a profile names a label that is not there.
 func (d *Datasource) addSampledLabels(ctx context.Context, metric string, at time.Time, found map[string][]string) error {
-	answer, err := d.store.Instant(ctx, fmt.Sprintf("topk(%d, %s)", sampledSeries, selectorOf(metric)), at)
+	answer, err := d.Store.Instant(ctx, plan.Highest{K: sampledSeries, Of: plan.Last{Of: plan.Select{Metric: metric}}}, executor.Instant{At: at})
 	if err != nil {
 		return err
 	}
@@ -121,15 +122,14 @@ func (d *Datasource) addSampledLabels(ctx context.Context, metric string, at tim
 	return nil
 }
 
-func selectorOf(metric string) string { return "{__name__=" + strconv.Quote(metric) + "}" }
-
 // similarNames selects the series whose names begin with the first word of a metric of the profile.
-func similarNames(p *profile.Profile) string {
+func similarNames(p *profile.Profile) plan.Select {
 	words := map[string]struct{}{}
 	for name := range p.Metrics {
 		words[firstWord(name)] = struct{}{}
 	}
-	return fmt.Sprintf(`{__name__=~"(?:%s).*"}`, strings.Join(slices.Sorted(maps.Keys(words)), "|"))
+	pattern := "(?:" + strings.Join(slices.Sorted(maps.Keys(words)), "|") + ").*"
+	return plan.Select{Matchers: []plan.Matcher{{Label: "__name__", Compare: plan.Match, Value: pattern}}}
 }
 
 // firstWord is what a metric's name begins with, up to the first _ or : that is not its first letter.

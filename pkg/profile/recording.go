@@ -44,8 +44,8 @@ const (
 	labelsInRecording = "_"
 )
 
-// RecordingsSelector selects the series of all recordings, and no others.
-const RecordingsSelector = `{__name__=~"` + recordingsMatch + `"}`
+// RecordedSelection selects the series of all recordings, and no others.
+var RecordedSelection = plan.Select{Matchers: []plan.Matcher{{Label: "__name__", Compare: plan.Match, Value: recordingsMatch}}}
 
 // RecordingStart is the series that tells since when, in seconds since 1970, the recording of the name in its label
 // RecordingLabel is written without a gap.

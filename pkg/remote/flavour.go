@@ -13,18 +13,18 @@ import (
 // Flavour is a kind of server.
 type Flavour string
 
-// The flavours, as the setting of that name writes them.
+// The flavours, as the setting prometheusType spells them.
 const (
-	Prometheus             Flavour = "prometheus"
-	Mimir                  Flavour = "mimir"
-	Cortex                 Flavour = "cortex"
-	Thanos                 Flavour = "thanos"
-	VictoriaMetrics        Flavour = "victoriametrics"
-	VictoriaMetricsCluster Flavour = "victoriametrics-cluster"
-	Amazon                 Flavour = "amazon"
-	Google                 Flavour = "google"
-	Azure                  Flavour = "azure"
-	GrafanaCloud           Flavour = "grafana-cloud"
+	Prometheus             Flavour = "Prometheus"
+	Mimir                  Flavour = "Mimir"
+	Cortex                 Flavour = "Cortex"
+	Thanos                 Flavour = "Thanos"
+	VictoriaMetrics        Flavour = "VictoriaMetrics"
+	VictoriaMetricsCluster Flavour = "VictoriaMetricsCluster"
+	Amazon                 Flavour = "Amazon"
+	Google                 Flavour = "Google"
+	Azure                  Flavour = "Azure"
+	GrafanaCloud           Flavour = "GrafanaCloud"
 )
 
 // Features are what a server has beyond the queries that all of them answer.
@@ -174,8 +174,8 @@ func (c *Client) detect(ctx context.Context) (Server, error) {
 	f := info.flavour(c.base.Path)
 	version := info.Version
 	switch {
-	case c.settings.Flavour != "":
-		f = Flavour(c.settings.Flavour)
+	case c.settings.PrometheusType != "":
+		f = Flavour(c.settings.PrometheusType)
 	case hosted != "":
 		f = hosted
 	}

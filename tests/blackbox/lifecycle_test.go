@@ -261,7 +261,7 @@ func TestGoroutinesDoNotGrowWithInstances(t *testing.T) {
 	before := countGoroutines(t, p)
 	for i := range 50 {
 		s.Updated = s.Updated.Add(time.Second)
-		s.JSON["timeout"] = fmt.Sprintf("%dms", 500+i)
+		s.JSON["scrapeTimeout"] = fmt.Sprintf("%dms", 500+i)
 		if i%10 == 0 {
 			p.Check(s)
 			requireStored(t, p, s, "d", stored(t, p, s, "d", time.Now())+1) // over a connection of these settings

@@ -15,7 +15,7 @@ import (
 func writing(uid, to string, targets ...map[string]any) driver.Source {
 	s := driver.Embedded(uid, targets...)
 	s.URL = to
-	s.JSON["remoteWrite"] = map[string]any{"on": true}
+	s.JSON["remoteWrite"] = map[string]any{"enabled": true}
 	return s
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -50,7 +50,7 @@ func reads(t *testing.T, handler http.HandlerFunc) reader {
 func configured(url string) settings.Embedded {
 	return settings.Embedded{
 		Targets:  []settings.Target{{ID: "t", URL: url + "/metrics"}},
-		Interval: time.Second, Timeout: time.Second, RetentionTime: 24 * time.Hour, RetentionBytes: 1 << 30, Limits: settings.DefaultLimits,
+		Interval: time.Second, ScrapeTimeout: time.Second, RetentionTime: 24 * time.Hour, RetentionBytes: 1 << 30, ScrapeLimits: settings.DefaultScrapeLimits,
 	}
 }
 
@@ -60,17 +60,17 @@ func (r reader) probed() target.Page {
 	client, err := target.New(settings.Target{URL: r.address + "/metrics"}, configured(r.address))
 	require.NoError(r.t, err)
 	defer client.Close()
-	result := client.Probe(context.Background(), settings.DefaultLimits)
+	result := client.Probe(context.Background(), settings.DefaultScrapeLimits)
 	require.Nil(r.t, result.Err)
 	return result.Page
 }
 
 // scraped waits until an expression has series in the store.
-func (r reader) scraped(expr string) promql.Answer {
+func (r reader) scraped(expr string) series.Result {
 	r.t.Helper()
-	var answer promql.Answer
+	var answer series.Result
 	require.Eventually(r.t, func() bool {
-		found, err := r.handle.Instant(context.Background(), expr, time.Now())
+		found, err := r.handle.InstantPromQL(context.Background(), expr, time.Now())
 		require.NoError(r.t, err)
 		answer = found
 		return len(found.Series) > 0
