@@ -1,13 +1,19 @@
 //go:build mage
 
+// The targets of mage: go tool mage lists them.
 package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/build"
 	"github.com/magefile/mage/sh"
@@ -52,28 +58,43 @@ func Demo(ctx context.Context) error {
 	return stack.RunDemo(ctx, root, progress.NewPrinter(os.Stdout))
 }
 
-// Test runs all checks and tests: Go, web, and end to end in a real Grafana with a real browser.
-func Test(ctx context.Context) error {
-	root, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	return suite.Run(ctx, root, progress.NewPrinter(os.Stdout))
+// Test runs all checks and tests, end to end in a real Grafana with a real browser included. It takes about half an hour.
+func Test(ctx context.Context) error { return runSuite(ctx, suite.Run) }
+
+// Unit runs the unit tests of Go and of the web part. It starts no server and takes less than two minutes.
+func Unit(ctx context.Context) error { return runSuite(ctx, suite.RunUnit) }
+
+// Lint runs the linters and type checks of Go and of the web part.
+func Lint(ctx context.Context) error { return runSuite(ctx, suite.RunLint) }
+
+// E2e builds the plugin and runs the end-to-end tests in a real Grafana with a real browser.
+func E2e(ctx context.Context) error { return runSuite(ctx, suite.RunEndToEnd) }
+
+// TestOnly runs one step of the tests, and before it the steps that it needs: go tool mage testOnly jest. TestSteps lists them.
+func TestOnly(ctx context.Context, step string) error {
+	return runSuite(ctx, func(ctx context.Context, root string, out *progress.Printer) error {
+		return suite.RunSteps(ctx, root, out, step)
+	})
 }
+
+// TestSteps lists the steps of the tests, in the order in which Test runs them.
+func TestSteps() { fmt.Println(strings.Join(suite.Steps(), "\n")) }
 
 // TestTorchserve tests against a real TorchServe, which Test leaves out: it needs Java 17 and 5 GB in the cache folder.
-func TestTorchserve(ctx context.Context) error {
+func TestTorchserve(ctx context.Context) error { return runSuite(ctx, suite.RunTorchServe) }
+
+func runSuite(ctx context.Context, run func(context.Context, string, *progress.Printer) error) error {
 	root, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	return suite.RunTorchServe(ctx, root, progress.NewPrinter(os.Stdout))
+	return run(ctx, root, progress.NewPrinter(os.Stdout))
 }
 
-// recorderPlatforms are those that the recorder is released for.
+// recorderPlatforms are the platforms that the recorder is released for.
 var recorderPlatforms = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "arm64"}, {"windows", "amd64"}}
 
-// Recorder builds the recorder, statically, for the platforms that it is released for, into artifacts.
+// Recorder builds the recorder, statically, for all platforms that it is released for, into artifacts.
 func Recorder() error {
 	for _, p := range recorderPlatforms {
 		name := fmt.Sprintf("modelserving-recorder_%s_%s", p[0], p[1])
@@ -88,17 +109,53 @@ func Recorder() error {
 	return nil
 }
 
-// NVML builds the NVML endpoint for this host, into artifacts. It calls NVIDIA's library through cgo, so that it needs a C compiler
-// and cannot be built for other platforms from here; the library itself is only needed where it runs.
+// NVML builds the NVML endpoint for this host, into artifacts. It calls NVIDIA's library through cgo, so it needs a C compiler and
+// is built on the platform that it runs on. The library itself is only needed at run time.
 func NVML() error {
 	name := fmt.Sprintf("modelserving-nvml_%s_%s", runtime.GOOS, runtime.GOARCH)
-	// Symbols are bound when they are first called: which of them exist is the driver's affair.
+	// Symbols are bound when they are first called, because which of them exist depends on the driver.
 	flags := "-ldflags=-s -w -extldflags=-Wl,-z,lazy"
 	return sh.RunWithV(map[string]string{"CGO_ENABLED": "1"}, "go", "build", "-trimpath", flags, "-o", filepath.Join("artifacts", name), "./cmd/nvml")
 }
 
-// Bench runs the benchmarks, which print their numbers beside those of peers measured in the same run. A quiet machine is
-// needed for them to mean something.
+// Checksums writes the SHA-256 checksums of everything in artifacts to artifacts/SHA256SUMS, which sha256sum -c reads.
+func Checksums() error {
+	const folder, list = "artifacts", "SHA256SUMS"
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.IsDir() || e.Name() == list })
+	if len(entries) == 0 {
+		return errors.New("artifacts is empty: build the programs first")
+	}
+	var sums strings.Builder
+	for _, entry := range entries {
+		sum, err := sha256OfFile(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			return err
+		}
+		// Two spaces separate the sum from the name.
+		fmt.Fprintf(&sums, "%x  %s\n", sum, entry.Name())
+	}
+	return os.WriteFile(filepath.Join(folder, list), []byte(sums.String()), 0o644)
+}
+
+func sha256OfFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return nil, err
+	}
+	return hash.Sum(nil), nil
+}
+
+// Bench runs the benchmarks, which print their numbers beside those of other programs measured in the same run. Run it on an idle
+// machine.
 func Bench() error {
 	return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x", "-p", "1",
 		"./pkg/distribution", "./pkg/objective", "./pkg/nvml", "./pkg/recorder", "./pkg/remote/...", "./pkg/incremental", "./tests/blackbox")

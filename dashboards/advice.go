@@ -7,266 +7,222 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// advice is what a panel says beside its signal's own description: where it is measured, and what its values mean for who
-// looks at them.
+// advice is what a panel's description says after what the panel shows: what high and low values mean, and what to do, a
+// sentence each.
 type advice struct {
-	measured string
-	high     string
-	low      string
+	high, low string
+	// lowMatters says that low values are the ones to act on.
+	lowMatters bool
 }
-
-// The layers at which quantities are measured. One panel never mixes them.
-const (
-	oneLayer = "at one layer, the first that reports it: recorder, server, worker, queue proxy or gateway. " +
-		"What happens outside it, such as the client's network, is not in the numbers. The panel's query inspector names the layer."
-	inServer = "inside the model server."
-	onHost   = "where the replica runs, as the server or an exporter beside it reports it; with a server that reads its host, other programs on that host are included. " +
-		"Only replicas that serve a selected model are shown."
-	onGPU      = "on the GPU, by the driver: every process on it is included, not this server alone."
-	byPolls    = "by asking the server's management endpoint at every scrape, so what is shorter than that can be missed."
-	inQueue    = "in the platform's queue, before a request reaches any replica."
-	byOneWait  = "by the recorder in front of the server, which knows of each request whether it waited for its model, or by a server that counts the misses of its model cache."
-	ofOwn      = "by a metric of your own, which a profile in the data source's settings turns into this signal."
-	inEngine   = "inside the language model's engine, by its own clock and counters."
-	againstOwn = "by dividing what the panels of this model show by its objectives, which are in the data source's settings."
-)
 
 // adviceOf is what panels of each signal say, on every dashboard.
 var adviceOf = map[string]advice{
 	"requests": {
-		measured: oneLayer,
-		high:     "more work for the replicas. If queue time rises with it, add replicas or lower the concurrency target.",
-		low:      "little traffic reaches the models: if that is a surprise, look at what is in front of them. A model that is rarely asked is the first to be evicted.",
+		high: "traffic is growing: if queue time grows too, add replicas or lower the concurrency target.",
+		low:  "little traffic arrives: if you do not expect that, check the gateway and the clients.",
 	},
 	"error_rate": {
-		measured: oneLayer,
-		high:     "requests are lost. Find the model, read its log, and compare with its loads, replicas and queue.",
-		low:      "as it should be. No line means no traffic, which is neither good nor bad.",
+		high: "requests fail: open the failing model and check its logs, loads, replicas and queue at the same time.",
+		low:  "requests succeed.",
 	},
 	"client_error_rate": {
-		measured: oneLayer,
-		high:     "clients send what the model does not accept, or give up before it answers: compare with the response time.",
-		low:      "clients and models agree.",
+		high: "clients send invalid requests or give up waiting: compare with the response time.",
+		low:  "clients send valid requests and wait for the response.",
 	},
 	"response_time": {
-		measured: oneLayer,
-		high:     "users wait. Look where the time goes: queue time means too few replicas, inference time a slow model or too small an instance, and neither of them a cold start.",
-		low:      "users get their answers quickly. A p50 far below the p95 means that some requests take another path: a cold start, a queue, a large input.",
+		high: "users wait: compare queue time, inference time and cold starts to find out where.",
+		low:  "users get fast responses.",
 	},
 	"inference_time": {
-		measured: inServer,
-		high:     "the model itself is slow: a larger input or batch, a busy or throttled CPU or GPU, a slower version. Take a larger instance; more replicas do not help unless they share one device.",
-		low:      "what users wait for beyond this is queue, cold start or network.",
+		high: "the model itself is slow: check input sizes, batch sizes, the GPU's load and the last version change.",
+		low:  "the model is fast, so any remaining delay is queueing, cold starts or the network.",
 	},
 	"queue_time": {
-		measured: inServer,
-		high:     "requests arrive faster than they are served: more replicas or instances, a lower concurrency target, or smaller batching delays.",
-		low:      "requests are served as they come; capacity is not the problem.",
+		high: "requests arrive faster than they are processed: add replicas or lower the concurrency target.",
+		low:  "capacity is sufficient.",
 	},
 	"time_to_first_byte": {
-		measured: oneLayer,
-		high:     "whoever reads a stream waits for its beginning: a queue, a cold start or a long prompt.",
-		low:      "answers begin at once. Where the response time is long all the same, it is the length of the answer.",
+		high: "streams start late: check for queueing, cold starts and long prompts.",
+		low:  "responses start at once.",
 	},
 	"request_size": {
-		measured: oneLayer,
-		high:     "large inputs take longer to read and to compute: compare with the inference time before blaming the model.",
-		low:      "small inputs. If the response time is high all the same, the size is not the cause.",
+		high: "large inputs take longer to read and process: compare with the inference time.",
+		low:  "request size does not explain a slow response.",
 	},
 	"response_size": {
-		measured: oneLayer,
-		high:     "large answers take longer to send; a sudden rise is often a change in what clients ask for.",
-		low:      "small answers. A sudden fall can mean that errors are answered instead.",
+		high: "large responses take longer to send: check whether clients changed what they request.",
+		low:  "responses are small, and a sudden drop can mean error responses.",
 	},
 	"replicas": {
-		measured: "by counting the replicas that answer and have a selected model loaded; states beside active come from the platform.",
-		high:     "a lasting gap between starting and active is a slow cold start: a smaller image or higher minimum helps. At the maximum with rising response time, there is too little capacity.",
-		low:      "few replicas with high concurrency: lower the concurrency target. None means that every request waits for a cold start or fails.",
+		high: "if starting replicas stay above 0, cold starts are slow: use a smaller image or raise the minimum.",
+		low:  "few replicas with many concurrent requests mean that the concurrency target is too high.",
 	},
 	"concurrent_requests": {
-		measured: oneLayer,
-		high:     "work piles up. Queued requests beside few executing ones mean that instances or replicas are missing; many executing ones that the model became slower.",
-		low:      "there is room for more traffic, or for fewer replicas.",
+		high: "work is piling up: queued requests mean too few replicas, executing ones a slow model.",
+		low:  "you have room for more traffic or fewer replicas.",
 	},
 	"async_queue_size": {
-		measured: inQueue,
-		high:     "a backlog that grows is never worked off by itself: more replicas, or a lower rate of requests.",
-		low:      "requests are taken as they come.",
+		high: "a growing backlog means requests arrive faster than replicas process them: add replicas.",
+		low:  "replicas keep up with the queue.",
 	},
 	"async_queue_time": {
-		measured: inQueue,
-		high:     "answers come late, and requests may expire in the queue: more replicas, or a higher minimum where they start from none.",
-		low:      "replicas are there when requests come.",
+		high: "results are late, and requests may expire: add replicas or raise the minimum.",
+		low:  "replicas are available when requests arrive.",
 	},
 	"cpu_usage": {
-		measured: onHost,
-		high:     "near 100 %, requests wait for the CPU and every model on the replica slows down: add replicas, move models, or take a larger instance.",
-		low:      "the CPU is not what limits; a smaller instance may do. With a model on the GPU this is usual.",
+		high: "near 100 % all models on the replica slow down: add replicas, move models or use a larger instance.",
+		low:  "the CPU is not the bottleneck, which is normal for models on a GPU.",
 	},
 	"memory_usage": {
-		measured: onHost,
-		high:     "near the limit, models are evicted or the server is killed: fewer models to one replica, or a larger instance. A steady rise without loads is a leak.",
-		low:      "there is room for more models. A fall marks an unload or a restart.",
+		high: "near the limit the server evicts models or is killed: serve fewer models per replica or use a larger instance.",
+		low:  "you have room for more models, and a drop marks an unload or a restart.",
 	},
 	"gpu_utilization": {
-		measured: onGPU,
-		high:     "the GPU is always at work, though not always at full width: with rising queue time, add GPUs or larger batches.",
-		low:      "the GPU waits for requests, for data or for the CPU: batch more, put more models on it, or take a smaller one.",
+		high: "the GPU is busy: if queue time grows too, add GPUs or increase the batch size.",
+		low:  "the GPU waits for requests, data or the CPU: batch more or place more models on it.",
 	},
 	"gpu_memory": {
-		measured: onGPU,
-		high:     "near the GPU's size, the next load evicts a model or fails.",
-		low:      "there is room for more models, or for more of a cache.",
+		high: "near the size of the GPU, the next model load fails or evicts another model.",
+		low:  "you have room for more models or a larger cache.",
 	},
 	"gpu_memory_usage": {
-		measured: onGPU,
-		high:     "near 100 % the next load evicts a model or fails: fewer models to the GPU, or a larger one. Servers that take all memory at their start are always near it.",
-		low:      "there is room for more models, or for more of a cache.",
+		high: "near 100 % the next model load fails or evicts another model: move models or use a larger GPU.",
+		low:  "you have room for more models or a larger cache.",
 	},
 	"gpu_power": {
-		measured: onGPU,
-		high:     "at the power limit the GPU lowers its clock and inference slows down.",
-		low:      "little work; high utilization with low power means that small kernels keep the GPU waiting.",
+		high: "at the power limit the GPU lowers its clock and inference slows down.",
+		low:  "the GPU does little work, or is held up by many small kernels if its utilization is high.",
 	},
 	"model_memory": {
-		measured: "by the server that holds the models, or by the NVML endpoint beside it.",
-		high:     "few models of this size fit: each of its loads evicts others. Give it replicas of its own, or a smaller precision.",
-		low:      "cheap to keep in memory, so better kept than loaded anew.",
+		high: "loading this model evicts several others: give it dedicated replicas or quantise it.",
+		low:  "the model is cheap to keep in memory.",
 	},
 	signal.ModelGPUUtilization: {
-		measured: "by sharing out the GPU's utilization, which the driver reports, in proportion to what the NVML endpoint reads of each model's processes, else to the time that the server took to compute each model's requests: an estimate where models run at the same time.",
-		high:     "this model is what the GPU works for. When the GPU is full, it is the one to move, to batch or to give a GPU of its own.",
-		low:      "the model takes little of the GPU; another one is what fills it.",
+		high: "this model uses most of the GPU: move it, batch its requests or give it a dedicated GPU.",
+		low:  "other models use the GPU.",
 	},
 	signal.EnergyPerThousandRequests: {
-		measured: "from the power that the driver reports and the requests that the servers count; by model, shared out as the GPU's utilization is.",
-		high:     "the GPUs draw power for little work: batch more, put more models on a GPU, or scale down when traffic is low.",
-		low:      "the GPUs' power goes into requests.",
+		high: "the GPUs draw power for little work: batch more, share GPUs or scale down at low traffic.",
+		low:  "the GPUs use their power for requests.",
 	},
 	"models_resident": {
-		measured: byPolls,
-		high:     "the model is in memory on so many replicas: requests take the hot path.",
-		low:      "a model that falls to nothing was unloaded or evicted; its next request waits for a load, or fails where nothing loads it.",
+		high:       "the model is loaded on many replicas, so requests are warm.",
+		low:        "at 0 the model is unloaded, and its next request waits for a load or fails.",
+		lowMatters: true,
 	},
 	"model_loads": {
-		measured: byPolls,
-		high:     "models that are loaded and evicted in turn do not fit into memory together: more memory, or fewer models to one replica.",
-		low:      "models stay where they are, so requests find them in memory.",
+		high: "models evict each other: add memory or serve fewer models per replica.",
+		low:  "models stay loaded, so requests are warm.",
 	},
 	"model_evictions": {
-		measured: byPolls,
-		high:     "memory is too small for the models that are asked in turn: a larger instance, or fewer models to one replica.",
-		low:      "all models that are asked fit into memory.",
+		high: "the models in use do not fit into memory: add memory or serve fewer models per replica.",
+		low:  "the models in use fit into memory.",
 	},
 	"load_time": {
-		measured: inServer,
-		high:     "every cold request waits at least this long: smaller weights, faster storage, or keep the model in memory.",
-		low:      "cold starts are cheap.",
+		high: "each cold request waits at least this long: use smaller weights, faster storage, or keep the model loaded.",
+		low:  "cold starts are cheap.",
 	},
 	"cold_hit_rate": {
-		measured: byOneWait,
-		high:     "many requests wait for a load: keep the model in memory, give the cache more room, or route each model to few replicas.",
-		low:      "requests find their model in memory.",
+		high: "many requests wait for a load: keep the model loaded, add memory, or route it to fewer replicas.",
+		low:  "most requests find their model loaded.",
 	},
 	signal.CacheHitRatio: {
-		measured: byOneWait,
-		high:     "requests find their model in memory.",
-		low:      "the model is evicted between its requests: more memory, fewer models to one replica, or keep this one loaded.",
+		high:       "most requests find their model loaded.",
+		low:        "the model is evicted between its requests: add memory, serve fewer models per replica, or keep this one loaded.",
+		lowMatters: true,
 	},
 	"cold_load_rate": {
-		measured: inServer,
-		high:     "nearly every request causes a load: the cache holds none of what is asked. Give it more room, or send a model's requests to the same replica.",
-		low:      "loads are rare beside requests. With a high cold-hit rate all the same, many requests wait for each load: loads are slow.",
+		high: "most requests trigger a load: add memory, or route each model to the same replicas.",
+		low:  "loads are rare, and a high cold-hit rate with few loads means that loads are slow.",
 	},
 	"age_at_eviction": {
-		measured: byPolls,
-		high:     "only models that nobody asks any more are evicted: the cache is large enough.",
-		low:      "models are evicted shortly after they were used, so they will be loaded again: the cache is too small.",
+		high:       "only unused models are evicted, so the model cache is large enough.",
+		low:        "recently used models are evicted, so the model cache is too small: add memory.",
+		lowMatters: true,
 	},
 	"response_cache_hit_ratio": {
-		measured: inServer,
-		high:     "many requests are repeats and cost nothing; inference time and compute are those of the others.",
-		low:      "requests rarely repeat, or the cache is too small: make it larger, or switch it off where inputs never repeat.",
+		high: "many requests are repeats and need no inference.",
+		low:  "requests rarely repeat, or the cache is too small: enlarge it or turn it off.",
 	},
 	"prediction_staleness": {
-		measured: ofOwn,
-		high:     "the model predicts from an old training: look at the training pipeline's last runs, and at whether the new version was rolled out.",
-		low:      "the model was trained lately.",
+		high: "the model is outdated: check the training pipeline and whether the new version is deployed.",
+		low:  "the model was trained recently.",
 	},
 	"feature_extraction_time": {
-		measured: ofOwn,
-		high:     "the request waits for its features before the model sees it: look at the feature store, not at the model.",
-		low:      "features are there at once.",
+		high: "requests wait for their features: check the feature store.",
+		low:  "features are available at once.",
 	},
 	signal.SLOViolation: {
-		measured: againstOwn,
-		high:     "above 1 the model violates the objective, twice as badly at 2. Look at the signal that the objective is about.",
-		low:      "well below 1 there is room; near 1 the next burst violates the objective.",
+		high: "the model misses its objective above 100 %: open the signal that the objective refers to.",
+		low:  "well below 100 % you have headroom, and near 100 % the next burst misses the objective.",
 	},
 	signal.SLOBurnRate: {
-		measured: againstOwn + " Requests that were too slow, failed or were cold count as bad.",
-		high:     "at 14.4 a month's budget is used up within two days: act now. At 6 it lasts five days, at 3 ten.",
-		low:      "below 1 the budget outlasts its period.",
+		high: "at 14.4 a 30-day error budget is gone in 2 days: act now.",
+		low:  "below 1 the error budget outlasts its period.",
 	},
 	"time_to_first_token": {
-		measured: inEngine,
-		high:     "users see nothing for long: prompts wait for a slot or are long. More replicas, a larger batch for prefill, or a prefix cache.",
-		low:      "answers begin at once.",
+		high: "users wait for the first word: add replicas, batch prefills, or use a prefix cache.",
+		low:  "responses start at once.",
 	},
 	"inter_token_latency": {
-		measured: inEngine,
-		high:     "text appears slowly: the batch is too large for the GPU, or prefills of others interrupt it.",
-		low:      "text appears faster than it is read.",
+		high: "text appears slowly: reduce the batch size, or separate prefill from decode.",
+		low:  "text appears faster than reading speed.",
 	},
 	"prefill_time": {
-		measured: inEngine,
-		high:     "prompts are long, or computed anew that could have come from the prefix cache.",
-		low:      "prompts are short or cached.",
+		high: "prompts are long, or miss the prefix cache.",
+		low:  "prompts are short or cached.",
 	},
 	"decode_time": {
-		measured: inEngine,
-		high:     "answers are long, or tokens slow: compare with the output tokens and the inter-token latency.",
-		low:      "answers are short or fast.",
+		high: "completions are long or tokens are slow: compare output tokens and inter-token latency.",
+		low:  "completions are short or fast.",
 	},
 	"input_tokens": {
-		measured: inEngine,
-		high:     "long prompts take memory for keys and values, and time before the first token.",
-		low:      "short prompts; the prefill is not what takes time.",
+		high: "long prompts use KV cache and delay the first token.",
+		low:  "prompts are short, so prefill is not the bottleneck.",
 	},
 	"output_tokens": {
-		measured: inEngine,
-		high:     "long answers hold their place in the batch for long: the response time grows with them.",
-		low:      "short answers.",
+		high: "long completions hold their batch slots longer, so the response time grows.",
+		low:  "completions are short.",
 	},
 	"prefix_cache_hit_ratio": {
-		measured: inEngine,
-		high:     "much of the prompts was computed before and is reused.",
-		low:      "prompts share little, or the requests that share a prefix go to different replicas: route them by prefix.",
+		high:       "most of the prompts is reused.",
+		low:        "prompts share little, or requests with the same prefix go to different replicas: route by prefix.",
+		lowMatters: true,
 	},
 	"kv_cache_usage": {
-		measured: inEngine,
-		high:     "near 100 % requests wait or are interrupted and computed anew: more memory, fewer concurrent requests, or shorter contexts.",
-		low:      "there is room for more or longer requests.",
+		high: "near 100 % requests are queued, or preempted and recomputed: add memory, or limit concurrency or context length.",
+		low:  "you have room for more or longer requests.",
 	},
 }
 
-// describe is a panel's description in Markdown: what the signal is, then the advice. Note, where there is one, comes between.
+// describe is a panel's description in Markdown, at most three sentences: what the panel shows, then the advice. A note, where
+// there is one, takes the place of the half of the advice that matters less.
 func describe(s signal.Signal, a advice, note string) string {
-	parts := []string{s.Description}
-	if note != "" {
-		parts = append(parts, note)
+	high, low := "**High:** "+a.high, "**Low:** "+a.low
+	shows := firstSentence(s.Description)
+	switch {
+	case note == "":
+		return strings.Join([]string{shows, high, low}, "\n\n")
+	case a.lowMatters:
+		return strings.Join([]string{shows, note, low}, "\n\n")
 	}
-	for _, p := range []struct{ heading, text string }{{"Measured", a.measured}, {"High", a.high}, {"Low", a.low}} {
-		parts = append(parts, fmt.Sprintf("**%s:** %s", p.heading, p.text))
-	}
-	return strings.Join(parts, "\n\n")
+	return strings.Join([]string{shows, note, high}, "\n\n")
 }
 
-// mustAdvise is what panels of a signal say. A signal that nobody wrote for is a mistake in this package.
+// firstSentence is what a signal's description begins with; the rest of it is in docs/signals.md.
+func firstSentence(text string) string {
+	first, _, more := strings.Cut(text, ". ")
+	if more {
+		return first + "."
+	}
+	return first
+}
+
+// mustAdvise is the advice for a signal. A signal without advice is a mistake in this package.
 func mustAdvise(name string) advice {
 	a, ok := adviceOf[name]
 	if !ok {
-		panic(fmt.Sprintf("dashboards: nobody has written what high and low values of %q mean", name))
+		panic(fmt.Sprintf("dashboards: there is no advice for the signal %q", name))
 	}
 	return a
 }

@@ -8,7 +8,7 @@ import (
 
 // chart is a panel of lines over time for one signal.
 type chart struct {
-	ask
+	source
 	// of continues the signal's title.
 	of string
 	// stacked series add up to a total; stepped ones hold a value until the next.
@@ -17,7 +17,7 @@ type chart struct {
 	share bool
 	// counted values are whole numbers, and few.
 	counted bool
-	// objective draws what the selected model is held to, where it is held to anything.
+	// objective draws the objective of the selected model, if it has one.
 	objective bool
 	// lines are values that are worth a line across the chart.
 	lines  []thresholdStep
@@ -29,7 +29,7 @@ type chart struct {
 	advice *advice
 }
 
-// panel answers the chart as Grafana's panel. A signal that is not in the catalogue is a mistake in this package.
+// panel is the chart as a panel of Grafana. A signal that is not in the catalogue is a mistake in this package.
 func (c chart) panel() panel {
 	s := mustFind(c.signal)
 	if c.width == 0 {
@@ -127,14 +127,14 @@ func (c chart) drawing(shape signal.Shape) map[string]any {
 		"hideFrom":          map[string]any{"legend": false, "tooltip": false, "viz": false},
 		"lineInterpolation": interpolation, "lineWidth": 1, "pointSize": 4, "showPoints": "auto",
 		"scaleDistribution": map[string]any{"type": "linear"},
-		// A gap is a time without traffic or without an answer: it is never drawn over.
+		// A gap is a time without traffic or data: it is never bridged.
 		"spanNulls":       false,
 		"stacking":        map[string]any{"group": "A", "mode": stacking},
 		"thresholdsStyle": map[string]any{"mode": lines},
 	}
 	top, flat := leastTop[shape]
 	if c.counted {
-		// Grafana's own choice of ticks is then whole as well. To ask for no decimals would leave ticks without a number, and
+		// Grafana's own choice of ticks is then whole as well. Zero decimals would leave ticks without a number, and
 		// there it writes the text for panels without data.
 		top, flat = 4, true
 	}

@@ -56,20 +56,20 @@ type dataSourceRef struct {
 	UID  string `json:"uid"`
 }
 
-// query is what the data source is asked, by a panel, an annotation or (label and filters alone) a variable.
+// query is a query of the data source, by a panel, an annotation or (with label and filters only) a variable.
 type query struct {
-	RefID      string              `json:"refId"`
-	DataSource *dataSourceRef      `json:"datasource,omitempty"`
-	QueryType  string              `json:"queryType,omitempty"`
-	Signal     string              `json:"signal,omitempty"`
-	Statistics []signal.Statistic  `json:"statistics,omitempty"`
-	GroupBy    []signal.Label      `json:"groupBy,omitempty"`
-	Label      signal.Label        `json:"label,omitempty"`
-	Filters    map[string][]string `json:"filters"`
-	Limit      int                 `json:"limit,omitempty"`
-	Others     *bool               `json:"others,omitempty"`
-	Legend     string              `json:"legend,omitempty"`
-	Format     string              `json:"format,omitempty"`
+	RefID         string              `json:"refId"`
+	DataSource    *dataSourceRef      `json:"datasource,omitempty"`
+	QueryType     string              `json:"queryType,omitempty"`
+	Signal        string              `json:"signal,omitempty"`
+	Statistics    []signal.Statistic  `json:"statistics,omitempty"`
+	GroupBy       []signal.Label      `json:"groupBy,omitempty"`
+	Label         signal.Label        `json:"label,omitempty"`
+	Filters       map[string][]string `json:"filters"`
+	Limit         int                 `json:"limit,omitempty"`
+	IncludeOthers *bool               `json:"includeOthers,omitempty"`
+	Legend        string              `json:"legend,omitempty"`
+	EmptyAsRow    bool                `json:"emptyAsRow,omitempty"`
 }
 
 type annotationList struct {
@@ -144,7 +144,7 @@ type panel struct {
 	Type            string           `json:"type"`
 }
 
-// transformation is one step of what Grafana makes of the answers before a panel shows them.
+// transformation is one step of how Grafana changes the results before a panel shows them.
 type transformation struct {
 	ID      string         `json:"id"`
 	Options map[string]any `json:"options"`

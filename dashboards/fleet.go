@@ -4,51 +4,51 @@ import "github.com/coldhit/modelserving-datasource/pkg/signal"
 
 // Fleet is the dashboard of all models: which of them are in trouble, and since when.
 func Fleet() Dashboard {
-	return made(FleetUID, "Fleet", "Every model in one table, and which of them are over their objectives.", ofMany(), []row{
+	return made(FleetUID, "Fleet", "Every model in one table, with the models that miss their objectives first.", ofMany(), []row{
 		{title: "At a glance", panels: fleetAtAGlance()},
 		{title: "Every model", panels: []panel{modelTable()}},
 		{title: "Response time by model", panels: heatMaps()},
 		{title: "Traffic and errors", panels: []panel{
-			chart{ask: ask{signal: "requests", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
-			chart{ask: ask{signal: "error_rate", statistics: mean, groupBy: byModel}, of: " by model", note: topAndOthers}.panel(),
+			chart{source: source{signal: "requests", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "error_rate", statistics: mean, groupBy: byModel}, of: " by model", note: topAndOthers}.panel(),
 		}},
 		{title: "Model cache", panels: []panel{
-			chart{ask: ask{signal: "cold_hit_rate", statistics: mean, groupBy: byModel}, of: " by model", share: true, note: topAndOthers}.panel(),
-			chart{ask: ask{signal: "models_resident", statistics: last, groupBy: []signal.Label{signal.Deployment}}, of: " by deployment", stepped: true, counted: true}.panel(),
-			chart{ask: ask{signal: "model_loads", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
-			chart{ask: ask{signal: "model_evictions", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "cold_hit_rate", statistics: mean, groupBy: byModel}, of: " by model", share: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "models_resident", statistics: last, groupBy: []signal.Label{signal.Deployment}}, of: " by deployment", stepped: true, counted: true}.panel(),
+			chart{source: source{signal: "model_loads", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
+			chart{source: source{signal: "model_evictions", statistics: rate, groupBy: byModel}, of: " by model", stacked: true, note: topAndOthers}.panel(),
 		}},
 		{title: "Objectives", panels: []panel{
-			chart{ask: ask{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", lines: atObjective()}.panel(),
-			chart{ask: ask{signal: signal.SLOBurnRate, statistics: mean, groupBy: byModel}, of: " by model", lines: burning()}.panel(),
+			chart{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", lines: atObjective()}.panel(),
+			chart{source: source{signal: signal.SLOBurnRate, statistics: mean, groupBy: byModel}, of: " by model", lines: burning()}.panel(),
 		}},
 	})
 }
 
 // topAndOthers is the note of panels of many models.
-const topAndOthers = "With more than 50 models, those with the most traffic are shown one by one, and all the rest together as *others*."
+const topAndOthers = "The 50 models with the most traffic have their own series, and *others* combines the rest."
 
 func fleetAtAGlance() []panel {
 	one := func(h headline) panel { h.width = sixth; return h.panel() }
 	return []panel{
-		modelCount("Models", "Models that have been asked in the time range.\n\n**Measured:** "+oneLayer+
-			"\n\n**High:** many models share the replicas; those that are asked rarely are the first to be evicted.\n\n**Low:** models that should be here are not asked, or their server is not among the targets.", columnTitle("requests", ""), nil),
-		modelCount("Over an objective", "Models that violate at least one of their objectives, over the whole time range. The table below has them first.\n\n**Measured:** "+againstOwn+
-			"\n\n**High:** start with the first of the table; many at once point at what they share: a replica, a GPU, a gateway.\n\n**Low:** none is as it should be.",
+		modelCount("Models", "Models with traffic in the time range."+
+			"\n\n**High:** many models share the replicas, and rarely requested models are evicted first.\n\n**Low:** if a model is missing, check its traffic and whether its server is among your targets.", columnTitle("requests", ""), nil),
+		modelCount("Models missing an objective", "Models that miss at least one of their objectives over the time range."+
+			"\n\n**High:** start with the first row of the table, and if many models fail at once, check what they share.\n\n**0:** every model meets its objectives.",
 			columnTitle(signal.SLOViolation, ""), []thresholdStep{{Color: good}, {Color: bad, Value: number(1)}}, overObjective()),
-		one(headline{ask: ask{signal: "requests"}}),
-		one(headline{ask: ask{signal: "error_rate"}, thresholds: errorShare()}),
+		one(headline{source: source{signal: "requests"}}),
+		one(headline{source: source{signal: "error_rate"}, thresholds: errorShare()}),
 		headline{
-			ask: ask{signal: signal.SLOViolation, groupBy: []signal.Label{signal.Objective}}, of: " by objective, worst model",
+			source: source{signal: signal.SLOViolation, groupBy: []signal.Label{signal.Objective}}, of: ", worst model of each objective",
 			thresholds: violation(), several: true, styles: objectiveNames(), width: third,
 		}.panel(),
 	}
 }
 
 func heatMaps() []panel {
-	const reading = "A row is a model, a column a time, and the colour the number; point at a cell to read it. " + topAndOthers
+	const reading = "One row per model: hover a cell for its value."
 	return []panel{
-		heat{ask: ask{signal: "response_time", statistics: p95, groupBy: byModel}, of: " by model, p95", steps: latencies(), note: reading}.panel(),
-		heat{ask: ask{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", steps: violation(), note: reading}.panel(),
+		heat{source: source{signal: "response_time", statistics: p95, groupBy: byModel}, of: " by model, p95", steps: latencies(), note: reading}.panel(),
+		heat{source: source{signal: signal.SLOViolation, statistics: mean, groupBy: byModel}, of: " by model", steps: violation(), note: reading}.panel(),
 	}
 }

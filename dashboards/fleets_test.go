@@ -69,7 +69,7 @@ func watched(t *testing.T, p *driver.Plugin, f fleet) driver.Source {
 	return s
 }
 
-// page answers the first recording until it is turned, and then the second.
+// page serves the first capture until it is turned, and then the second.
 type page struct {
 	mu            sync.Mutex
 	before, after []byte

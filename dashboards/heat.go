@@ -1,11 +1,11 @@
 package dashboards
 
-// heatColumns is how many points in time a heat map has: enough to see when something began, few enough to be told apart.
+// heatColumns is how many points in time a heat map has: enough to see when something began, few enough to be distinguished.
 const heatColumns = 60
 
 // heat shows one number of every model over time, a row for each model, its colour the number.
 type heat struct {
-	ask
+	source
 	of    string
 	steps []thresholdStep
 	note  string
@@ -22,7 +22,7 @@ func (h heat) panel() panel {
 		defaults.Links = seriesToModel()
 	}
 	rows := h.query()
-	rows.Format = "heatmap"
+	rows.EmptyAsRow = true
 	return panel{
 		Type: "status-history", Title: s.Title + h.of, Description: describe(s, mustAdvise(h.signal), h.note), DataSource: chosen(),
 		GridPos:       gridPos{W: half, H: 22},
@@ -37,7 +37,7 @@ func (h heat) panel() panel {
 	}
 }
 
-// latencies are colours for seconds, from what nobody notices to what nobody waits for.
+// latencies are colours for seconds, from unnoticeable to unbearable.
 func latencies() []thresholdStep {
 	return []thresholdStep{
 		{Color: "#1a5e3a"}, {Color: "#37872d", Value: number(0.05)}, {Color: "#73bf69", Value: number(0.1)}, {Color: "#fade2a", Value: number(0.2)},

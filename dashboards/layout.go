@@ -8,11 +8,11 @@ const (
 	rowIDs = 100
 )
 
-// row is a heading and the panels under it, which know their sizes but not their places.
+// row is a heading and the panels under it, which have sizes but no positions.
 type row struct {
 	title  string
 	panels []panel
-	// closed rows show their heading alone, and ask nothing, until they are opened.
+	// closed rows show their heading only, and query nothing, until they are opened.
 	closed bool
 	// number is what the ids of the panels begin with, where it is not the row's place: a row that moves keeps its ids.
 	number int
@@ -41,7 +41,7 @@ func arrange(rows []row) []panel {
 	return out
 }
 
-// place puts panels from left to right, as many as fit beside one another, from a height on. It answers how high they are
+// place puts panels from left to right, as many as fit beside one another, from a height on. It returns how high they are
 // together.
 func place(panels []panel, id, top int) (placed []panel, height int) {
 	x, y, line := 0, 0, 0

@@ -9,11 +9,11 @@ import (
 
 // order lists the dashboards in the order in which one looks: what is wrong, where, why.
 var order = []struct{ uid, title, tooltip string }{
-	{FleetUID, "Fleet", "Every model in one table, and which of them are over their objectives"},
+	{FleetUID, "Fleet", "Every model in one table, worst first"},
 	{ModelUID, "Model", "Everything about one model"},
 	{MetricsUID, "Metrics", "Traffic, latency, sizes, replicas, concurrency, CPU and GPU of the selected models"},
-	{AutoscalingUID, "Autoscaling", "Replicas beside what is asked of them"},
-	{GPUUID, "GPU", "GPUs, and each model's share of them"},
+	{AutoscalingUID, "Autoscaling", "Replicas and demand"},
+	{GPUUID, "GPU", "GPUs and each model's share"},
 }
 
 // linksFrom are the buttons to the other dashboards. They keep the time range and what is selected.

@@ -8,7 +8,7 @@ import (
 
 // Metrics is the dashboard that has the order and the words of a hosted platform's Metrics tab.
 func Metrics() Dashboard {
-	return made(MetricsUID, "Metrics", "What the selected models are asked, how fast and how well they answer, and what that takes.", ofMany(), []row{
+	return made(MetricsUID, "Metrics", "Traffic, latency, errors and resources of the selected models.", ofMany(), []row{
 		{title: "Inference volume", panels: volume()},
 		{title: "Response time", panels: slices.Concat(
 			busiestAndAll("response_time", endToEndWords), busiestAndAll("inference_time", ""), busiestAndAll("time_to_first_byte", ""))},
@@ -18,13 +18,13 @@ func Metrics() Dashboard {
 		{title: "CPU usage and memory", panels: cpu()},
 		{title: "GPU usage and memory", panels: gpus()},
 		{title: "Async queue", panels: []panel{
-			chart{ask: ask{signal: "async_queue_size", statistics: maximum, groupBy: byModel}, of: " by model"}.panel(),
+			chart{source: source{signal: "async_queue_size", statistics: maximum, groupBy: byModel}, of: " by model"}.panel(),
 			p95ByModel("async_queue_time", ""),
 		}},
 	})
 }
 
-// endToEndWords tell the response time as the user sees it from the parts of it below.
+// endToEndWords distinguish the response time as the user sees it from its parts below.
 const endToEndWords = " (end-to-end)"
 
 // busiestAndAll charts the percentiles of one model, the busiest that is selected, and the p95 of all. The percentiles of
@@ -35,15 +35,15 @@ func busiestAndAll(name, what string) []panel {
 	of.groupBy, of.limit = []signal.Label{signal.Model}, 1
 	return []panel{
 		chart{
-			ask: of, of: what + " of the busiest model, percentiles", styles: byStatistic(),
-			note: "Of the models that are selected, this shows the one with the most requests; select one model to see its own.",
+			source: of, of: what + " of the top model, percentiles", styles: byStatistic(),
+			note: "Only the selected model with the most requests is shown: select one model to see its percentiles.",
 		}.panel(),
 		p95ByModel(name, what),
 	}
 }
 
 func p95ByModel(name, what string) panel {
-	return chart{ask: ask{signal: name, statistics: p95, groupBy: byModel}, of: what + " by model, p95"}.panel()
+	return chart{source: source{signal: name, statistics: p95, groupBy: byModel}, of: what + " by model, p95"}.panel()
 }
 
 // errorShare colours a share of failed requests by the objective that holds where none is set.
@@ -53,58 +53,56 @@ func errorShare() []thresholdStep {
 
 func volume() []panel {
 	byStatus := advice{
-		measured: oneLayer,
-		high:     "green is traffic that was served. Yellow is the clients' doing, red the servers': find the model in the error rate by model.",
-		low:      "a fall of the whole means that less traffic arrives, or that a layer before this one refuses it.",
+		high: "green requests succeeded, yellow ones failed because of the client, red ones on the server: find the model under *Error rate by model*.",
+		low:  "less traffic arrives, or a layer in front of this one rejects it.",
 	}
 	byCode := advice{
-		measured: oneLayer + " Codes are the protocol's or, where a server has none, its own reasons.",
-		high:     "a code that rises says what kind of failure it is: refused, timed out, failed in the model, cancelled.",
-		low:      "none of that kind.",
+		high: "a rising code or reason shows the kind of failure: rejected, timed out, failed in the model, or cancelled.",
+		low:  "few requests of that kind.",
 	}
 	return []panel{
-		headline{ask: ask{signal: "requests"}}.panel(),
-		headline{ask: ask{signal: "error_rate"}, thresholds: errorShare()}.panel(),
-		headline{ask: ask{signal: "client_error_rate"}}.panel(),
-		headline{ask: ask{signal: "response_cache_hit_ratio"}}.panel(),
-		chart{ask: ask{signal: "requests", statistics: rate, groupBy: []signal.Label{signal.Status}}, of: " by status", stacked: true, styles: byStatusOf("fixed"), advice: &byStatus}.panel(),
-		chart{ask: ask{signal: "requests", statistics: rate, groupBy: byModel}, of: " by model"}.panel(),
-		chart{ask: ask{signal: "requests", statistics: rate, groupBy: []signal.Label{signal.Status, signal.Code}}, of: " by code or reason", styles: byStatusOf("shades"), advice: &byCode}.panel(),
-		chart{ask: ask{signal: "error_rate", statistics: mean, groupBy: byModel}, of: " by model"}.panel(),
-		chart{ask: ask{signal: "client_error_rate", statistics: mean, groupBy: byModel}, of: " by model"}.panel(),
-		chart{ask: ask{signal: "response_cache_hit_ratio", statistics: mean, groupBy: byModel}, of: " by model", share: true}.panel(),
+		headline{source: source{signal: "requests"}}.panel(),
+		headline{source: source{signal: "error_rate"}, thresholds: errorShare()}.panel(),
+		headline{source: source{signal: "client_error_rate"}}.panel(),
+		headline{source: source{signal: "response_cache_hit_ratio"}}.panel(),
+		chart{source: source{signal: "requests", statistics: rate, groupBy: []signal.Label{signal.Status}}, of: " by status", stacked: true, styles: byStatusOf("fixed"), advice: &byStatus}.panel(),
+		chart{source: source{signal: "requests", statistics: rate, groupBy: byModel}, of: " by model"}.panel(),
+		chart{source: source{signal: "requests", statistics: rate, groupBy: []signal.Label{signal.Status, signal.Code}}, of: " by code or reason", styles: byStatusOf("shades"), advice: &byCode}.panel(),
+		chart{source: source{signal: "error_rate", statistics: mean, groupBy: byModel}, of: " by model"}.panel(),
+		chart{source: source{signal: "client_error_rate", statistics: mean, groupBy: byModel}, of: " by model"}.panel(),
+		chart{source: source{signal: "response_cache_hit_ratio", statistics: mean, groupBy: byModel}, of: " by model", share: true}.panel(),
 	}
 }
 
 func replicas() []panel {
 	return []panel{
-		chart{ask: ask{signal: "replicas", statistics: last, groupBy: byState}, of: " by state", stepped: true, counted: true, styles: byStateOf()}.panel(),
-		chart{ask: ask{signal: "models_resident", statistics: last, groupBy: byModel}, of: " by model", stepped: true, counted: true}.panel(),
-		chart{ask: ask{signal: "model_loads", statistics: rate, groupBy: byModel}, of: " by model", width: third}.panel(),
-		chart{ask: ask{signal: "model_evictions", statistics: rate, groupBy: byModel}, of: " by model", width: third}.panel(),
-		chart{ask: ask{signal: "load_time", statistics: last, groupBy: byModel}, of: " by model, last load", stepped: true, width: third}.panel(),
+		chart{source: source{signal: "replicas", statistics: last, groupBy: byState}, of: " by state", stepped: true, counted: true, styles: byStateOf()}.panel(),
+		chart{source: source{signal: "models_resident", statistics: last, groupBy: byModel}, of: " by model", stepped: true, counted: true}.panel(),
+		chart{source: source{signal: "model_loads", statistics: rate, groupBy: byModel}, of: " by model", width: third}.panel(),
+		chart{source: source{signal: "model_evictions", statistics: rate, groupBy: byModel}, of: " by model", width: third}.panel(),
+		chart{source: source{signal: "load_time", statistics: last, groupBy: byModel}, of: " by model, last load", stepped: true, width: third}.panel(),
 	}
 }
 
 func concurrency() []panel {
 	return append([]panel{
-		chart{ask: ask{signal: "concurrent_requests", statistics: mean, groupBy: byState}, of: " by state", stacked: true, styles: byStateOf()}.panel(),
-		chart{ask: ask{signal: "concurrent_requests", statistics: mean, groupBy: byModel}, of: " by model"}.panel(),
+		chart{source: source{signal: "concurrent_requests", statistics: mean, groupBy: byState}, of: " by state", stacked: true, styles: byStateOf()}.panel(),
+		chart{source: source{signal: "concurrent_requests", statistics: mean, groupBy: byModel}, of: " by model"}.panel(),
 	}, busiestAndAll("queue_time", "")...)
 }
 
 func cpu() []panel {
 	return []panel{
-		chart{ask: ask{signal: "cpu_usage", statistics: mean, groupBy: ofReplica}, of: " by replica", share: true}.panel(),
-		chart{ask: ask{signal: "memory_usage", statistics: maximum, groupBy: ofReplica}, of: " by replica, highest"}.panel(),
+		chart{source: source{signal: "cpu_usage", statistics: mean, groupBy: ofReplica}, of: " by replica", share: true}.panel(),
+		chart{source: source{signal: "memory_usage", statistics: maximum, groupBy: ofReplica}, of: " by replica, highest"}.panel(),
 	}
 }
 
 func gpus() []panel {
 	return []panel{
-		chart{ask: ask{signal: "gpu_utilization", statistics: mean, groupBy: ofGPU}, of: " by GPU", share: true}.panel(),
-		chart{ask: ask{signal: "gpu_memory_usage", statistics: mean, groupBy: ofGPU}, of: " by GPU", share: true}.panel(),
-		chart{ask: ask{signal: "gpu_memory", statistics: maximum, groupBy: ofGPU}, of: " by GPU, highest"}.panel(),
-		chart{ask: ask{signal: "gpu_power", statistics: mean, groupBy: ofGPU}, of: " by GPU"}.panel(),
+		chart{source: source{signal: "gpu_utilization", statistics: mean, groupBy: ofGPU}, of: " by GPU", share: true}.panel(),
+		chart{source: source{signal: "gpu_memory_usage", statistics: mean, groupBy: ofGPU}, of: " by GPU", share: true}.panel(),
+		chart{source: source{signal: "gpu_memory", statistics: maximum, groupBy: ofGPU}, of: " by GPU, highest"}.panel(),
+		chart{source: source{signal: "gpu_power", statistics: mean, groupBy: ofGPU}, of: " by GPU"}.panel(),
 	}
 }

@@ -1,8 +1,6 @@
 package dashboards
 
 import (
-	"fmt"
-
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -19,7 +17,7 @@ type tableColumn struct {
 }
 
 // tableColumns are in the order in which one reads: which model, how bad, how much it matters, why. Columns that are not
-// here come after them; those that nothing reports are not in the answer.
+// here come after them; columns without a server that reports them are not in the result.
 func tableColumns() []tableColumn {
 	return []tableColumn{
 		{name: string(signal.Model), title: "Model", width: 190},
@@ -45,8 +43,7 @@ func tableColumns() []tableColumn {
 	}
 }
 
-// The objectives that hold where none are set: beyond them a cell turns red. What a model is really held to is in the column
-// SLO violation.
+// The default objectives: beyond them a cell turns red. The model's own objectives are in the column Objective used.
 const (
 	acceptedErrors = 0.01
 	acceptedHits   = 0.8
@@ -67,7 +64,7 @@ const (
 	otherWidth  = 130
 )
 
-// modelTable is every model in one table, the one that is furthest over its objective first.
+// modelTable is every model in one table, the worst first.
 func modelTable() panel {
 	violated := columnTitle(signal.SLOViolation, "")
 	places := map[string]int{}
@@ -93,8 +90,8 @@ func modelTable() panel {
 		overrides = append(overrides, override{Matcher: matcher{ID: "byName", Options: c.name}, Properties: properties})
 	}
 	return panel{
-		Type: "table", Title: "Models, furthest over its objective first", DataSource: chosen(),
-		Description: describeTable(violated),
+		Type: "table", Title: "Models, worst first", DataSource: chosen(),
+		Description: tableDescription,
 		GridPos:     gridPos{W: whole, H: 14},
 		FieldConfig: &fieldConfig{
 			Defaults: fieldDefaults{
@@ -116,10 +113,6 @@ func modelTable() panel {
 	}
 }
 
-func describeTable(violated string) string {
-	return fmt.Sprintf("Every model that has been asked, over the whole time range of the dashboard. *%s* is %s Of a model's objectives the one counts that it violates most.\n\n"+
-		"**Measured:** each column %s Levels such as resident models are as they are at the end of the range.\n\n"+
-		"**High:** red models violate an objective. Click a model to see which one, and why.\n\n"+
-		"**Low:** green models keep their objectives. A model without a value is held to nothing that is measured, or had no traffic.",
-		violated, "what it does divided by what it may do: above 1 it violates the objective.", oneLayer)
-}
+const tableDescription = "One row per model with traffic, over the time range: each model is ranked by the objective it misses by the most.\n\n" +
+	"**Red:** the model misses an objective, so click it to see which one and why.\n\n" +
+	"**No value:** no traffic, or no objective that can be measured."

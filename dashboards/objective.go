@@ -7,9 +7,9 @@ import (
 )
 
 // noValueOfTile is said where an objective is drawn: the transformation that draws it takes the notices away.
-const noValueOfTile = "No data: the notice of the tile of the same name says why. Where the server does not report this, it is measured by %s."
+const noValueOfTile = "No data. The tile of the same name shows the reason. This signal is measured by %s."
 
-// objectivesRef is the second query of a panel: what the selected model is held to.
+// objectivesRef is the second query of a panel: the objectives of the selected model.
 const objectivesRef = "objectives"
 
 // againstObjective draws a signal's objective into a panel of one model: the query for objectives has a column for the

@@ -24,43 +24,43 @@ var (
 	percentiles = []signal.Statistic{signal.P50, signal.P90, signal.P95, signal.P99, signal.Mean}
 )
 
-// What series are told apart by. Models of two deployments can have one name, and so can replicas one address.
+// The labels that series are grouped by. Models of two deployments can have the same name, and replicas the same address.
 var (
 	byModel   = []signal.Label{signal.Deployment, signal.Model}
 	ofReplica = []signal.Label{signal.Deployment, signal.Replica}
 	ofGPU     = []signal.Label{signal.Deployment, signal.Replica, signal.GPU}
 )
 
-// ask is what a panel asks of the data source.
-type ask struct {
+// source is what a panel queries: one signal of the selected models.
+type source struct {
 	signal     string
 	statistics []signal.Statistic
 	groupBy    []signal.Label
-	// where filters in addition to what is selected.
+	// where filters in addition to the selection.
 	where map[signal.Label]string
-	// deployments leaves the selected models out of account: what is asked for is known of deployments alone.
+	// deployments ignores the selected models, for signals without a model.
 	deployments bool
 	// limit, where set, keeps so many of the busiest and drops the rest; otherwise the rest is one series.
 	limit  int
 	legend string
 }
 
-// query is the ask as Grafana keeps it.
-func (a ask) query() query {
-	others := a.limit == 0
-	filters := selectedAnd(a.where)
-	if a.deployments {
+// query is the source as the query of a panel.
+func (s source) query() query {
+	others := s.limit == 0
+	filters := selectedAnd(s.where)
+	if s.deployments {
 		delete(filters, string(signal.Model))
 	}
 	return query{
-		RefID: "A", DataSource: chosen(), QueryType: "signal", Signal: a.signal, Statistics: a.statistics, GroupBy: a.groupBy,
-		Filters: filters, Limit: a.limit, Others: &others, Legend: a.legend,
+		RefID: "A", DataSource: chosen(), QueryType: "signal", Signal: s.signal, Statistics: s.statistics, GroupBy: s.groupBy,
+		Filters: filters, Limit: s.limit, IncludeOthers: &others, Legend: s.legend,
 	}
 }
 
 // namesModels says whether each series is one model of one deployment.
-func (a ask) namesModels() bool {
-	return slices.Contains(a.groupBy, signal.Model) && slices.Contains(a.groupBy, signal.Deployment)
+func (s source) namesModels() bool {
+	return slices.Contains(s.groupBy, signal.Model) && slices.Contains(s.groupBy, signal.Deployment)
 }
 
 func mustFind(name string) signal.Signal {
@@ -78,9 +78,9 @@ func fieldDefaultsOf(s signal.Signal) fieldDefaults {
 	}
 }
 
-// noValue says what an empty panel means. Why it is empty is known only when it is asked, and comes as a notice.
+// noValue is the text of an empty panel. The reason depends on the query, and comes as a notice.
 func noValue(s signal.Signal) string {
-	return fmt.Sprintf("No data: the notice in the panel's corner says why. Where the server does not report this, it is measured by %s.", s.MeasuredBy)
+	return fmt.Sprintf("No data. The notice in the corner shows the reason. This signal is measured by %s.", s.MeasuredBy)
 }
 
 func number(v float64) *float64 { return &v }

@@ -35,27 +35,27 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// asked is one query of a dashboard.
-type asked struct {
+// dashboardQuery is one query of a dashboard.
+type dashboardQuery struct {
 	where      string
 	query      map[string]any
 	annotation bool
 }
 
 // everyQuery lists the queries of all dashboards, as they are with variables in place of their references.
-func everyQuery(t *testing.T, variables map[string]string) []asked {
+func everyQuery(t *testing.T, variables map[string]string) []dashboardQuery {
 	t.Helper()
-	var out []asked
+	var out []dashboardQuery
 	for _, name := range slices.Sorted(maps.Keys(Files())) {
 		dashboard, _ := shipped(t, name)
 		for _, p := range dashboard.all() {
 			for _, target := range p.Targets {
-				out = append(out, asked{where: filepath.Join(name, p.Title), query: interpolated(t, target, variables)})
+				out = append(out, dashboardQuery{where: filepath.Join(name, p.Title), query: interpolated(t, target, variables)})
 			}
 		}
 		for _, a := range dashboard.Annotations.List {
 			if a.Target != nil {
-				out = append(out, asked{where: filepath.Join(name, "annotations"), query: interpolated(t, a.Target, variables), annotation: true})
+				out = append(out, dashboardQuery{where: filepath.Join(name, "annotations"), query: interpolated(t, a.Target, variables), annotation: true})
 			}
 		}
 	}
@@ -91,23 +91,23 @@ func TestEveryQueryIsAnswered(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			s := watched(t, p, f)
 			s.ID = int64(i + 1)
-			all := answersOf(t, p, s, everyQuery(t, nil))
+			all := resultsOf(t, p, s, everyQuery(t, nil))
 			if len(f.servers) == 0 {
-				require.Zero(t, all, "there is nothing to answer with")
+				require.Zero(t, all, "there is no data")
 				return
 			}
 			require.Greater(t, all, 30, "panels that show something")
 			model := firstValue(t, p, s, "model", nil)
-			one := answersOf(t, p, s, everyQuery(t, map[string]string{"environment": "production", "deployment": "demo", "model": model}))
+			one := resultsOf(t, p, s, everyQuery(t, map[string]string{"environment": "production", "deployment": "demo", "model": model}))
 			require.Greater(t, one, 15, "panels that show something of %s", model)
-			nobody := answersOf(t, p, s, everyQuery(t, map[string]string{"model": "nobody"}))
-			require.Less(t, nobody, 6, "only replicas are of no model")
+			unknown := resultsOf(t, p, s, everyQuery(t, map[string]string{"model": "nobody"}))
+			require.Less(t, unknown, 6, "only replicas are of no model")
 		})
 	}
 }
 
-// answersOf asks queries and counts those that have an answer. Each has one without an error, and says why where it is empty.
-func answersOf(t *testing.T, p *driver.Plugin, s driver.Source, queries []asked) (answered int) {
+// resultsOf runs queries and counts those with data. Each has a result without an error, and a reason if it is empty.
+func resultsOf(t *testing.T, p *driver.Plugin, s driver.Source, queries []dashboardQuery) (withData int) {
 	t.Helper()
 	now := time.Now()
 	span := backend.TimeRange{From: now.Add(-time.Minute), To: now}
@@ -122,13 +122,13 @@ func answersOf(t *testing.T, p *driver.Plugin, s driver.Source, queries []asked)
 			r := responses[fmt.Sprint(i)]
 			require.NoError(t, r.Error, "%s: %s", q.where, driver.Describe(r))
 			if hasValues(r) {
-				answered++
+				withData++
 			} else if !q.annotation { // where nothing happened there is nothing to say
 				require.NotEmpty(t, driver.Notices(r), "%s is empty and does not say why: %s", q.where, driver.Describe(r))
 			}
 		}
 	}
-	return answered
+	return withData
 }
 
 func hasValues(r backend.DataResponse) bool {
@@ -166,19 +166,19 @@ func TestColumnsAreThoseOfTheAnswers(t *testing.T) {
 		return out
 	}
 	inTable := titles("A")
-	var known []string
+	var columns []string
 	for _, c := range tableColumns() {
-		known = append(known, c.name)
+		columns = append(columns, c.name)
 	}
 	// Nothing in this fleet has these.
 	missing := []string{"Model memory", "Prediction staleness", "Cold-hit rate", "Cache hit ratio", "Client error rate", "Time to first token p95", "Replicas"}
-	for _, title := range known {
+	for _, title := range columns {
 		if !slices.Contains(missing, title) {
 			require.Contains(t, inTable, title)
 		}
 	}
-	require.Contains(t, inTable, "SLO violation")
-	held := titles("B")
+	require.Contains(t, inTable, "Objective used")
+	objectives := titles("B")
 	for name := range Files() {
 		dashboard, _ := shipped(t, name)
 		for _, panel := range dashboard.all() {
@@ -189,7 +189,7 @@ func TestColumnsAreThoseOfTheAnswers(t *testing.T) {
 				var options struct{ Mappings []struct{ FieldName string } }
 				require.NoError(t, json.Unmarshal(transformation.Options, &options))
 				require.Len(t, options.Mappings, 1)
-				require.Contains(t, held, options.Mappings[0].FieldName, panel.Title)
+				require.Contains(t, objectives, options.Mappings[0].FieldName, panel.Title)
 			}
 		}
 	}

@@ -70,17 +70,17 @@ type shippedDashboard struct {
 
 // targetQuery is a query as common to all who write one; a field that it lacks is a field that nothing reads.
 type targetQuery struct {
-	RefID      string              `json:"refId"`
-	DataSource dataSourceRef       `json:"datasource"`
-	QueryType  string              `json:"queryType"`
-	Signal     string              `json:"signal"`
-	Statistics []string            `json:"statistics"`
-	GroupBy    []string            `json:"groupBy"`
-	Filters    map[string][]string `json:"filters"`
-	Limit      int                 `json:"limit"`
-	Others     *bool               `json:"others"`
-	Legend     string              `json:"legend"`
-	Format     string              `json:"format"`
+	RefID         string              `json:"refId"`
+	DataSource    dataSourceRef       `json:"datasource"`
+	QueryType     string              `json:"queryType"`
+	Signal        string              `json:"signal"`
+	Statistics    []string            `json:"statistics"`
+	GroupBy       []string            `json:"groupBy"`
+	Filters       map[string][]string `json:"filters"`
+	Limit         int                 `json:"limit"`
+	IncludeOthers *bool               `json:"includeOthers"`
+	Legend        string              `json:"legend"`
+	EmptyAsRow    bool                `json:"emptyAsRow"`
 }
 
 func shipped(t *testing.T, name string) (shippedDashboard, string) {

@@ -9,7 +9,7 @@ const (
 	bad     = "red"
 	plain   = "blue"
 	waiting = "orange"
-	nobody  = "#8e8e8e"
+	neutral = "#8e8e8e"
 	// eventsAt lets lines be seen through it: events come in crowds.
 	eventsAt = "rgba(184, 119, 217, 0.4)"
 )
@@ -32,7 +32,7 @@ func styles(own ...override) []override {
 		// A gap in one line says less than a panel without any: Grafana would write the panel's text for both.
 		{Matcher: matcher{ID: "byType", Options: "number"}, Properties: []property{{ID: "noValue", Value: "–"}}},
 		// The others are no model to be shown.
-		named(`^others( ·|$)`, fixed(nobody), property{ID: "links", Value: []dataLink{}}),
+		named(`^others( ·|$)`, fixed(neutral), property{ID: "links", Value: []dataLink{}}),
 		named(`( · |^)mean( |$)`, dashed()),
 	}
 	return append(all, own...)
@@ -44,7 +44,7 @@ func byStatistic() []override {
 	for _, p := range percentileColors {
 		all = append(all, named(`^`+string(p.statistic)+`( |$)`, fixed(p.color)))
 	}
-	return append(all, named(`^mean( |$)`, fixed(nobody)))
+	return append(all, named(`^mean( |$)`, fixed(neutral)))
 }
 
 // byStatusOf colours series whose name begins with a status; mode is "fixed", or "shades" where several have one status.
@@ -62,7 +62,7 @@ func byStateOf() []override {
 	return []override{
 		named(`^active( ·|$)`, fixed(good)),
 		named(`^starting( ·|$)`, fixed(caution)),
-		named(`^(desired|min|max)( ·|$)`, fixed(nobody), dashed()),
+		named(`^(desired|min|max)( ·|$)`, fixed(neutral), dashed()),
 		named(`^executing( ·|$)`, fixed(plain)),
 		named(`^queued( ·|$)`, fixed(waiting)),
 		notReported(),
@@ -74,7 +74,7 @@ func byPathOf() []override {
 	return []override{
 		named(`^hot( ·|$)`, fixed(waiting)),
 		named(`^cold( ·|$)`, fixed("light-blue")),
-		named(`^unknown( ·|$)`, fixed(nobody)),
+		named(`^unknown( ·|$)`, fixed(neutral)),
 		notReported(),
 	}
 }
@@ -88,8 +88,8 @@ func objectiveNames() []override {
 	return all
 }
 
-// notReported matches what stands beside series by status, state or path and does not tell its own.
-func notReported() override { return named(` not reported$`, fixed(nobody)) }
+// notReported matches series without a status, state or start, next to series that have one.
+func notReported() override { return named(` not reported$`, fixed(neutral)) }
 
 // named matches series by a regular expression on their name.
 func named(expression string, properties ...property) override {

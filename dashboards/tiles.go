@@ -14,7 +14,7 @@ const (
 
 // headline shows a signal's latest value; what it was before is in the charts below.
 type headline struct {
-	ask
+	source
 	of         string
 	thresholds []thresholdStep
 	// several values stand beside one another with their names.
@@ -56,7 +56,7 @@ func (h headline) panel() panel {
 
 // nothing keeps what has no value from having the colour of a good one.
 func nothing() mapping {
-	return mapping{Type: "special", Options: mappingOptions{Match: "null+nan", Result: mappingResult{Color: nobody, Text: "No data"}}}
+	return mapping{Type: "special", Options: mappingOptions{Match: "null+nan", Result: mappingResult{Color: neutral, Text: "No data"}}}
 }
 
 func tileOptions(calculation, fields string, width int) map[string]any {

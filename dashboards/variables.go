@@ -6,7 +6,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// PluginID is the data source plugin that the dashboards ask.
+// PluginID is the data source plugin that the dashboards query.
 const PluginID = "coldhit-modelserving-datasource"
 
 const dataSourceVariable = "datasource"

@@ -99,10 +99,10 @@ func countsOf(outcomes *sync.Map) ModelCounts {
 		o := value.(outcome)
 		var busy *busyError
 		var failed *loadError
-		switch {
-		case o.path == Hot:
+		switch o.path {
+		case Hot:
 			seen.Hot++
-		case o.path == Cold:
+		case Cold:
 			seen.Cold++
 		}
 		switch {

@@ -212,7 +212,7 @@ func (m *memory) use(e *model) {
 	e.lastUse = m.uses
 }
 
-func (m *memory) set(e *model, s state) {
+func (*memory) set(e *model, s state) {
 	e.state = s
 	e.changes++
 }

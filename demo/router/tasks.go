@@ -65,7 +65,7 @@ func (m *memory) letIn(e *model) {
 }
 
 // finish ends the wait for a model. The caller holds the lock.
-func (m *memory) finish(e *model, err error) {
+func (*memory) finish(e *model, err error) {
 	e.placement.err = err
 	close(e.placement.done)
 	e.placement = nil

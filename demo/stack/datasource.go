@@ -9,10 +9,13 @@ import (
 const (
 	pluginID       = "coldhit-modelserving-datasource"
 	dataSourceName = "Model Serving"
-	// DataSourceUID is that of the provisioned data source; Environment, Deployment and TailDeployment those of its targets.
-	DataSourceUID  = "modelserving-demo"
-	Environment    = "production"
-	Deployment     = "demo"
+	// DataSourceUID is that of the provisioned data source.
+	DataSourceUID = "modelserving-demo"
+	// Environment is that of all targets.
+	Environment = "production"
+	// Deployment is that of the models which are always in memory.
+	Deployment = "demo"
+	// TailDeployment is that of the models behind the router.
 	TailDeployment = "long-tail"
 	// scrapeInterval makes panels fill within seconds.
 	scrapeInterval = 5 * time.Second

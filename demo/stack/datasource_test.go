@@ -34,15 +34,15 @@ func TestTheDataSourcesSettingsAreValid(t *testing.T) {
 	for model, p95 := range map[string]time.Duration{"summarizer": 2 * time.Second, "sentiment": 200 * time.Millisecond} {
 		require.Equal(t, p95, decoded.Objectives.For(Environment, Deployment, model).P95, model)
 	}
-	expected := 0
+	withRatio := 0
 	for _, model := range fleet.Tail() {
 		held := decoded.Objectives.For(Environment, TailDeployment, model.Name)
 		require.Equal(t, 5*time.Second, held.P95, model.Name)
 		if held.CacheHitRatio > 0 {
-			expected++
+			withRatio++
 		}
 	}
-	require.Equal(t, len(fleet.Tail())-4, expected, "each override is for a model that there is")
+	require.Equal(t, len(fleet.Tail())-4, withRatio, "each override is for a model that there is")
 	for _, o := range overrides {
 		require.True(t, o.Model == "" || slices.ContainsFunc(append(fleet.Models(), fleet.Tail()...), func(m fleet.Model) bool { return m.Name == o.Model }), o.Model)
 	}

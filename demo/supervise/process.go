@@ -51,7 +51,7 @@ func Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log of %s: %w", spec.Name, err)
 	}
-	command := exec.Command(spec.Path, spec.Args...)
+	command := exec.Command(spec.Path, spec.Args...) //nolint:noctx // Stop ends it, with its children
 	command.Env, command.Dir = spec.Env, spec.Dir
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = newGroupAttributes()

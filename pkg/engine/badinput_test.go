@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 )
 
 func TestBadTargetsAreExplainedAndHarmNobody(t *testing.T) {
@@ -147,32 +148,32 @@ func TestBadQueries(t *testing.T) {
 		"quotes in label": {`a{x="\"\n.*"`, now, now, time.Second, "cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := handle.Range(context.Background(), test.expr, test.start, test.end, test.step)
+			_, err := handle.RangePromQL(context.Background(), test.expr, executor.Range{Start: test.start, End: test.end, Step: test.step})
 			require.ErrorContains(t, err, test.words)
 		})
 	}
-	_, err := handle.Instant(context.Background(), `"text"`, now)
+	_, err := handle.InstantPromQL(context.Background(), `"text"`, now)
 	require.ErrorContains(t, err, "only numbers over time")
 
-	empty, err := handle.Range(context.Background(), "a", now.AddDate(-10, 0, 0), now.AddDate(-9, 0, 0), time.Hour)
+	empty, err := handle.RangePromQL(context.Background(), "a", executor.Range{Start: now.AddDate(-10, 0, 0), End: now.AddDate(-9, 0, 0), Step: time.Hour})
 	require.NoError(t, err)
 	require.Empty(t, empty.Series)
-	one, err := handle.Range(context.Background(), "a", now, now, time.Second)
+	one, err := handle.RangePromQL(context.Background(), "a", executor.Range{Start: now, End: now, Step: time.Second})
 	require.NoError(t, err)
 	require.Len(t, one.Series[0].Values, 1)
-	scalar, err := handle.Instant(context.Background(), "1 / 0", now)
+	scalar, err := handle.InstantPromQL(context.Background(), "1 / 0", now)
 	require.NoError(t, err)
 	require.Len(t, scalar.Series, 1)
 	require.Eventually(t, func() bool {
-		warned, err := handle.Instant(context.Background(), "rate(a[1m])", time.Now())
+		warned, err := handle.InstantPromQL(context.Background(), "rate(a[1m])", time.Now())
 		return err == nil && len(warned.Infos) == 1 && len(warned.Warnings) == 0
 	}, patience, moment, "PromQL notes that a is no counter by its name")
 
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = handle.Range(ctx, "a", now.Add(-time.Hour), now, time.Second)
+	_, err = handle.RangePromQL(ctx, "a", executor.Range{Start: now.Add(-time.Hour), End: now, Step: time.Second})
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = handle.LabelValues(ctx, "job", nil, now.Add(-time.Hour), now, 0)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, interval, handle.ScrapeInterval())
+	require.Equal(t, interval, handle.Grid().Interval)
 }

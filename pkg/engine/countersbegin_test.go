@@ -30,7 +30,7 @@ func TestFirstValuesOfNewSeriesAreIncreases(t *testing.T) {
 
 	requests.WithLabelValues("cold").Inc()
 	eventually(t, handle, `count_over_time(requests_total{path="cold"}[1m]) > bool 2`, 1)
-	found, err := handle.Instant(context.Background(), `requests_total{path="cold"}[1m]`, time.Now())
+	found, err := handle.InstantPromQL(context.Background(), `requests_total{path="cold"}[1m]`, time.Now())
 	require.NoError(t, err)
 	require.Len(t, found.Series, 1)
 	require.InDelta(t, 0, found.Series[0].Values[0], 0, "when it began")

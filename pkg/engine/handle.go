@@ -6,8 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
 // Handle is a reference to an engine. It stays usable after Release for calls that are in progress, until the engine is
@@ -22,32 +25,45 @@ type Handle struct {
 	release  sync.Once
 }
 
-var _ promql.Backend = (*Handle)(nil)
+var (
+	_ executor.Executor = (*Handle)(nil)
+	_ executor.PromQL   = (*Handle)(nil)
+)
 
 // Release gives the reference back. The engine goes on scraping.
 func (h *Handle) Release() {
 	h.release.Do(func() { h.registry.release(h.slot) })
 }
 
-// Range evaluates expr at every step of [start, end]: at least a millisecond a step, at most 11,000 steps. Infinities and
-// NaN are answered as they are. An ended ctx is answered with its own error.
-func (h *Handle) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (promql.Answer, error) {
-	return h.engine.rangeQuery(ctx, expr, start, end, step)
+// Range evaluates a plan at every step of r: at least a millisecond a step, at most 11,000 steps. Infinities and NaN are returned as
+// they are. An ended ctx returns its own error.
+func (h *Handle) Range(ctx context.Context, n plan.Node, r executor.Range) (series.Result, error) {
+	return h.engine.rangeQuery(ctx, promql.Text(n, r.Span), r)
 }
 
-// Instant evaluates expr at one time.
-func (h *Handle) Instant(ctx context.Context, expr string, at time.Time) (promql.Answer, error) {
+// Instant evaluates a plan at one time.
+func (h *Handle) Instant(ctx context.Context, n plan.Node, at executor.Instant) (series.Result, error) {
+	return h.engine.instantQuery(ctx, promql.Text(n, at.Span), at.At)
+}
+
+// RangePromQL evaluates what a user typed, within the bounds of Range.
+func (h *Handle) RangePromQL(ctx context.Context, expr string, r executor.Range) (series.Result, error) {
+	return h.engine.rangeQuery(ctx, expr, r)
+}
+
+// InstantPromQL evaluates what a user typed at one time.
+func (h *Handle) InstantPromQL(ctx context.Context, expr string, at time.Time) (series.Result, error) {
 	return h.engine.instantQuery(ctx, expr, at)
 }
 
-// LabelValues lists at most limit values of a label, sorted; limit 0 means all. The time range is taken coarsely: values
-// of series that ended up to a few hours outside it may be among them.
-func (h *Handle) LabelValues(ctx context.Context, label string, selectors []string, start, end time.Time, limit int) ([]string, error) {
-	return h.engine.labelValues(ctx, label, selectors, start, end, limit)
+// LabelValues lists at most limit values of a label, sorted; limit 0 means all. The time range is coarse: values of series that
+// ended up to a few hours outside it may be among them.
+func (h *Handle) LabelValues(ctx context.Context, label string, of []plan.Select, start, end time.Time, limit int) ([]string, error) {
+	return h.engine.labelValues(ctx, label, of, start, end, limit)
 }
 
-// ScrapeInterval is the longest interval of the engine's targets.
-func (h *Handle) ScrapeInterval() time.Duration { return h.engine.scrapeInterval() }
+// Grid is that of the engine's targets: the longest interval of any.
+func (h *Handle) Grid() executor.Grid { return executor.Scraped(h.engine.scrapeInterval()) }
 
 // UseProfiles has the engine recognise servers by these profiles instead of the registry's: a user's own are among them.
 func (h *Handle) UseProfiles(p Profiles) { h.engine.own.Store(&p) }

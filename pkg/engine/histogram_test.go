@@ -26,7 +26,7 @@ func TestNativeHistogramsComeBesideClassicOnes(t *testing.T) {
 	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, embedded(server.target("t")))
 	eventually(t, handle, `latency_seconds_bucket{le="1.0"}`, 3)
 	eventually(t, handle, `histogram_count(latency_seconds)`, 3)
-	found, err := handle.Instant(context.Background(), `last_over_time(latency_seconds[1m])`, time.Now())
+	found, err := handle.InstantPromQL(context.Background(), `last_over_time(latency_seconds[1m])`, time.Now())
 	require.NoError(t, err)
 	require.Empty(t, found.Series)
 	require.Len(t, found.Histograms, 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -43,7 +44,7 @@ func TestKillLosesSecondsAtMost(t *testing.T) {
 	require.Error(t, child.Wait())
 
 	handle := acquire(t, newRegistry(t, engine.Options{DataPath: folder}), mainKey, embedded())
-	found, err := handle.Range(context.Background(), "timestamp(a)", killed.Add(-time.Minute), killed, 50*time.Millisecond)
+	found, err := handle.RangePromQL(context.Background(), "timestamp(a)", executor.Range{Start: killed.Add(-time.Minute), End: killed, Step: 50 * time.Millisecond})
 	require.NoError(t, err)
 	require.Len(t, found.Series, 1)
 	last := found.Series[0].Values[len(found.Series[0].Values)-1]

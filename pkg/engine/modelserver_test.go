@@ -145,7 +145,7 @@ func acquire(t *testing.T, r *engine.Registry, key engine.Key, s settings.Embedd
 // value evaluates an expression that has one series, or none.
 func value(t *testing.T, h *engine.Handle, expr string) (float64, bool) {
 	t.Helper()
-	found, err := h.Instant(context.Background(), expr, time.Now())
+	found, err := h.InstantPromQL(context.Background(), expr, time.Now())
 	require.NoError(t, err)
 	if len(found.Series) == 0 {
 		return 0, false

@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
@@ -34,15 +36,13 @@ const (
 // queryRunner evaluates PromQL over any engine's storage.
 type queryRunner struct {
 	engine *engineql.Engine
-	parser parser.Parser
 	slots  chan struct{}
 }
 
 func newQueryRunner() *queryRunner {
 	p := parser.NewParser(parser.Options{})
 	return &queryRunner{
-		parser: p,
-		slots:  make(chan struct{}, maxQueries),
+		slots: make(chan struct{}, maxQueries),
 		engine: engineql.NewEngine(engineql.EngineOpts{
 			Logger:                   bridge(nil, ""),
 			MaxSamples:               maxQuerySamples,
@@ -59,23 +59,23 @@ func newQueryRunner() *queryRunner {
 type newQuery func(ctx context.Context, options engineql.QueryOpts) (engineql.Query, error)
 
 // run waits for a free slot and evaluates. An ended ctx is answered with its own error.
-func (r *queryRunner) run(ctx context.Context, lookback time.Duration, create newQuery) (promql.Answer, error) {
+func (r *queryRunner) run(ctx context.Context, lookback time.Duration, create newQuery) (series.Result, error) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
-		return promql.Answer{}, context.Cause(ctx)
+		return series.Result{}, context.Cause(ctx)
 	}
 	query, err := create(ctx, engineql.NewPrometheusQueryOpts(false, lookback, nil))
 	if err != nil {
-		return promql.Answer{}, fmt.Errorf("the query cannot be read: %w", err)
+		return series.Result{}, fmt.Errorf("the query cannot be read: %w", err)
 	}
 	defer query.Close()
 	result := query.Exec(ctx)
 	if result.Err != nil {
-		return promql.Answer{}, explainQuery(ctx, result.Err)
+		return series.Result{}, explainQuery(ctx, result.Err)
 	}
-	answer, err := answerOf(result.Value)
+	answer, err := resultOf(result.Value)
 	const most = 10
 	warnings, infos := result.Warnings.AsStrings(query.String(), most, most)
 	answer.Warnings, answer.Infos = append(warnings, answer.Warnings...), infos
@@ -100,8 +100,8 @@ func explainQuery(ctx context.Context, err error) error {
 	return fmt.Errorf("the query failed: %w", err)
 }
 
-func answerOf(value parser.Value) (promql.Answer, error) {
-	var answer promql.Answer
+func resultOf(value parser.Value) (series.Result, error) {
+	var answer series.Result
 	switch v := value.(type) {
 	case engineql.Matrix:
 		for _, s := range v {
@@ -154,21 +154,22 @@ func bucketsOf(h *histogram.FloatHistogram) []series.Bucket {
 	return out
 }
 
-// rangeQuery evaluates expr at every step of [start, end].
-func (e *engine) rangeQuery(ctx context.Context, expr string, start, end time.Time, step time.Duration) (promql.Answer, error) {
+// rangeQuery evaluates expr at every step of r.
+func (e *engine) rangeQuery(ctx context.Context, expr string, r executor.Range) (series.Result, error) {
+	start, end, step := r.Start, r.End, r.Step
 	if step < time.Millisecond {
-		return promql.Answer{}, fmt.Errorf("the step %s is shorter than a millisecond, which is the finest there is", step)
+		return series.Result{}, fmt.Errorf("the step %s is shorter than a millisecond, which is the finest there is", step)
 	}
 	if end.Before(start) {
-		return promql.Answer{}, errors.New("the range is empty: it ends before it starts")
+		return series.Result{}, errors.New("the range is empty: it ends before it starts")
 	}
 	if points := end.Sub(start)/step + 1; points > maxPoints {
-		return promql.Answer{}, fmt.Errorf("the range has %d steps of %s and %d are allowed: choose a longer step or a shorter range",
+		return series.Result{}, fmt.Errorf("the range has %d steps of %s and %d are allowed: choose a longer step or a shorter range",
 			points, step, maxPoints)
 	}
 	ctx, done, err := e.use(ctx)
 	if err != nil {
-		return promql.Answer{}, err
+		return series.Result{}, err
 	}
 	defer done()
 	return e.promql.run(ctx, e.lookback(), func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
@@ -177,10 +178,10 @@ func (e *engine) rangeQuery(ctx context.Context, expr string, start, end time.Ti
 }
 
 // instantQuery evaluates expr at one time.
-func (e *engine) instantQuery(ctx context.Context, expr string, at time.Time) (promql.Answer, error) {
+func (e *engine) instantQuery(ctx context.Context, expr string, at time.Time) (series.Result, error) {
 	ctx, done, err := e.use(ctx)
 	if err != nil {
-		return promql.Answer{}, err
+		return series.Result{}, err
 	}
 	defer done()
 	return e.promql.run(ctx, e.lookback(), func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
@@ -189,16 +190,16 @@ func (e *engine) instantQuery(ctx context.Context, expr string, at time.Time) (p
 }
 
 // labelValues is at most limit values of a label, sorted; limit 0 means all.
-func (e *engine) labelValues(ctx context.Context, label string, selectors []string, start, end time.Time, limit int) ([]string, error) {
-	matcherSets := make([][]*labels.Matcher, 0, max(1, len(selectors)))
-	for _, selector := range selectors {
-		matchers, err := e.promql.parser.ParseMetricSelector(selector)
+func (e *engine) labelValues(ctx context.Context, label string, of []plan.Select, start, end time.Time, limit int) ([]string, error) {
+	matcherSets := make([][]*labels.Matcher, 0, max(1, len(of)))
+	for _, selected := range of {
+		matchers, err := promql.Matchers(selected)
 		if err != nil {
-			return nil, fmt.Errorf("the selector %s cannot be read: %w", selector, err)
+			return nil, err
 		}
 		matcherSets = append(matcherSets, matchers)
 	}
-	if len(selectors) == 0 {
+	if len(of) == 0 {
 		matcherSets = append(matcherSets, nil)
 	}
 	ctx, done, err := e.use(ctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -29,7 +30,7 @@ func TestRestartKeepsHistory(t *testing.T) {
 	count, _ := value(t, handle, `count_over_time(a[1h])`)
 	since := handle.Since()
 	require.NoError(t, first.Close())
-	_, err = handle.Instant(context.Background(), "a", time.Now())
+	_, err = handle.InstantPromQL(context.Background(), "a", time.Now())
 	require.ErrorContains(t, err, "closed")
 	_, err = first.Acquire(context.Background(), mainKey, embedded(), time.Time{})
 	require.ErrorContains(t, err, "closed")
@@ -57,7 +58,7 @@ func TestOrganisationsAndDataSourcesAreApart(t *testing.T) {
 	}
 	for i, handle := range handles {
 		eventually(t, handle, metrics[i], 1)
-		names, err := handle.LabelValues(context.Background(), "__name__", []string{`{__name__=~"one|other"}`}, time.Now().Add(-time.Hour), time.Now(), 0)
+		names, err := handle.LabelValues(context.Background(), "__name__", []plan.Select{{Matchers: []plan.Matcher{{Label: "__name__", Compare: plan.Match, Value: "one|other"}}}}, time.Now().Add(-time.Hour), time.Now(), 0)
 		require.NoError(t, err)
 		require.Equal(t, []string{metrics[i]}, names)
 		require.DirExists(t, filepath.Join(folder, fmt.Sprint(keys[i].OrgID), keys[i].UID, "wal"))
@@ -105,7 +106,7 @@ func TestReleasedEngineGoesOnUntilItIsIdle(t *testing.T) {
 	scrapes := server.scrapes.Load()
 	require.Eventually(t, func() bool { return server.scrapes.Load() > scrapes+1 }, patience, moment, "it goes on scraping")
 	require.Eventually(t, func() bool {
-		_, err := second.Instant(context.Background(), "a", time.Now())
+		_, err := second.InstantPromQL(context.Background(), "a", time.Now())
 		return err != nil
 	}, patience, moment, "it is closed in the end")
 	third := acquire(t, registry, mainKey, embedded(server.target("t")))
@@ -198,7 +199,7 @@ func TestConcurrentHandles(t *testing.T) {
 				if _, err := handle.Targets(context.Background()); err != nil {
 					t.Errorf("targets: %v", err)
 				}
-				if _, err := handle.Instant(context.Background(), "up", time.Now()); err != nil {
+				if _, err := handle.InstantPromQL(context.Background(), "up", time.Now()); err != nil {
 					t.Errorf("instant: %v", err)
 				}
 				time.Sleep(time.Duration(random.IntN(5)) * time.Millisecond)

@@ -58,7 +58,7 @@ func TestTorchServeWorkersAreReplicasAndLoads(t *testing.T) {
 	server.serveAPI(torchServe(map[string]string{"m": worker}))
 	handle := managed(t, "torchserve", server)
 	const series = `{model="m",version="1.0",deployment="vision",environment="production"}`
-	eventually(t, handle, `modelserving_models_resident`+series, 1)
+	eventually(t, handle, `modelserving_model_resident`+series, 1)
 	eventually(t, handle, `modelserving_model_memory_bytes`+series, 1000)
 	eventually(t, handle, `modelserving_replicas{model="m",state="max"}`, 4)
 	eventually(t, handle, `count(modelserving_replicas)`, 5)
@@ -80,7 +80,7 @@ func TestTorchServeWorkersAreReplicasAndLoads(t *testing.T) {
 	eventually(t, handle, `modelserving_model_evictions_total`, 0)
 
 	server.serveAPI(torchServe(map[string]string{"m": ""}))
-	eventually(t, handle, `modelserving_models_resident`, 0)
+	eventually(t, handle, `modelserving_model_resident`, 0)
 	eventually(t, handle, `modelserving_model_evictions_total`, 1)
 	eventually(t, handle, `modelserving_replicas{state="active"}`, 0)
 	_, found := value(t, handle, `modelserving_age_at_eviction_seconds`)
@@ -99,10 +99,10 @@ func TestRealRayServeIsRecordedByApplicationAndDeployment(t *testing.T) {
 	handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, embedded(configured))
 	eventually(t, handle, `modelserving_replicas{model="graph",deployment="Inner",state="starting"}`, 1)
 	eventually(t, handle, `sum(modelserving_replicas{model="graph",state="starting"})`, 2)
-	eventually(t, handle, `modelserving_models_resident{model="graph",deployment="Ingress"}`, 0)
+	eventually(t, handle, `modelserving_model_resident{model="graph",deployment="Ingress"}`, 0)
 
 	server.serveAPI(map[string]string{"GET /api/serve/applications/": ofManagement(t, "ray_serve/2-serve-applications.txt")})
-	eventually(t, handle, `modelserving_models_resident{model="graph",deployment="Ingress"}`, 1)
+	eventually(t, handle, `modelserving_model_resident{model="graph",deployment="Ingress"}`, 1)
 	eventually(t, handle, `modelserving_replicas{model="fast",state="active"}`, 3)
 	eventually(t, handle, `modelserving_model_loads_total{model="fast"}`, 3)
 	eventually(t, handle, `modelserving_replicas{model="fast",state="max"}`, 3)
@@ -112,7 +112,7 @@ func TestServersOwnDeploymentGivesWayToTheTargets(t *testing.T) {
 	server := newModelServer(t)
 	server.serveAPI(map[string]string{"GET /api/serve/applications/": ofManagement(t, "ray_serve/2-serve-applications.txt")})
 	handle := managed(t, "ray_serve", server)
-	eventually(t, handle, `modelserving_models_resident{model="graph",deployment="vision",exported_deployment="Ingress"}`, 1)
+	eventually(t, handle, `modelserving_model_resident{model="graph",deployment="vision",exported_deployment="Ingress"}`, 1)
 	eventually(t, handle, `sum(modelserving_replicas{model="graph",state="active"})`, 2)
 }
 
@@ -151,14 +151,14 @@ func TestModelThatIsReplacedIsNotEvicted(t *testing.T) {
 	server := newModelServer(t)
 	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
 	handle := managed(t, "triton", server)
-	eventually(t, handle, `modelserving_models_resident`, 1)
+	eventually(t, handle, `modelserving_model_resident`, 1)
 	server.serveIndex(`[{"name":"m","version":"1","state":"LOADING"}]`)
-	eventually(t, handle, `modelserving_models_resident`, 0)
+	eventually(t, handle, `modelserving_model_resident`, 0)
 	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
 	eventually(t, handle, `modelserving_model_loads_total`, 1)
 	eventually(t, handle, `modelserving_model_evictions_total`, 0)
 	server.serveIndex(`[{"name":"m","version":"1","state":"LOADING"}]`)
-	eventually(t, handle, `modelserving_models_resident`, 0)
+	eventually(t, handle, `modelserving_model_resident`, 0)
 	server.serveIndex(`[{"name":"m","version":"1","state":"UNAVAILABLE"}]`)
 	eventually(t, handle, `modelserving_model_evictions_total`, 1)
 }
@@ -168,7 +168,7 @@ func TestWhatTheServerDoesNotTellIsSaidAndTheRestRecorded(t *testing.T) {
 	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
 	server.serveAPI(map[string]string{})
 	handle := managed(t, "triton", server)
-	eventually(t, handle, `modelserving_models_resident`, 1)
+	eventually(t, handle, `modelserving_model_resident`, 1)
 	eventuallyIs(t, handle, "t", notManaged("For model_memory and age_at_eviction: "))
 }
 
@@ -181,12 +181,12 @@ func TestOneEndpointOfSeveralTargetsIsRecordedOnce(t *testing.T) {
 	second.Profile, second.ManagementURL = "ray_serve", head.URL
 	registry := newRegistry(t, engine.Options{Profiles: profiles{}})
 	handle := acquire(t, registry, mainKey, embedded(first, second))
-	eventually(t, handle, `sum(modelserving_models_resident{job="a"})`, 7)
-	eventuallyGone(t, handle, `sum(modelserving_models_resident{job="b"})`)
+	eventually(t, handle, `sum(modelserving_model_resident{job="a"})`, 7)
+	eventuallyGone(t, handle, `sum(modelserving_model_resident{job="b"})`)
 	eventuallyIs(t, handle, "b", answersManagement)
 	acquire(t, registry, mainKey, embedded(second))
-	eventually(t, handle, `sum(modelserving_models_resident)`, 7)
-	eventually(t, handle, `sum(modelserving_models_resident{job="b"})`, 7)
+	eventually(t, handle, `sum(modelserving_model_resident)`, 7)
+	eventually(t, handle, `sum(modelserving_model_resident{job="b"})`, 7)
 }
 
 func TestListingsKeepToTheLimits(t *testing.T) {
@@ -207,7 +207,7 @@ func TestListingsKeepToTheLimits(t *testing.T) {
 			s.ScrapeLimits = test.limits
 			handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, s)
 			eventuallyIs(t, handle, "t", notManaged(test.want))
-			_, found := value(t, handle, `sum(modelserving_models_resident)`)
+			_, found := value(t, handle, `sum(modelserving_model_resident)`)
 			require.False(t, found)
 		})
 	}

@@ -17,8 +17,8 @@ import (
 
 // Series that the engine appends from a management endpoint, for each model and version.
 const (
-	// MetricModelsResident is 1 while a model is in memory and 0 while it is only listed.
-	MetricModelsResident = "modelserving_models_resident"
+	// MetricModelResident is 1 while a model is in memory and 0 while it is only listed.
+	MetricModelResident = "modelserving_model_resident"
 	// MetricModelLoads counts the loads that were seen between two polls, of each copy.
 	MetricModelLoads = "modelserving_model_loads_total"
 	// MetricModelEvictions counts how often a model was seen to have left memory between two polls.
@@ -95,7 +95,7 @@ func (s *modelSeries) samples(m management.Model) []sample {
 		resident = 1
 	}
 	out := []sample{
-		{told{metric: MetricModelsResident}, resident},
+		{told{metric: MetricModelResident}, resident},
 		{told{metric: MetricModelLoads}, s.loads},
 		{told{metric: MetricModelEvictions}, s.evictions},
 	}

@@ -120,7 +120,7 @@ func TestFileDiscovery(t *testing.T) {
 	handle := acquire(t, registry, mainKey, on)
 	require.Empty(t, handle.Warnings())
 	eventually(t, handle, `a{job="file_discovery",environment="lab",deployment="found"}`, 1)
-	eventually(t, handle, `modelserving_models_resident{job="file_discovery",environment="lab",model="m"}`, 1)
+	eventually(t, handle, `modelserving_model_resident{job="file_discovery",environment="lab",model="m"}`, 1)
 	found := status(t, handle, "file_discovery/"+address)
 	require.True(t, found.Up)
 	require.Equal(t, "triton", found.Profile)
@@ -134,5 +134,5 @@ func TestFileDiscovery(t *testing.T) {
 	require.Eventually(t, func() bool { return server.scrapes.Load() > scrapes+1 }, patience, moment, "a broken file changes nothing")
 	require.NoError(t, os.Remove(filepath.Join(mine, "a.json")))
 	eventuallyGone(t, handle, `a{job="file_discovery"}`)
-	eventuallyGone(t, handle, `modelserving_models_resident`)
+	eventuallyGone(t, handle, `modelserving_model_resident`)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
@@ -21,12 +22,12 @@ func TestRealTritonFromIdleToReload(t *testing.T) {
 	handle := acquire(t, registry, mainKey, embedded(server.target("triton1")))
 
 	const cached = `nv_inference_request_success{model="cached"}`
-	const resident = `modelserving_models_resident{model="cached",version="1"}`
+	const resident = `modelserving_model_resident{model="cached",version="1"}`
 	eventually(t, handle, cached, 0)
 	quantile := eventuallyAnswers(t, handle, `nv_cache_miss_summary_per_model{model="cached",quantile="0.5"}`)
 	require.True(t, math.IsNaN(quantile), "an idle summary has no quantile")
 	eventually(t, handle, resident, 1)
-	eventually(t, handle, `sum(modelserving_models_resident)`, 7)
+	eventually(t, handle, `sum(modelserving_model_resident)`, 7)
 	eventually(t, handle, `sum(modelserving_model_loads_total) + sum(modelserving_model_evictions_total)`, 0)
 	require.Equal(t, "triton", status(t, handle, "triton1").Profile)
 
@@ -65,13 +66,13 @@ func TestModelThatIsNewOrGone(t *testing.T) {
 	target := server.target("t")
 	target.Profile, target.ManagementURL = "triton", server.URL
 	handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, embedded(target))
-	eventually(t, handle, `modelserving_models_resident{model="old"}`, 1)
-	eventually(t, handle, `modelserving_models_resident{model="never"}`, 0)
+	eventually(t, handle, `modelserving_model_resident{model="old"}`, 1)
+	eventually(t, handle, `modelserving_model_resident{model="never"}`, 0)
 
 	server.serveIndex(`[{"name":"new","version":"1","state":"READY"}]`)
 	eventually(t, handle, `modelserving_model_loads_total{model="new"}`, 1)
-	eventuallyGone(t, handle, `modelserving_models_resident{model="old"}`)
-	eventuallyGone(t, handle, `modelserving_models_resident{model="never"}`)
+	eventuallyGone(t, handle, `modelserving_model_resident{model="old"}`)
+	eventuallyGone(t, handle, `modelserving_model_resident{model="never"}`)
 	increase, found := value(t, handle, `increase(modelserving_model_loads_total{model="new"}[1m])`)
 	require.True(t, found, "a first load must be seen as a step")
 	require.Positive(t, increase)
@@ -84,20 +85,24 @@ func TestManagementFailureDoesNotStopScraping(t *testing.T) {
 	target := server.target("t")
 	target.Profile, target.ManagementURL = "triton", server.URL
 	handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, embedded(target))
-	eventually(t, handle, `modelserving_models_resident`, 1)
+	eventually(t, handle, `modelserving_model_resident`, 1)
 
 	broken := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	server.index.Store(&broken)
-	eventuallyGone(t, handle, `modelserving_models_resident`)
+	eventuallyGone(t, handle, `modelserving_model_resident`)
 	eventuallyIs(t, handle, "t", notManaged("HTTP 500"))
 	before := server.scrapes.Load()
 	require.Eventually(t, func() bool { return server.scrapes.Load() > before+2 }, patience, moment)
 	eventuallyIs(t, handle, "t", scraped)
 
 	server.serveIndex(`[{"name":"m","version":"1","state":"READY"}]`)
-	eventually(t, handle, `modelserving_models_resident`, 1)
+	eventually(t, handle, `modelserving_model_resident`, 1)
 	eventually(t, handle, `modelserving_model_loads_total`, 0)
 	eventuallyIs(t, handle, "t", answersManagement)
+}
+
+func ofModel(compare plan.Comparison, value, metric string) plan.Select {
+	return plan.Select{Metric: metric, Matchers: []plan.Matcher{{Label: "model", Compare: compare, Value: value}}}
 }
 
 func TestLabelValues(t *testing.T) {
@@ -105,16 +110,16 @@ func TestLabelValues(t *testing.T) {
 	server.serveText(string(captures.Recording(t, "triton", "1-metrics-all-idle")))
 	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, embedded(server.target("t")))
 	eventually(t, handle, `count(nv_inference_request_success)`, 7)
-	ask := func(label string, limit int, selectors ...string) []string {
-		values, err := handle.LabelValues(context.Background(), label, selectors, time.Now().Add(-time.Minute), time.Now(), limit)
+	values := func(label string, limit int, of ...plan.Select) []string {
+		found, err := handle.LabelValues(context.Background(), label, of, time.Now().Add(-time.Minute), time.Now(), limit)
 		require.NoError(t, err)
-		return values
+		return found
 	}
-	require.Equal(t, []string{"cached", "failing", "fast", "pipe", "slow", "stream"}, ask("model", 0))
-	require.Equal(t, []string{"cached", "failing"}, ask("model", 2))
-	require.Equal(t, []string{"fast", "slow"}, ask("model", 0, `{model="fast"}`, `nv_inference_request_success{model=~"sl.*"}`))
-	require.Equal(t, []string{"production"}, ask("environment", 0))
-	require.Empty(t, ask("model", 0, `{model="no\"such\nmodel"}`))
-	_, err := handle.LabelValues(context.Background(), "model", []string{"{"}, time.Now(), time.Now(), 0)
-	require.ErrorContains(t, err, "cannot be read")
+	require.Equal(t, []string{"cached", "failing", "fast", "pipe", "slow", "stream"}, values("model", 0))
+	require.Equal(t, []string{"cached", "failing"}, values("model", 2))
+	require.Equal(t, []string{"fast", "slow"}, values("model", 0, ofModel(plan.Equal, "fast", ""), ofModel(plan.Match, "sl.*", "nv_inference_request_success")))
+	require.Equal(t, []string{"production"}, values("environment", 0))
+	require.Empty(t, values("model", 0, ofModel(plan.Equal, "no\"such\nmodel", "")))
+	_, err := handle.LabelValues(context.Background(), "model", []plan.Select{ofModel(plan.Match, "(", "")}, time.Now(), time.Now(), 0)
+	require.ErrorContains(t, err, "is invalid")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
@@ -29,9 +29,9 @@ func destination(t *testing.T, server *prometheustest.Server) *remote.Writer {
 	return to
 }
 
-func answers(t *testing.T, of promql.Backend, expr string, from, to time.Time) map[string]string {
+func answers(t *testing.T, of executor.PromQL, expr string, from, to time.Time) map[string]string {
 	t.Helper()
-	answer, err := of.Range(t.Context(), expr, from, to, time.Second)
+	answer, err := of.RangePromQL(t.Context(), expr, executor.Range{Start: from, End: to, Step: time.Second})
 	require.NoError(t, err)
 	out := map[string]string{}
 	for _, s := range answer.Series {

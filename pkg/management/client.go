@@ -136,7 +136,7 @@ func (c *Client) otherAPI(u *url.URL) error {
 	return fmt.Errorf("%s answers, but not as %s does. %s", target.Redact(u), c.protocol.Title(), c.protocol.Advice())
 }
 
-func (c *Client) checkCount(u *url.URL, models int) error {
+func (*Client) checkCount(u *url.URL, models int) error {
 	if models > maxModels {
 		return fmt.Errorf("%s lists %d models; the limit is %d.", target.Redact(u), models, maxModels)
 	}

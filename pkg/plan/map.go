@@ -11,6 +11,8 @@ func (n NewCounter) mapped(func(Node) Node) Node        { return n }
 func (n IncreaseOverRange) mapped(func(Node) Node) Node { return n }
 func (n OverTime) mapped(func(Node) Node) Node          { return n }
 
+func (n Groups) mapped(func(Node) Node) Node { return n }
+
 func (n Aggregate) mapped(f func(Node) Node) Node      { n.Of = f(n.Of); return n }
 func (n Quantile) mapped(f func(Node) Node) Node       { n.Of = f(n.Of); return n }
 func (n HistogramSum) mapped(f func(Node) Node) Node   { n.Of = f(n.Of); return n }
@@ -25,6 +27,7 @@ func (n SetLabel) mapped(f func(Node) Node) Node       { n.Of = f(n.Of); return 
 func (n Rename) mapped(f func(Node) Node) Node         { n.Of = f(n.Of); return n }
 func (n LabelReplace) mapped(f func(Node) Node) Node   { n.Of = f(n.Of); return n }
 func (n Age) mapped(f func(Node) Node) Node            { n.Of = f(n.Of); return n }
+func (n Highest) mapped(f func(Node) Node) Node        { n.Of = f(n.Of); return n }
 func (n TopK) mapped(f func(Node) Node) Node           { n.Of, n.Rank = f(n.Of), f(n.Rank); return n }
 func (n SemiJoin) mapped(f func(Node) Node) Node       { n.Of, n.Exists = f(n.Of), f(n.Exists); return n }
 func (n AntiJoin) mapped(f func(Node) Node) Node       { n.Of, n.Exists = f(n.Of), f(n.Exists); return n }
@@ -35,4 +38,14 @@ func (n Union) mapped(f func(Node) Node) Node {
 		n.Of[i] = f(of)
 	}
 	return n
+}
+
+// Any reports whether a condition holds for a node or any of its parts.
+func Any(n Node, holds func(Node) bool) bool {
+	found := holds(n)
+	Map(n, func(part Node) Node {
+		found = found || Any(part, holds)
+		return part
+	})
+	return found
 }

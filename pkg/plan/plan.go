@@ -57,8 +57,12 @@ type NewCounter struct {
 	Offset, Lookback time.Duration
 }
 
-// IncreaseOverRange is the increase of each counter over the whole range that is asked for: one number for every step.
-type IncreaseOverRange struct{ Of Select }
+// IncreaseOverRange is the increase of each counter over the whole time range of the query: one number for every step. It ends at
+// End, or where End is zero at the last step.
+type IncreaseOverRange struct {
+	Of  Select
+	End time.Time
+}
 
 // Reduction is how samples within a window become one.
 type Reduction string
@@ -142,6 +146,12 @@ type ClampMin struct {
 	Bound float64
 }
 
+// Groups has one series of value 1 for each row of Values, which has the values of the labels By.
+type Groups struct {
+	By     []string
+	Values [][]string
+}
+
 // Union puts series of different labels together; of equal ones the first counts.
 type Union struct{ Of []Node }
 
@@ -167,6 +177,12 @@ type LabelReplace struct {
 
 // Age is how many seconds before the time of evaluation the values are, which are seconds since 1970.
 type Age struct{ Of Node }
+
+// Highest keeps the K series with the highest values.
+type Highest struct {
+	K  int
+	Of Node
+}
 
 // TopK keeps the series that belong to the K groups of the highest rank, or all others (Rest). Rank's series have the
 // labels By.

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
@@ -18,9 +18,9 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
-	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
 // ID is the plugin's id, as in plugin.json.
@@ -30,17 +30,12 @@ const ID = "coldhit-modelserving-datasource"
 type Datasource struct {
 	backend.CallResourceHandler
 
-	orgID     int64
-	settings  settings.Settings
-	profiles  profile.Set
-	catalogue signal.Catalogue
-	// known selects every series that a profile knows, by several selectors that are short enough for an address.
-	known []string
-	// recordings are read in place of metrics; nil where nothing is kept about the store, or nobody records in it.
-	recordings *recordings
-	// mistakes are what is wrong with the user's own profiles, or keeps remote write from starting.
-	mistakes []string
-	store    store
+	*query.Evaluator
+	orgID    int64
+	settings settings.Settings
+	// engine scrapes and stores; nil in a data source over a server that does so itself, which server is then.
+	engine *engine.Handle
+	server *remote.Client
 	// writer is nil unless the embedded engine's samples are sent to another server, too.
 	writer *remote.Writer
 	logger log.Logger
@@ -61,12 +56,12 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 			return nil, backend.DownstreamError(err)
 		}
 		key := engine.Key{OrgID: backend.PluginConfigFromContext(ctx).OrgID, UID: stored.UID}
-		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger}
+		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger, Evaluator: &query.Evaluator{Objectives: s.Objectives, Now: time.Now}}
 		d.use(profiles)
 		if s.Mode == settings.ModePrometheus {
-			d.store, err = d.remote(ctx, stored)
+			err = d.remote(ctx, stored)
 		} else {
-			d.store, err = d.embedded(ctx, registry, key, stored)
+			err = d.embedded(ctx, registry, key, stored)
 		}
 		if err != nil {
 			return nil, err
@@ -76,33 +71,36 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 	}
 }
 
-func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, key engine.Key, stored backend.DataSourceInstanceSettings) (store, error) {
+func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, key engine.Key, stored backend.DataSourceInstanceSettings) error {
 	handle, err := registry.Acquire(ctx, key, d.settings.Embedded, stored.Updated)
 	if err != nil {
-		return nil, fmt.Errorf("the embedded engine did not start: %w", err)
+		return fmt.Errorf("the embedded engine did not start: %w", err)
 	}
-	handle.UseProfiles(EngineProfiles(d.profiles))
+	handle.UseProfiles(EngineProfiles(d.Profiles))
+	d.engine, d.Store, d.Collector = handle, handle, collector{handle}
 	d.writeTo(ctx, handle, stored)
-	return handle, nil
+	return nil
 }
-
-// namesInSelector keeps a selector at some 4 kB.
-const namesInSelector = 100
 
 // use takes the profiles that come with the plugin, and the user's own.
 func (d *Datasource) use(profiles profile.Set) {
-	var texts []profile.Text
+	var texts []profile.File
 	for _, p := range d.settings.Profiles {
-		texts = append(texts, profile.Text(p))
+		texts = append(texts, profile.File(p))
 	}
 	all, problems := profiles.With(texts)
-	d.profiles, d.catalogue = named(all, d.settings), all.Catalogue()
-	for names := range slices.Chunk(all.SeriesNames(), namesInSelector) {
-		d.known = append(d.known, fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(names, "|")))
-	}
+	d.Profiles, d.Catalogue = named(all, d.settings), all.Catalogue()
 	for _, p := range problems {
-		d.mistakes = append(d.mistakes, "A profile of your own is left out. "+p.Error())
+		d.Mistakes = append(d.Mistakes, "Custom profile ignored: "+withPeriod(p.Error()))
 	}
+}
+
+// withPeriod ends a text as a sentence ends, unless it ends with a question.
+func withPeriod(text string) string {
+	if strings.HasSuffix(text, "?") || strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
 }
 
 // errOrganisation should never be seen: Grafana would have to give two organisations' data sources the same id and uid.
@@ -148,5 +146,12 @@ func (p engineProfiles) Detect(has func(metric string) bool) []string {
 	return ids
 }
 
-// Dispose lets go of the engine, which goes on scraping.
-func (d *Datasource) Dispose() { d.store.Release() }
+// Dispose releases the engine, which goes on scraping, or closes idle connections to the server.
+func (d *Datasource) Dispose() {
+	if d.engine != nil {
+		d.engine.Release()
+	}
+	if d.server != nil {
+		d.server.Close()
+	}
+}

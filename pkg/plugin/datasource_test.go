@@ -15,6 +15,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -73,7 +74,7 @@ func TestFactory(t *testing.T) {
 	require.NoError(t, err, "a new instance comes before the old one goes")
 	first.Dispose()
 	first.Dispose()
-	_, err = second.store.Targets(t.Context())
+	_, err = second.targets(t.Context())
 	require.NoError(t, err)
 }
 
@@ -115,7 +116,7 @@ func TestResources(t *testing.T) {
 	require.Equal(t, []string{"application/json"}, signals.header["Content-Type"])
 	require.Len(t, signals.body["signals"], len(signal.Builtin()))
 	require.Contains(t, signals.body["signals"], map[string]any{
-		"id": "error_rate", "name": "Error rate", "group": "Volume", "unit": "percentunit", "description": "Share of requests that failed on the server's side. No traffic is no data.",
+		"id": "error_rate", "name": "Error rate", "group": "Volume", "unit": "percentunit", "description": "Share of requests that failed on the server side. Without traffic there is no data.",
 		"statistics": []any{"mean"}, "defaultStatistics": []any{"mean"}, "groupBy": []any{"environment", "deployment", "model", "version", "replica"},
 	})
 	profiles := d.ask(t, "Viewer", "GET", "profiles")
@@ -182,7 +183,7 @@ func TestCancelledQueries(t *testing.T) {
 	for _, text := range []string{`{"signal": "requests"}`, `{"expr": "up"}`} {
 		q := queryOf(text)
 		if text == `{"expr": "up"}` {
-			q.QueryType = typePromQL
+			q.QueryType = string(query.PromQL)
 		}
 		r, err := d.QueryData(ctx, &backend.QueryDataRequest{Queries: []backend.DataQuery{q}})
 		require.NoError(t, err)

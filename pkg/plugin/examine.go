@@ -34,6 +34,8 @@ type finding struct {
 	NotLoaded []string `json:"notLoaded,omitempty"`
 	// Missing says what is not switched on, and how to.
 	Missing []string `json:"missing,omitempty"`
+	// page is what the metrics page has; nil if it was not read.
+	page *profile.Inventory
 }
 
 func (f finding) short() string {
@@ -94,6 +96,10 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		return f
 	}
 	f.Samples = result.Page.Samples
+	if len(d.ownProfiles()) > 0 {
+		page := inventoryOf(result.Page)
+		f.page = &page
+	}
 	has := func(metric string) bool { _, ok := result.Page.Metrics[metric]; return ok }
 	found, problem := d.recognize(t, f.URL, has)
 	if problem != "" {
@@ -108,12 +114,12 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		f.Missing = append(f.Missing, p.SwitchedOff(has)...)
 		maps.Copy(models, result.Page.Values(p.Labels[signal.Model]))
 		maps.Copy(gpus, result.Page.Values(p.Labels[signal.GPU]))
-		if second := p.Also[signal.Model]; second != "" {
+		if second := p.LabelAliases[signal.Model]; second != "" {
 			maps.Copy(models, result.Page.Values(second))
 		}
 	}
 	f.Models, f.GPUs = len(models), len(gpus)
-	if endpoint, has := EngineProfiles(d.profiles).Management(p.ID); has {
+	if endpoint, has := EngineProfiles(d.Profiles).Management(p.ID); has {
 		f.askManagement(ctx, endpoint, t, d.settings.Embedded)
 	}
 	return f
@@ -158,7 +164,7 @@ func notLoaded(listing management.Listing) []string {
 // recognize lists the profiles of a metrics page, or says why there is none. There may be several: a platform shows the
 // metrics of the engine that it runs. A server's own comes first.
 func (d *Datasource) recognize(t settings.Target, url string, has func(string) bool) (profile.Set, string) {
-	known := d.profiles.Targets()
+	known := d.Profiles.Targets()
 	found := known.Detect(has).ServersFirst()
 	if t.Profile == "" {
 		if len(found) == 0 {
@@ -176,7 +182,7 @@ func (d *Datasource) recognize(t settings.Target, url string, has func(string) b
 	case len(found) > 0:
 		return nil, fmt.Sprintf("%s is not %s, as its profile says, but %s: choose that profile, or Detect.", url, p.Name, serverNames(found))
 	}
-	return nil, fmt.Sprintf("%s is not %s, as its profile says: none of the metrics %s is there.", url, p.Name, strings.Join(p.Fingerprint, ", "))
+	return nil, fmt.Sprintf("%s is not %s, as its profile says: none of the metrics %s is there.", url, p.Name, strings.Join(p.Detect, ", "))
 }
 
 func serverNames(set profile.Set) string {

@@ -7,29 +7,16 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	engineql "github.com/prometheus/prometheus/promql"
 
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 )
-
-// badQuery is an error of who wrote the query.
-type badQuery struct{ error }
-
-func (b badQuery) Unwrap() error { return b.error }
-
-// ofExpression is the error of a user's own PromQL: theirs, unless the storage failed or the request ended.
-func ofExpression(ctx context.Context, err error) error {
-	var storage engineql.ErrStorage
-	if err == nil || ctx.Err() != nil || errors.As(err, &storage) || errors.As(err, new(engineql.ErrQueryTimeout)) {
-		return err
-	}
-	return badQuery{err}
-}
 
 // failure says what went wrong and whose fault it was: the query's, the store's or a cancelled request's (downstream), or
 // the plugin's own.
 func failure(ctx context.Context, err error) backend.DataResponse {
 	var remotely *remote.Error
 	switch {
-	case errors.As(err, new(badQuery)), errors.As(err, new(engineql.ErrTooManySamples)):
+	case errors.As(err, new(query.UserError)), errors.As(err, new(engineql.ErrTooManySamples)):
 		return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
 	case ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return backend.ErrDataResponseWithSource(backend.StatusTimeout, backend.ErrorSourceDownstream, "the query was cancelled or took too long: "+err.Error())

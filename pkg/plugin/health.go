@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -43,33 +44,51 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	if r, ok := d.store.(*remoteStore); ok {
-		return d.checkRemote(ctx, r)
+	if d.server != nil {
+		return d.checkRemote(ctx)
 	}
 	findings := d.examineConfigured(ctx)
 	discovered, err := d.discovered(ctx)
 	if err != nil {
 		return nil, err
 	}
+	pages, unread := pagesOf(findings)
+	wrong, err := d.checkProfiles(ctx, pages, unread)
+	if err != nil {
+		return nil, err
+	}
 	findings = append(findings, discovered...)
 	written, writes := d.checkWriting(ctx)
-	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.store.Warnings(), d.mistakes))}
+	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
 	detailsJSON, err := json.Marshal(details)
 	if err != nil {
 		return nil, err
 	}
 	status, message := summarize(findings)
+	message = strings.Join(append([]string{message}, firstOf(wrong)...), " ")
 	if writes && written.problem != "" {
 		status, message = backend.HealthStatusError, written.problem+" "+message
 	}
-	if len(d.mistakes) > 0 {
-		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.mistakes), message), " ")
+	if len(d.Mistakes) > 0 {
+		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.Mistakes), message), " ")
 	}
 	if status == backend.HealthStatusOk {
 		// Grafana 10 shows the message alone where the check passes.
-		message = strings.Join(slices.Concat([]string{message}, written.lines(), firstOf(missing(findings)), d.store.Warnings()), " ")
+		message = strings.Join(slices.Concat([]string{message}, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
 	}
 	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
+}
+
+// pagesOf are the pages that were read for findings, and whether some could not be read.
+func pagesOf(findings []finding) (pages []profile.Inventory, unread bool) {
+	for _, f := range findings {
+		if f.page == nil {
+			unread = true
+			continue
+		}
+		pages = append(pages, *f.page)
+	}
+	return pages, unread
 }
 
 func (d *Datasource) examineConfigured(ctx context.Context) []finding {
@@ -89,7 +108,7 @@ func (d *Datasource) examineConfigured(ctx context.Context) []finding {
 
 // discovered is what scraping found of the targets that files name: they are not asked again here.
 func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
-	targets, err := d.store.Targets(ctx)
+	targets, err := d.targets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +130,7 @@ func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
 }
 
 func (d *Datasource) findingOf(t engine.TargetStatus, models served) finding {
-	p := d.profiles.Find(t.Profile)
+	p := d.Profiles.Find(t.Profile)
 	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up, Samples: t.Samples, Models: models.by(t, p)}
 	if !t.Up && t.LastError == "" {
 		f.Problem = fmt.Sprintf("%s was discovered and has not been scraped yet.", t.URL)

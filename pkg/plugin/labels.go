@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -19,6 +20,9 @@ var candidates = []string{
 	"deployment", "service", "job", "app", "app_kubernetes_io_name", "release", "container",
 	"instance", "pod", "kubernetes_pod_name", "node", "hostname",
 }
+
+// labelConcurrency bounds how many labels are listed at once.
+const labelConcurrency = 4
 
 // previewed is how many values of a label are shown.
 const previewed = 5
@@ -39,12 +43,13 @@ func (d *Datasource) listLabels(w http.ResponseWriter, r *http.Request) {
 			candidates = append(candidates, name)
 		}
 	}
+	known := query.KnownSeries(d.Profiles)
 	found := make([]labelPreview, len(candidates))
 	group, ctx := errgroup.WithContext(r.Context())
-	group.SetLimit(planConcurrency)
+	group.SetLimit(labelConcurrency)
 	for i, name := range candidates {
 		group.Go(func() error {
-			values, err := d.store.LabelValues(ctx, name, d.known, now.Add(-recentTime), now, previewed)
+			values, err := d.Store.LabelValues(ctx, name, known, now.Add(-recentTime), now, previewed)
 			found[i] = labelPreview{Name: name, Values: slices.DeleteFunc(values, func(v string) bool { return v == "" })}
 			return err
 		})

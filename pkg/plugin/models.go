@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
 )
 
 // served is how many models each scraped replica serves at present.
@@ -31,12 +31,12 @@ func replicaKey(p *profile.Profile, labels map[string]string) string {
 func (d *Datasource) modelsServed(ctx context.Context) (served, error) {
 	out := served{}
 	now := time.Now()
-	for _, p := range d.profiles.Targets() {
+	for _, p := range d.Profiles.Targets() {
 		counted := p.ModelsServed()
 		if counted == nil {
 			continue
 		}
-		answer, err := d.store.Instant(ctx, promql.Text(counted, 0), now)
+		answer, err := d.Store.Instant(ctx, counted, executor.Instant{At: now})
 		if err != nil {
 			return nil, err
 		}

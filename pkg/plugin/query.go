@@ -7,56 +7,33 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/grafana/grafana-plugin-sdk-go/experimental/concurrent"
 	"github.com/prometheus/common/model"
 )
 
-// The query types; a query without one asks for a signal.
-const (
-	typeSignal = "signal"
-	typeModels = "models"
-	typeEvents = "events"
-	typePromQL = "promql"
-	// typeObjectives answers what each model is held to.
-	typeObjectives = "objectives"
-	// typeDiagnosis answers what is wrong with the scaling of deployments.
-	typeDiagnosis = "diagnosis"
-)
-
-// formatHeatmap is a panel with a row for each series.
-const formatHeatmap = "heatmap"
-
 // concurrency bounds how many of a request's queries run at once; the SDK allows at most 10.
 const concurrency = 10
 
-// queryModel is a query as the query editor and dashboards hold it.
+// queryModel is a query as the query editor and dashboards hold it. query.Request says what its fields mean.
 type queryModel struct {
 	Signal     string              `json:"signal"`
 	Statistics []string            `json:"statistics"`
 	GroupBy    []string            `json:"groupBy"`
 	Filters    map[string][]string `json:"filters"`
 	Limit      int                 `json:"limit"`
-	Others     *bool               `json:"others"`
-	Window     string              `json:"window"`
-	Instant    bool                `json:"instant"`
-	Legend     string              `json:"legend"`
-	// Format says what the panel is where an answer has to be shaped for it: formatHeatmap, or empty for any.
-	Format string `json:"format"`
-	Expr   string `json:"expr"`
-	// Kinds are those of events; all if there are none.
-	Kinds []string `json:"kinds"`
-	// MinimumRequests is how many requests in the window a group's value has to rest on; with fewer it has none.
-	MinimumRequests float64 `json:"minimumRequests"`
-}
-
-// request is one query, decoded.
-type request struct {
-	queryModel
-	window time.Duration
-	grid   grid
-	asked  backend.TimeRange
+	// IncludeOthers is true unless it is said to be false.
+	IncludeOthers   *bool    `json:"includeOthers"`
+	Window          string   `json:"window"`
+	Instant         bool     `json:"instant"`
+	Legend          string   `json:"legend"`
+	EmptyAsRow      bool     `json:"emptyAsRow"`
+	Expr            string   `json:"expr"`
+	EventTypes      []string `json:"eventTypes"`
+	MinimumRequests float64  `json:"minimumRequests"`
 }
 
 // QueryData runs the queries of a request side by side; one that fails fails alone.
@@ -77,52 +54,42 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 }
 
 func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frames, error) {
-	r, err := decode(q, d.store.ScrapeInterval())
+	r, err := decode(q, d.Store.Grid())
 	if err != nil {
 		return nil, err
 	}
-	answers := map[string]func(context.Context, request) (data.Frames, error){
-		"": d.signalQuery, typeSignal: d.signalQuery, typeModels: d.modelsQuery, typeEvents: d.eventsQuery, typePromQL: d.promqlQuery,
-		typeObjectives: d.objectivesQuery, typeDiagnosis: d.diagnosisQuery,
-	}
-	answer, known := answers[q.QueryType]
-	if !known {
-		return nil, badQuery{fmt.Errorf("there is no query type %q; choose one of: %s, %s, %s, %s, %s, %s", q.QueryType, typeSignal, typeModels, typeEvents, typePromQL, typeObjectives, typeDiagnosis)}
-	}
-	return answer(ctx, r)
+	return d.Evaluate(ctx, r)
 }
 
-// step is the distance of a panel's points; zero for a query that wants one number.
-func (r request) step() time.Duration {
-	if r.Instant {
-		return 0
-	}
-	return r.grid.step
-}
-
-// decode reads a query. Its points are at least interval apart, because there is nothing new between two scrapes.
-func decode(q backend.DataQuery, interval time.Duration) (request, error) {
-	r := request{asked: q.TimeRange}
+// decode reads a query. Its points suit the executor's data.
+func decode(q backend.DataQuery, suits executor.Grid) (query.Request, error) {
+	var m queryModel
 	var mismatch *json.UnmarshalTypeError
-	if err := json.Unmarshal(q.JSON, &r.queryModel); errors.As(err, &mismatch) && mismatch.Field != "" {
-		return r, badQuery{fmt.Errorf("the query is not readable: its %s is a %s; it needs to be of type %s", mismatch.Field, mismatch.Value, mismatch.Type)}
+	if err := json.Unmarshal(q.JSON, &m); errors.As(err, &mismatch) && mismatch.Field != "" {
+		return query.Request{}, userErrorf("the query cannot be read: its %s is a %s and has to be of type %s", mismatch.Field, mismatch.Value, mismatch.Type)
 	} else if err != nil {
-		return r, badQuery{fmt.Errorf("the query is not readable: %w", err)}
+		return query.Request{}, userErrorf("the query cannot be read: %w", err)
 	}
-	if r.Format != "" && r.Format != formatHeatmap {
-		return r, badQuery{fmt.Errorf("there is no format %q; write %s, or leave it empty", r.Format, formatHeatmap)}
+	r := query.Request{
+		Type: query.Type(q.QueryType), Signal: m.Signal, Statistics: m.Statistics, GroupBy: m.GroupBy, Filters: m.Filters, Limit: m.Limit,
+		IncludeOthers: m.IncludeOthers == nil || *m.IncludeOthers, Instant: m.Instant, Legend: m.Legend, EmptyAsRow: m.EmptyAsRow, Expr: m.Expr,
+		EventTypes: m.EventTypes, MinimumRequests: m.MinimumRequests, Range: q.TimeRange,
 	}
-	if r.Window != "" {
-		w, err := model.ParseDuration(r.Window)
+	if m.Window != "" {
+		w, err := model.ParseDuration(m.Window)
 		if err != nil {
-			return r, badQuery{fmt.Errorf("the window %q is not a duration; write it like 5m, or leave it empty for the rate interval", r.Window)}
+			return r, userErrorf("the window %q is not a duration: write it like 5m, or leave it empty for the rate interval", m.Window)
 		}
-		r.window = time.Duration(w)
+		r.Window = time.Duration(w)
 	}
-	g, err := newGrid(q.TimeRange, max(q.Interval, interval), q.MaxDataPoints)
+	g, err := query.NewGrid(q.TimeRange, q.Interval, q.MaxDataPoints, suits)
 	if err != nil {
-		return r, badQuery{err}
+		return r, query.NewUserError(err)
 	}
-	r.grid = g
+	r.Grid = g
 	return r, nil
+}
+
+func userErrorf(format string, arguments ...any) error {
+	return query.NewUserError(fmt.Errorf(format, arguments...))
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/rules"
 )
 
@@ -28,7 +28,7 @@ func (d *Datasource) exportRecordingRules(w http.ResponseWriter, r *http.Request
 	text, err := d.recordingRules(r)
 	if err != nil {
 		status := http.StatusInternalServerError
-		if errors.Is(err, errNoServers) || errors.Is(err, rules.ErrNothingToRecord) || errors.As(err, new(badQuery)) {
+		if errors.Is(err, errNoServers) || errors.Is(err, rules.ErrNothingToRecord) || errors.As(err, new(query.UserError)) {
 			status = http.StatusBadRequest
 		}
 		d.refuse(w, r, status, err.Error())
@@ -44,15 +44,15 @@ func (d *Datasource) exportRecordingRules(w http.ResponseWriter, r *http.Request
 func (d *Datasource) recordingRules(r *http.Request) ([]byte, error) {
 	ask := r.URL.Query()
 	if unknown := rules.UnknownOf(ask, rules.RecordingParameters(), "profiles"); len(unknown) > 0 {
-		return nil, badQuery{fmt.Errorf("there is no parameter %s; choose of: profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.RecordingParameters(), ", "))}
+		return nil, userErrorf("there is no parameter %s; choose of: profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.RecordingParameters(), ", "))
 	}
 	servers, err := d.ruleServers(r.Context(), ask.Get("profiles"))
 	if err != nil {
 		return nil, err
 	}
-	options := rules.RecordingDefaults(d.catalogue, d.held(), d.store.ScrapeInterval())
-	if err := options.Read(ask, d.catalogue, servers); err != nil {
-		return nil, badQuery{err}
+	options := rules.RecordingDefaults(d.Catalogue, d.held(), d.Store.Grid().Interval)
+	if err := options.Read(ask, d.Catalogue, servers); err != nil {
+		return nil, query.NewUserError(err)
 	}
 	return rules.Recordings(options, servers)
 }
@@ -62,16 +62,9 @@ func (d *Datasource) ruleServers(ctx context.Context, named string) (rules.Serve
 	if named != "" {
 		return d.serversNamed(strings.Split(named, ","))
 	}
-	now := time.Now()
-	run := &signalRun{Datasource: d, request: request{asked: backend.TimeRange{From: now.Add(-serversWithin), To: now}}}
-	run.Instant = true
-	if err := run.prepare(ctx); err != nil {
-		return rules.Servers{}, err
-	}
-	if len(run.present.Targets()) == 0 {
+	servers, err := d.Servers(ctx, serversWithin)
+	if err == nil && len(servers.Profiles.Targets()) == 0 {
 		return rules.Servers{}, errNoServers
 	}
-	return rules.Servers{
-		Profiles: run.present, Exists: run.environ.Exists, Together: run.environ.Together, ScrapeInterval: d.store.ScrapeInterval(),
-	}, nil
+	return servers, err
 }

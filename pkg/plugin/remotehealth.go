@@ -17,18 +17,18 @@ import (
 const recentTime = time.Hour
 
 // checkRemote asks a Prometheus-compatible server what it is and which model servers' metrics it has.
-func (d *Datasource) checkRemote(ctx context.Context, r *remoteStore) (*backend.CheckHealthResult, error) {
-	server, err := r.client.Server(ctx)
+func (d *Datasource) checkRemote(ctx context.Context) (*backend.CheckHealthResult, error) {
+	server, err := d.server.Server(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	exists, err := d.metrics(ctx, now.Add(-recentTime), now)
+	exists, err := d.Available(ctx, now.Add(-recentTime), now)
 	if err != nil {
 		return nil, err
 	}
-	present := d.profiles.Detect(exists)
-	models, err := d.values(ctx, signal.Model, nil, now.Add(-recentTime), now)
+	present := d.Profiles.Detect(exists)
+	models, err := d.LabelValues(ctx, signal.Model, nil, now.Add(-recentTime), now)
 	if err != nil {
 		return nil, err
 	}
@@ -39,24 +39,30 @@ func (d *Datasource) checkRemote(ctx context.Context, r *remoteStore) (*backend.
 			lines = append(lines, "   "+m)
 		}
 	}
-	if d.recordings != nil {
-		known, err := d.recordings.ask(ctx, d.store)
+	if d.Rules != nil {
+		known, err := d.Rules.Coverage(ctx, d.Store)
 		if err != nil {
 			return nil, err
 		}
-		if line := known.describe(); line != "" {
+		if line := known.Describe(); line != "" {
 			lines = append(lines, "   "+line)
 		}
 	}
+	wrong, err := d.checkProfiles(ctx, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines, slices.Concat(d.Mistakes, wrong)...)
 	status, message := backend.HealthStatusOk, fmt.Sprintf("%s has %s of %s.", server, count(len(models), "model", "models"), serverNames(present))
 	if len(present) == 0 {
 		status = backend.HealthStatusError
 		message = fmt.Sprintf("%s answers, but had no metrics of a model server within the last hour that one of the %d profiles knows: check that it scrapes your model servers, or describe them in a profile of your own.",
-			server, len(d.profiles))
+			server, len(d.Profiles))
 	}
-	if len(d.mistakes) > 0 {
-		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.mistakes), message), " ")
+	if len(d.Mistakes) > 0 {
+		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.Mistakes), message), " ")
 	}
+	message = strings.Join(append([]string{message}, firstOf(wrong)...), " ")
 	details, err := json.Marshal(map[string]any{"verboseMessage": strings.Join(lines, "\n"), "server": server.String(), "models": len(models)})
 	if err != nil {
 		return nil, err

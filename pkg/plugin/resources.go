@@ -11,11 +11,9 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
-
-// maxValues bounds a list of label values; no dropdown is usable beyond it.
-const maxValues = 5000
 
 // routes are the resources that editors and variables ask for. None takes a URL or anything else that only who may edit
 // the data source may set.
@@ -44,7 +42,7 @@ type signalAnswer struct {
 
 func (d *Datasource) listSignals(w http.ResponseWriter, r *http.Request) {
 	all := []signalAnswer{}
-	for _, s := range d.catalogue {
+	for _, s := range d.Catalogue {
 		all = append(all, signalAnswer{s.Name, s.Title, s.Group, s.GrafanaUnit(), s.Description, s.Statistics(), s.DefaultStatistics(), s.GroupBy})
 	}
 	d.respond(w, r, map[string]any{"signals": all})
@@ -61,7 +59,7 @@ type profileAnswer struct {
 // listProfiles lists the profiles of servers that can be targets.
 func (d *Datasource) listProfiles(w http.ResponseWriter, r *http.Request) {
 	all := []profileAnswer{}
-	for _, p := range d.profiles.Targets() {
+	for _, p := range d.Profiles.Targets() {
 		a := profileAnswer{ID: p.ID, Name: p.Name, Port: p.Endpoint.Port, Path: p.Endpoint.Path}
 		if p.Management != nil {
 			a.ManagementPort = p.Management.Port
@@ -76,7 +74,7 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 	ask := r.URL.Query()
 	label := signal.Label(ask.Get("label"))
 	if !slices.Contains(signal.Labels, label) {
-		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no label %q to list; choose one of: %s", label, joinLabels(signal.Labels)))
+		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no label %q to list; choose one of: %s", label, query.JoinLabels(signal.Labels)))
 		return
 	}
 	given := map[string][]string{}
@@ -96,13 +94,13 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	values, err := d.values(r.Context(), label, filters, from, to)
+	values, err := d.LabelValues(r.Context(), label, filters, from, to)
 	if err != nil {
 		d.refuse(w, r, http.StatusInternalServerError, err.Error())
 		return
 	}
-	truncated := len(values) > maxValues
-	d.respond(w, r, map[string]any{"values": values[:min(len(values), maxValues)], "truncated": truncated})
+	truncated := len(values) > query.MaxLabelValues
+	d.respond(w, r, map[string]any{"values": values[:min(len(values), query.MaxLabelValues)], "truncated": truncated})
 }
 
 // asked is a range in unix milliseconds; without one, the last six hours.
@@ -150,7 +148,7 @@ func (d *Datasource) listTargets(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, http.StatusForbidden, "the list of targets is for editors and administrators")
 		return
 	}
-	targets, err := d.store.Targets(r.Context())
+	targets, err := d.targets(r.Context())
 	if err != nil {
 		d.refuse(w, r, http.StatusInternalServerError, err.Error())
 		return
@@ -163,7 +161,7 @@ func (d *Datasource) listTargets(w http.ResponseWriter, r *http.Request) {
 	all := []targetAnswer{}
 	for _, t := range targets {
 		a := describeTarget(t)
-		a.Models = models.by(t, d.profiles.Find(t.Profile))
+		a.Models = models.by(t, d.Profiles.Find(t.Profile))
 		all = append(all, a)
 	}
 	d.respond(w, r, map[string]any{"targets": all})

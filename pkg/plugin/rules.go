@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/rules"
 )
 
@@ -63,7 +64,7 @@ func (d *Datasource) exportRules(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		status := http.StatusInternalServerError
-		if errors.Is(err, errNoServers) || errors.As(err, new(badQuery)) {
+		if errors.Is(err, errNoServers) || errors.As(err, new(query.UserError)) {
 			status = http.StatusBadRequest
 		}
 		d.refuse(w, r, status, err.Error())
@@ -89,14 +90,14 @@ func (d *Datasource) prometheusRules(ctx context.Context, options rules.Options,
 func (d *Datasource) serversNamed(ids []string) (rules.Servers, error) {
 	var set profile.Set
 	for _, id := range ids {
-		found := d.profiles.Find(strings.TrimSpace(id))
+		found := d.Profiles.Find(strings.TrimSpace(id))
 		if found == nil {
-			return rules.Servers{}, badQuery{fmt.Errorf("there is no profile %q", id)}
+			return rules.Servers{}, userErrorf("there is no profile %q", id)
 		}
 		set = append(set, found)
 	}
 	servers := rules.Reporting(set)
-	servers.ScrapeInterval = d.store.ScrapeInterval()
+	servers.ScrapeInterval = d.Store.Grid().Interval
 	return servers, nil
 }
 

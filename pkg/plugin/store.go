@@ -2,61 +2,58 @@ package plugin
 
 import (
 	"context"
-	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
-	"github.com/coldhit/modelserving-datasource/pkg/incremental"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
+	"github.com/coldhit/modelserving-datasource/pkg/querycache"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
-// store is where a data source's numbers are.
-type store interface {
-	promql.Backend
-	// Targets is what the plugin itself scrapes; none where somebody else does.
-	Targets(ctx context.Context) ([]engine.TargetStatus, error)
-	// Since is the time of the oldest data, zero if there is none or that is unknown.
-	Since() time.Time
-	// Warnings are sentences about how the store is set up.
-	Warnings() []string
-	// Release lets go of it.
-	Release()
-}
-
-var (
-	_ store = (*engine.Handle)(nil)
-	_ store = (*remoteStore)(nil)
-)
-
-// remoteStore is a Prometheus-compatible server that scrapes and stores by itself.
-type remoteStore struct {
-	promql.Backend
-	client *remote.Client
-}
-
-// newRemoteStore asks a server, and for what is new alone unless that is switched off. Nothing is kept where the server may
-// answer each user differently.
-func newRemoteStore(ctx context.Context, instance backend.DataSourceInstanceSettings, s settings.Prometheus) (*remoteStore, error) {
-	client, err := remote.New(ctx, instance, s)
-	if err != nil {
-		return nil, err
-	}
+// remoteStore puts the query cache in front of a Prometheus-compatible server, unless it is switched off, or the server may answer
+// each user differently.
+func remoteStore(client *remote.Client, s settings.Prometheus) query.Store {
 	if !s.IncrementalQuerying || client.PerUser() {
-		return &remoteStore{client, client}, nil
+		return client
 	}
-	kept := incremental.New(client, incremental.Options{
-		Overlap: s.IncrementalQueryOverlapWindow, Bytes: s.QueryCacheBytes, IndependentSteps: client.IndependentSteps, Behind: client.Behind,
+	return querycache.New(client, querycache.Options{
+		Overlap: s.IncrementalQueryOverlapWindow, Bytes: s.QueryCacheBytes, IndependentSteps: client.IndependentSteps, ClockLag: client.Behind,
 	})
-	return &remoteStore{kept, client}, nil
 }
 
-func (r *remoteStore) Targets(context.Context) ([]engine.TargetStatus, error) { return nil, nil }
+// remote sets up the data source over a server that scrapes by itself, and that may evaluate recording rules. If its answers are
+// each user's own, nothing is kept of them, and so nothing known of rules.
+func (d *Datasource) remote(ctx context.Context, stored backend.DataSourceInstanceSettings) error {
+	client, err := remote.New(ctx, stored, d.settings.Prometheus)
+	if err != nil {
+		return err
+	}
+	d.server = client
+	d.Store = remoteStore(client, d.settings.Prometheus)
+	if !client.PerUser() {
+		d.Rules = query.NewRecordingRules(d.Profiles, d.Now)
+	}
+	return nil
+}
 
-func (r *remoteStore) Since() time.Time { return time.Time{} }
+// collector is the embedded engine as the evaluator sees it.
+type collector struct{ *engine.Handle }
 
-func (r *remoteStore) Warnings() []string { return nil }
+func (c collector) Targets(ctx context.Context) ([]query.Target, error) {
+	targets, err := c.Handle.Targets(ctx)
+	out := make([]query.Target, len(targets))
+	for i, t := range targets {
+		out[i] = query.Target{Up: t.Up, Problem: t.LastError}
+	}
+	return out, err
+}
 
-func (r *remoteStore) Release() { r.client.Close() }
+// targets are what the plugin itself scrapes; none if somebody else does.
+func (d *Datasource) targets(ctx context.Context) ([]engine.TargetStatus, error) {
+	if d.engine == nil {
+		return nil, nil
+	}
+	return d.engine.Targets(ctx)
+}

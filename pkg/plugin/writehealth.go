@@ -26,7 +26,7 @@ func (d *Datasource) writeTo(ctx context.Context, handle *engine.Handle, stored 
 	writer, err := remote.NewWriter(ctx, stored, d.settings.Embedded.RemoteWrite)
 	if err != nil {
 		handle.SendTo(nil)
-		d.mistakes = append(d.mistakes, "Samples are not sent to another server. "+sentence(err))
+		d.Mistakes = append(d.Mistakes, "Samples are not sent to another server. "+sentence(err))
 		return
 	}
 	d.writer = writer
@@ -51,11 +51,10 @@ func (f writeFinding) lines() []string {
 
 // checkWriting asks the server now whether it takes samples, and tells whether sending keeps up; false if none are sent.
 func (d *Datasource) checkWriting(ctx context.Context) (writeFinding, bool) {
-	handle, embedded := d.store.(*engine.Handle)
-	if !embedded || d.writer == nil {
+	if d.engine == nil || d.writer == nil {
 		return writeFinding{}, false
 	}
-	status, sending := handle.RemoteWrite()
+	status, sending := d.engine.RemoteWrite()
 	if !sending {
 		return writeFinding{}, false
 	}

@@ -135,7 +135,7 @@ func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 	for _, y := range t.yields {
 		own, other := t.metric(t.Metric[0]), y.To.Profile.Metrics[y.To.Recipe.Reads()[0]]
 		on := slices.DeleteFunc(slices.Clone(y.On), func(l signal.Label) bool {
-			return !t.profile.carries(own, l) || !y.To.Profile.carries(other, l) || t.profile.Also[l] != ""
+			return !t.profile.carries(own, l) || !y.To.Profile.carries(other, l) || t.profile.LabelAliases[l] != ""
 		})
 		told := c.told(y.To, on)
 		if told == nil {
@@ -158,7 +158,7 @@ func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
 // tells of the GPU: others know slices by its id.
 func (c compiler) told(s Source, by []signal.Label) plan.Node {
 	p := s.Profile
-	if len(p.Device) == 0 || !slices.Contains(by, signal.GPU) || !c.env.Exists(p.Identity) {
+	if len(p.Device) == 0 || !slices.Contains(by, signal.GPU) || !c.env.Exists(p.IdentityMetric) {
 		return c.evidence(s, by)
 	}
 	device := union(p.Replica, p.Device)
@@ -175,10 +175,10 @@ func (c compiler) told(s Source, by []signal.Label) plan.Node {
 	if len(read) > 1 {
 		exists = plan.Union{Of: read}
 	}
-	known := termOf{Term: Term{Metric: Names{p.Identity}}, profile: p}
-	identity := plan.SemiJoin{Of: c.read(known, plan.Select{Metric: p.Identity, Layer: p.Layer}), On: device, Exists: exists}
-	var n plan.Node = plan.Aggregate{Op: plan.Group, By: theirs(p.native(p.Metrics[p.Identity], nil, by)), Of: identity}
-	for _, l := range p.native(p.Metrics[p.Identity], nil, by) {
+	known := termOf{Term: Term{Metric: Names{p.IdentityMetric}}, profile: p}
+	identity := plan.SemiJoin{Of: c.read(known, plan.Select{Metric: p.IdentityMetric, Layer: p.Layer}), On: device, Exists: exists}
+	var n plan.Node = plan.Aggregate{Op: plan.Group, By: theirs(p.native(p.Metrics[p.IdentityMetric], nil, by)), Of: identity}
+	for _, l := range p.native(p.Metrics[p.IdentityMetric], nil, by) {
 		if l.ours != l.theirs {
 			n = plan.Rename{Of: n, From: l.theirs, To: l.ours}
 		}
@@ -215,16 +215,16 @@ func (c compiler) telling(s Source) []termOf {
 		t.standing = true
 		terms = []termOf{t}
 	case kindPresent:
-		t := s.term(r.Present.Term, c.q.Signal.Unit)
-		t.present = r.Present
+		t := s.term(r.CountSeries.Term, c.q.Signal.Unit)
+		t.present = r.CountSeries
 		terms = []termOf{t}
 	default:
 		terms = s.terms(r.terms(), c.q.Signal.Unit)
 	}
 	for i := range terms {
-		terms[i].Positive = false // what is zero is told, too
+		terms[i].DropNonpositive = false // what is zero is told, too
 	}
 	return slices.DeleteFunc(terms, func(t termOf) bool {
-		return t.As == asZero || !slices.ContainsFunc(t.Metric, func(m string) bool { return c.env.Exists(t.stored(m)) })
+		return t.TreatMissingAsZero || !slices.ContainsFunc(t.Metric, func(m string) bool { return c.env.Exists(t.stored(m)) })
 	})
 }

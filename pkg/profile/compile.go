@@ -110,7 +110,7 @@ func (r Recipe) kind() kind {
 		return kindHistogram
 	case r.Age != "":
 		return kindAge
-	case r.Present != nil:
+	case r.CountSeries != nil:
 		return kindPresent
 	}
 	return kindSum
@@ -223,8 +223,8 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 			operation = plan.Max
 			of = append(of, s.term(Term{Metric: Names{r.Age}}, signal.Seconds))
 		case kindPresent:
-			t := s.term(r.Present.Term, c.q.Signal.Unit)
-			t.present = r.Present
+			t := s.term(r.CountSeries.Term, c.q.Signal.Unit)
+			t.present = r.CountSeries
 			of = append(of, t)
 		case kindAverage:
 			operation = plan.Mean

@@ -6,16 +6,17 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// Definition makes a signal of a team's own. Its name is the key in the profile.
+// Definition is a signal that a profile adds to the catalogue. Its name is the key in the profile.
 type Definition struct {
-	Title       string       `yaml:"title"`
-	Description string       `yaml:"description"`
-	Unit        signal.Unit  `yaml:"unit"`
-	Shape       signal.Shape `yaml:"shape"`
+	Title       string       `yaml:"title" required:"true" doc:"Title in panels and menus."`
+	Description string       `yaml:"description" doc:"What the signal measures, in a sentence."`
+	Unit        signal.Unit  `yaml:"unit" required:"true" doc:"The unit of the signal."`
+	Shape       signal.Shape `yaml:"shape" required:"true" doc:"Which statistics the signal has."`
 }
 
 var (
@@ -26,8 +27,8 @@ var (
 // Defined lists the signals that a profile makes, by name.
 func (p *Profile) Defined() []signal.Signal {
 	var out []signal.Signal
-	for _, name := range slices.Sorted(maps.Keys(p.Define)) {
-		d := p.Define[name]
+	for _, name := range slices.Sorted(maps.Keys(p.CustomSignals)) {
+		d := p.CustomSignals[name]
 		out = append(out, signal.Signal{
 			Name: name, Title: d.Title, Group: signal.Own, Shape: d.Shape, Unit: d.Unit, Description: d.Description,
 			MeasuredBy: "the profile " + p.Name, GroupBy: p.groupings(),
@@ -44,9 +45,9 @@ func (p *Profile) groupings() []signal.Label {
 }
 
 func (p *Profile) validateDefinitions() error {
-	for _, name := range slices.Sorted(maps.Keys(p.Define)) {
-		if err := p.validateDefinition(name, p.Define[name]); err != nil {
-			return at(fmt.Errorf("define: signal %q: %w", name, err), "define", name)
+	for _, name := range slices.Sorted(maps.Keys(p.CustomSignals)) {
+		if err := p.validateDefinition(name, p.CustomSignals[name]); err != nil {
+			return at(fmt.Errorf("custom_signals: signal %q: %w", name, err), "custom_signals", name)
 		}
 	}
 	return nil
@@ -54,22 +55,22 @@ func (p *Profile) validateDefinitions() error {
 
 func (p *Profile) validateDefinition(name string, d Definition) error {
 	if !signalName.MatchString(name) {
-		return errors.New("a name is small letters and digits, joined by underscores")
+		return errors.New("write the name in lower case, with underscores between words")
 	}
 	if _, taken := signal.Find(name); taken {
-		return errors.New("every data source has a signal of this name")
+		return errors.New("a built-in signal has this name. Choose another")
 	}
 	if d.Title == "" {
-		return errors.New("a title is needed")
+		return errors.New("a title is required")
 	}
 	if !d.Unit.Known() {
-		return fmt.Errorf("unit %q is not known", d.Unit)
+		return fmt.Errorf("unit %q does not exist%s", d.Unit, didYouMean(string(d.Unit), texts(signal.Units())))
 	}
 	if !slices.Contains(shapes, d.Shape) {
-		return fmt.Errorf("shape %q is not one of %q", d.Shape, shapes)
+		return fmt.Errorf("shape %q is not one of %s", d.Shape, strings.Join(texts(shapes), ", "))
 	}
 	if d.Shape == signal.Share && d.Unit != signal.Ratio {
-		return fmt.Errorf("the unit of a share is %s", signal.Ratio)
+		return fmt.Errorf("a share needs the unit %s", signal.Ratio)
 	}
 	return nil
 }
@@ -90,42 +91,4 @@ func (s Set) Catalogue() signal.Catalogue {
 		}
 	}
 	return all
-}
-
-// Text is a profile's file as somebody wrote it.
-type Text struct{ Name, Text string }
-
-// With is the set and more profiles, which are asked first. What is wrong with one is said by its file, line and reason, and
-// keeps none of the others out.
-func (s Set) With(texts []Text) (Set, []error) {
-	var more Set
-	var problems []error
-	for _, t := range texts {
-		p, err := Parse([]byte(t.Text))
-		if err == nil {
-			err = append(slices.Clone(s), more...).refuse(p)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", t.Name, err))
-			continue
-		}
-		p.Own = true
-		more = append(more, p)
-	}
-	return append(more, s...), problems
-}
-
-// refuse says why a profile cannot join the set.
-func (s Set) refuse(p *Profile) error {
-	if s.Find(p.ID) != nil {
-		return fmt.Errorf("profile %q: line 1: there is a profile of this id already", p.ID)
-	}
-	for _, own := range p.Defined() {
-		for _, other := range s {
-			if _, taken := other.Define[own.Name]; taken {
-				return fmt.Errorf("profile %q: the profile %q has a signal %q already", p.ID, other.ID, own.Name)
-			}
-		}
-	}
-	return nil
 }

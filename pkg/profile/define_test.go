@@ -15,8 +15,8 @@ import (
 const features = `id: features
 name: Feature service
 layer: server
-fingerprint: [feature_requests_total]
-identity: feature_requests_total
+detect: [feature_requests_total]
+identity_metric: feature_requests_total
 replica: [job, instance]
 labels: {model: model_name, replica: instance, environment: environment, deployment: deployment}
 metrics:
@@ -24,7 +24,7 @@ metrics:
   feature_misses_total: {type: counter, unit: requests, labels: [model]}
   feature_seconds: {type: histogram, unit: seconds, labels: [model]}
   model_trained_timestamp_seconds: {type: gauge, unit: seconds, labels: [model]}
-define:
+custom_signals:
   feature_miss_rate: {title: Feature miss rate, unit: ratio, shape: share, description: Share of requests for which a feature was missing.}
 signals:
   feature_extraction_time:
@@ -37,7 +37,7 @@ signals:
 
 func TestOwnProfileTakesPartInEverything(t *testing.T) {
 	t.Parallel()
-	set, problems := embedded(t).With([]profile.Text{{Name: "features.yaml", Text: features}})
+	set, problems := embedded(t).With([]profile.File{{Name: "features.yaml", Text: features}})
 	require.Empty(t, problems)
 	catalogue := set.Catalogue()
 	own, ok := catalogue.Find("feature_miss_rate")
@@ -65,10 +65,10 @@ func TestOwnProfileTakesPartInEverything(t *testing.T) {
 func TestOwnRatioOfDifferentUnits(t *testing.T) {
 	t.Parallel()
 	text := strings.NewReplacer(
-		"define:\n", "  used_mib: {type: gauge, unit: mebibytes, labels: [model]}\n  all_bytes: {type: gauge, unit: bytes, labels: [model]}\ndefine:\n",
+		"custom_signals:\n", "  used_mib: {type: gauge, unit: mebibytes, labels: [model]}\n  all_bytes: {type: gauge, unit: bytes, labels: [model]}\ncustom_signals:\n",
 		"{of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}", "{of: [{metric: used_mib}], to: [{metric: all_bytes}]}",
 	).Replace(features)
-	set, problems := profile.Set{}.With([]profile.Text{{Name: "features.yaml", Text: text}})
+	set, problems := profile.Set{}.With([]profile.File{{Name: "features.yaml", Text: text}})
 	require.Empty(t, problems)
 	q, err := set.Catalogue().NewQuery("feature_miss_rate", nil, nil, nil, 0, true, 60e9)
 	require.NoError(t, err)
@@ -81,10 +81,10 @@ func TestOwnRatioOfDifferentUnits(t *testing.T) {
 func TestOwnLevelThatIsARatio(t *testing.T) {
 	t.Parallel()
 	text := strings.NewReplacer(
-		"define:\n", "  used: {type: gauge, unit: tokens, labels: [model]}\n  slots: {type: gauge, unit: tokens, labels: [model]}\ndefine:\n",
+		"custom_signals:\n", "  used: {type: gauge, unit: tokens, labels: [model]}\n  slots: {type: gauge, unit: tokens, labels: [model]}\ncustom_signals:\n",
 		"signals:\n", "signals:\n  kv_cache_usage:\n    - ratio: {of: [{metric: used}], to: [{metric: slots}]}\n  cpu_usage:\n    - ratio: {of: [{metric: feature_misses_total}], to: [{metric: feature_requests_total}]}\n",
 	).Replace(features)
-	set, problems := profile.Set{}.With([]profile.Text{{Name: "features.yaml", Text: text}})
+	set, problems := profile.Set{}.With([]profile.File{{Name: "features.yaml", Text: text}})
 	require.Empty(t, problems)
 	for name, want := range map[string][]string{"kv_cache_usage": {"sum by () (used) / sum by () (slots)"}, "cpu_usage": nil} {
 		q, err := set.Catalogue().NewQuery(name, []string{"last"}, nil, nil, 0, true, 60e9)
@@ -103,20 +103,20 @@ func TestMistakesOfOwnProfiles(t *testing.T) {
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n" +
 		"e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nid: *g\n"
 	// It has the form of a profile, and its aliases stand for ten million conditions.
-	fitting := features + "  requests:\n    - &r {sum: [" + "&t {metric: feature_requests_total, where: {shard: {is: [" + strings.Repeat("x, ", 1000) + "]}}}, " +
+	fitting := features + "  requests:\n    - &r {sum: [" + "&t {metric: feature_requests_total, where: {shard: {in: [" + strings.Repeat("x, ", 1000) + "]}}}, " +
 		strings.Repeat("*t, ", 100) + "]}\n" + strings.Repeat("    - *r\n", 100)
 	for name, c := range map[string]struct{ from, to, want string }{
-		"an unknown signal":    {"  prediction_staleness:", "  predicted_staleness:", `line 18: signals: there is no signal "predicted_staleness"`},
-		"a bad unit":           {"feature_seconds: {type: histogram, unit: seconds", "feature_seconds: {type: histogram, unit: fortnights", `line 11: metric "feature_seconds": unit "fortnights" is not known`},
-		"a label":              {"feature_misses_total: {type: counter, unit: requests, labels: [model]", "feature_misses_total: {type: counter, unit: requests, labels: [shard]", `line 10: metric "feature_misses_total": label "shard" is not among the profile's labels`},
-		"a duplicate key":      {"name: Feature service", "id: again", `line 2: mapping key "id" already defined`},
-		"a duplicate id":       {"id: features", "id: triton", `line 1: there is a profile of this id already`},
-		"a name that is taken": {"  feature_miss_rate: {title", "  error_rate: {title", `line 14: define: signal "error_rate": every data source has a signal of this name`},
-		"a shape":              {"shape: share", "shape: round", `line 14: define: signal "feature_miss_rate": shape "round" is not one of`},
-		"a share's unit":       {"unit: ratio, shape: share", "unit: seconds, shape: share", `line 14: define: signal "feature_miss_rate": the unit of a share is ratio`},
-		"no title":             {"title: Feature miss rate, ", "", `line 14: define: signal "feature_miss_rate": a title is needed`},
-		"a bomb":               {features, bomb, "cannot unmarshal"},
-		"a bomb that fits":     {features, fitting, "line 23: aliases stand for too much from here on: yaml: document contains excessive aliasing"},
+		"an unknown signal":    {"  prediction_staleness:", "  predicted_staleness:", `line 18: there is no signal "predicted_staleness". Did you mean prediction_staleness?`},
+		"a bad unit":           {"feature_seconds: {type: histogram, unit: seconds", "feature_seconds: {type: histogram, unit: fortnights", `line 11: metric "feature_seconds": unit "fortnights" does not exist`},
+		"a label":              {"feature_misses_total: {type: counter, unit: requests, labels: [model]", "feature_misses_total: {type: counter, unit: requests, labels: [shard]", `line 10: metric "feature_misses_total": label "shard" is not under labels`},
+		"a duplicate key":      {"name: Feature service", "id: again", `line 2: the key id is already in line 1`},
+		"a duplicate id":       {"id: features", "id: triton", `line 1: id "triton" is already that of triton`},
+		"a name that is taken": {"  feature_miss_rate: {title", "  error_rate: {title", `line 14: custom_signals: signal "error_rate": a built-in signal has this name`},
+		"a shape":              {"shape: share", "shape: round", `line 14: custom_signals: signal "feature_miss_rate": shape "round" is not one of count, distribution`},
+		"a share's unit":       {"unit: ratio, shape: share", "unit: seconds, shape: share", `line 14: custom_signals: signal "feature_miss_rate": a share needs the unit ratio`},
+		"no title":             {"title: Feature miss rate, ", "", `line 14: custom_signals: signal "feature_miss_rate": a title is required`},
+		"a bomb":               {features, bomb, "line 1: unknown key a"},
+		"a bomb that fits":     {features, fitting, "line 23: the aliases expand to too much"},
 		"nothing":              {features, "", "the file is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestMistakesOfOwnProfiles(t *testing.T) {
 			require.Contains(t, features, c.from)
 			wrong := strings.Replace(features, c.from, c.to, 1)
 			good := strings.NewReplacer("id: features", "id: other", "feature_miss_rate", "miss_rate").Replace(features)
-			set, problems := embedded(t).With([]profile.Text{{Name: "wrong.yaml", Text: wrong}, {Name: "good.yaml", Text: good}})
+			set, problems := embedded(t).With([]profile.File{{Name: "wrong.yaml", Text: wrong}, {Name: "good.yaml", Text: good}})
 			require.Len(t, problems, 1)
 			require.ErrorContains(t, problems[0], "wrong.yaml: ")
 			require.ErrorContains(t, problems[0], c.want)
@@ -132,7 +132,7 @@ func TestMistakesOfOwnProfiles(t *testing.T) {
 			require.NotNil(t, set.Find("triton"))
 		})
 	}
-	_, problems := embedded(t).With([]profile.Text{{Name: "a.yaml", Text: features}, {Name: "b.yaml", Text: strings.Replace(features, "id: features", "id: second", 1)}})
+	_, problems := embedded(t).With([]profile.File{{Name: "a.yaml", Text: features}, {Name: "b.yaml", Text: strings.Replace(features, "id: features", "id: second", 1)}})
 	require.Len(t, problems, 1)
-	require.ErrorContains(t, problems[0], `b.yaml: profile "second": the profile "features" has a signal "feature_miss_rate" already`)
+	require.ErrorContains(t, problems[0], `b.yaml: line 14: signal "feature_miss_rate" is already defined by features`)
 }

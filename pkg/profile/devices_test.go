@@ -13,9 +13,9 @@ import (
 func TestParseErrorsOfDevices(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ old, new, message string }{
-		"a device without an id":     {"replica: [job, instance]", "replica: [job, instance]\ndevice: [gpu]", `profile "small": line 7: device: identity "hits" has no label gpu, by which devices are told apart`},
-		"a device's label":           {"replica: [job, instance]", "replica: [job, instance]\ndevice: [no label]", `profile "small": line 7: device: "no label" cannot name a label`},
-		"a label that is told apart": {"{metric: queue}", "{metric: queue, once: [no label]}", `metric "queue": once: "no label" cannot name a label`},
+		"a device without an id":     {"replica: [job, instance]", "replica: [job, instance]\ndevice: [gpu]", `line 7: device: identity_metric "hits" has no label gpu`},
+		"a device's label":           {"replica: [job, instance]", "replica: [job, instance]\ndevice: [no label]", `line 7: device: "no label" is not a valid label name`},
+		"a label that is told apart": {"{metric: queue}", "{metric: queue, dedupe_by: [no label]}", `metric "queue": dedupe_by: "no label" is not a valid label name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

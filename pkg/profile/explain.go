@@ -107,7 +107,7 @@ func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
 			}
 		}
 		out = append(out, series.Provenance{
-			Kind: s.Recipe.Provenance(), Server: s.Profile.Name, Layer: s.Profile.Layer, Recipe: s.Recipe.How, Metrics: read,
+			Kind: s.Recipe.Provenance(), Server: s.Profile.Name, Layer: s.Profile.Layer, Recipe: s.Recipe.Description, Metrics: read,
 			Recorded: p.recordedOf(s),
 		})
 	}
@@ -119,8 +119,8 @@ func (p Part) Describe() string {
 	var out []string
 	for _, s := range p.Sources {
 		text := fmt.Sprintf("%s by %s (%s layer)", s.Recipe.Provenance(), s.Profile.Name, s.Profile.Layer)
-		if s.Recipe.How != "" {
-			text += ": " + s.Recipe.How
+		if s.Recipe.Description != "" {
+			text += ": " + s.Recipe.Description
 		}
 		out = append(out, text)
 	}

@@ -150,11 +150,11 @@ func TestListing(t *testing.T) {
 		return out
 	}
 	production := map[signal.Label][]string{signal.Environment: {"production"}, signal.Model: {"a"}}
-	require.Equal(t, map[string][]string{"model": {`modelserving_models_resident{environment="production"}`, `nv_inference_request_success{environment="production"}`}},
+	require.Equal(t, map[string][]string{"model": {`modelserving_model_resident{environment="production"}`, `nv_inference_request_success{environment="production"}`}},
 		selectors(signal.Model, production), "a dropdown does not shrink to what it has chosen")
-	require.Equal(t, map[string][]string{"deployment": {`modelserving_models_resident{environment="production", model="a"}`, `nv_inference_request_success{environment="production", model="a"}`}},
+	require.Equal(t, map[string][]string{"deployment": {`modelserving_model_resident{environment="production", model="a"}`, `nv_inference_request_success{environment="production", model="a"}`}},
 		selectors(signal.Deployment, production))
-	require.Equal(t, map[string][]string{"instance": {"modelserving_models_resident", "nv_inference_request_success"}}, selectors(signal.Replica, nil))
+	require.Equal(t, map[string][]string{"instance": {"modelserving_model_resident", "nv_inference_request_success"}}, selectors(signal.Replica, nil))
 	require.Equal(t, map[string][]string{"reason": {`nv_inference_request_failure{environment="production", model="a"}`}}, selectors(signal.Code, production))
 	require.Contains(t, selectors(signal.GPU, production)["gpu_uuid"], `nv_gpu_utilization{environment="production"}`, "GPUs do not say the model: all are listed")
 	require.Equal(t, map[string][]string{"state": {"modelserving_replicas"}}, selectors(signal.State, nil))

@@ -52,7 +52,7 @@ func (s Set) Servers(filters map[signal.Label][]string) plan.Node {
 	c := compiler{set: s, q: signal.Query{Filters: ofServers}, statistic: signal.Last}
 	var all []plan.Node
 	for _, p := range s {
-		identity, _, ok := c.selectSeries(termOf{profile: p}, p.Identity)
+		identity, _, ok := c.selectSeries(termOf{profile: p}, p.IdentityMetric)
 		if !ok {
 			continue
 		}
@@ -84,7 +84,7 @@ func (s Set) ProcessStarts(filters map[signal.Label][]string) plan.Node {
 			continue
 		}
 		process, _, started := c.selectSeries(termOf{profile: p}, processStart)
-		identity, _, serves := c.selectSeries(termOf{profile: p}, p.Identity)
+		identity, _, serves := c.selectSeries(termOf{profile: p}, p.IdentityMetric)
 		if !started || !serves {
 			continue
 		}
@@ -132,7 +132,7 @@ func (s Set) requestCounters(env Environment) []termOf {
 		if around(p) {
 			continue
 		}
-		for _, t := range p.Traffic {
+		for _, t := range p.RankBy {
 			if slices.ContainsFunc(t.Metric, env.Exists) {
 				terms = append(terms, termOf{Term: t, profile: p, unit: signal.Requests, standing: true})
 			}

@@ -32,7 +32,7 @@ func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Li
 		}
 		if len(l.Series) > 0 {
 			out = append(out, l)
-			if second := p.Also[label]; second != "" {
+			if second := p.LabelAliases[label]; second != "" {
 				out = append(out, Listing{Label: second, Series: l.Series})
 			}
 		}
@@ -42,8 +42,8 @@ func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Li
 
 // telling lists the metrics that tell a label's values: the identity metric if it does, else all those that carry it.
 func (p *Profile) telling(label signal.Label) []string {
-	if p.carries(p.Metrics[p.Identity], label) {
-		return []string{p.Identity}
+	if p.carries(p.Metrics[p.IdentityMetric], label) {
+		return []string{p.IdentityMetric}
 	}
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.Metrics)), func(name string) bool {
 		return !slices.Contains(p.Metrics[name].Labels, label)
@@ -80,10 +80,10 @@ func (s Set) Given(label signal.Label) []string {
 
 // ModelsServed is a plan of how many models each replica serves, by the labels Replica; nil where the profile knows no models.
 func (p *Profile) ModelsServed() plan.Node {
-	if !p.carries(p.Metrics[p.Identity], signal.Model) {
+	if !p.carries(p.Metrics[p.IdentityMetric], signal.Model) {
 		return nil
 	}
 	once := union(p.Replica, []string{p.Labels[signal.Model]})
 	return plan.Aggregate{Op: plan.Count, By: p.Replica,
-		Of: plan.Aggregate{Op: plan.Group, By: once, Of: plan.Last{Of: plan.Select{Metric: p.Identity, Layer: p.Layer}}}}
+		Of: plan.Aggregate{Op: plan.Group, By: once, Of: plan.Last{Of: plan.Select{Metric: p.IdentityMetric, Layer: p.Layer}}}}
 }

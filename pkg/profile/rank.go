@@ -24,7 +24,7 @@ func (c compiler) rankedBy() []signal.Label {
 func (c compiler) traffic(by []signal.Label) plan.Node {
 	var terms []termOf
 	for _, p := range c.set {
-		for _, t := range p.Traffic {
+		for _, t := range p.RankBy {
 			if slices.ContainsFunc(t.Metric, c.env.Exists) {
 				terms = append(terms, termOf{Term: t, profile: p, unit: signal.Requests, total: true})
 			}

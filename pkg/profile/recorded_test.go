@@ -227,8 +227,8 @@ func TestSeriesThatWouldShareANameAreNotRecorded(t *testing.T) {
 	const twice = `id: twice
 name: Twice
 layer: server
-fingerprint: ["twice:requests_total"]
-identity: "twice:requests_total"
+detect: ["twice:requests_total"]
+identity_metric: "twice:requests_total"
 replica: [job, instance]
 labels: {model: model, replica: instance, environment: environment, deployment: deployment}
 metrics:

@@ -44,8 +44,8 @@ const (
 	labelsInRecording = "_"
 )
 
-// RecordingsSelector selects the series of all recordings, and no others.
-const RecordingsSelector = `{__name__=~"` + recordingsMatch + `"}`
+// RecordedSelection selects the series of all recordings, and no others.
+var RecordedSelection = plan.Select{Matchers: []plan.Matcher{{Label: "__name__", Compare: plan.Match, Value: recordingsMatch}}}
 
 // RecordingStart is the series that tells since when, in seconds since 1970, the recording of the name in its label
 // RecordingLabel is written without a gap.
@@ -114,7 +114,7 @@ func (p *Profile) recordings(signals []signal.Signal, exists func(metric string)
 		}
 	}
 	if len(families.all) > 0 {
-		families.add(p.recordingsOf(Recipe{Sum: p.Traffic}, exists)) // by which it is seen whether the recordings leave anybody out
+		families.add(p.recordingsOf(Recipe{Sum: p.RankBy}, exists)) // by which it is seen whether the recordings leave anybody out
 	}
 	return families.all
 }
@@ -124,7 +124,7 @@ func (p *Profile) recordingsOf(r Recipe, exists func(string) bool) []Recording {
 	var out []Recording
 	for _, t := range r.terms() {
 		for _, name := range t.Metric {
-			if p.Metrics[name].Type == Counter && exists(name) && r.Present == nil {
+			if p.Metrics[name].Type == Counter && exists(name) && r.CountSeries == nil {
 				out = append(out, p.recording(name, name, nil))
 			}
 		}
@@ -175,7 +175,7 @@ func (p *Profile) chosenBy(metric string) []string {
 			}
 		}
 	}
-	for _, t := range p.Traffic {
+	for _, t := range p.RankBy {
 		note(t.Metric, t.Where)
 	}
 	for _, recipes := range p.Signals {
@@ -225,7 +225,7 @@ func always(string) bool { return true }
 // Ranking is what models are ranked by; it has no series where nothing that exists counts the traffic of models.
 func (p *Profile) Ranking(exists func(metric string) bool) Traffic {
 	var out Traffic
-	for _, t := range p.Traffic {
+	for _, t := range p.RankBy {
 		for _, name := range t.Metric {
 			if m := p.Metrics[name]; exists(name) && m.Type == Counter && p.carries(m, signal.Model) {
 				out.Of = append(out.Of, plan.Select{Metric: name, Matchers: conditions(t.Where), Layer: p.Layer})

@@ -12,7 +12,7 @@ import (
 // spellings says by which names of its labels a metric's series are selected: by the second ones, too, where a filter is
 // about a label that has two.
 func (c compiler) spellings(t termOf, name string) []bool {
-	for l := range t.profile.Also {
+	for l := range t.profile.LabelAliases {
 		if _, filtered := c.q.Filters[l]; filtered && t.profile.carries(t.metric(name), l) {
 			return []bool{false, true}
 		}
@@ -45,7 +45,7 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 			s.Matchers = append(s.Matchers, p.inClasses(values))
 		case p.carries(metric, l):
 			s.Matchers = append(s.Matchers, p.under(l, t.also, values)...)
-		case p.carries(p.Metrics[p.Identity], l):
+		case p.carries(p.Metrics[p.IdentityMetric], l):
 			ofModel = append(ofModel, oneOf(p.Labels[l], values))
 		case !slices.Contains(values, ""):
 			return s, nil, false
@@ -59,7 +59,7 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 			}
 		}
 		var exists plan.Node = plan.Aggregate{Op: plan.Group, By: p.Replica,
-			Of: plan.Last{Of: plan.Select{Metric: p.Identity, Matchers: ofModel, Layer: p.Layer}}}
+			Of: plan.Last{Of: plan.Select{Metric: p.IdentityMetric, Matchers: ofModel, Layer: p.Layer}}}
 		served = &exists
 	}
 	return s, served, true
@@ -67,7 +67,7 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 
 // under matches a label that has one of the values, under its first name or its second.
 func (p *Profile) under(l signal.Label, also bool, values []string) []plan.Matcher {
-	if second := p.Also[l]; also && second != "" {
+	if second := p.LabelAliases[l]; also && second != "" {
 		return []plan.Matcher{{Label: p.Labels[l], Compare: plan.Equal}, oneOf(second, values)}
 	}
 	return []plan.Matcher{oneOf(p.Labels[l], values)}
@@ -88,14 +88,14 @@ func (p *Profile) carries(m Metric, l signal.Label) bool {
 func conditions(where map[string]Where) []plan.Matcher {
 	var out []plan.Matcher
 	for label, w := range where {
-		if len(w.Is) > 0 {
-			out = append(out, oneOf(label, w.Is))
+		if len(w.In) > 0 {
+			out = append(out, oneOf(label, w.In))
 		}
-		if w.Matches != "" {
-			out = append(out, plan.Matcher{Label: label, Compare: plan.Match, Value: w.Matches})
+		if w.Regex != "" {
+			out = append(out, plan.Matcher{Label: label, Compare: plan.Match, Value: w.Regex})
 		}
-		if len(w.Not) > 0 {
-			m := oneOf(label, w.Not)
+		if len(w.NotIn) > 0 {
+			m := oneOf(label, w.NotIn)
 			m.Compare = map[plan.Comparison]plan.Comparison{plan.Equal: plan.NotEqual, plan.Match: plan.NotMatch}[m.Compare]
 			out = append(out, m)
 		}

@@ -18,8 +18,8 @@ func counts(terms []profile.Term, label, value string) bool {
 		if !narrowed || t.Subtract {
 			return false
 		}
-		return (len(w.Is) == 0 || slices.Contains(w.Is, value)) && !slices.Contains(w.Not, value) &&
-			(w.Matches == "" || regexp.MustCompile("^(?:"+w.Matches+")$").MatchString(value))
+		return (len(w.In) == 0 || slices.Contains(w.In, value)) && !slices.Contains(w.NotIn, value) &&
+			(w.Regex == "" || regexp.MustCompile("^(?:"+w.Regex+")$").MatchString(value))
 	})
 }
 

@@ -25,7 +25,7 @@ type termOf struct {
 	unit    signal.Unit
 	suffix  string
 	// present, where set, counts series instead of reading their values.
-	present *Present
+	present *CountSeries
 	// total reads a counter's increase over the whole range instead of its rate.
 	total bool
 	// standing reads a counter as it stands.
@@ -55,8 +55,8 @@ func (s Source) term(t Term, unit signal.Unit) termOf {
 // metric is what is known of a metric, as the term sees it.
 func (t termOf) metric(name string) Metric {
 	m := t.profile.Metrics[name]
-	if len(t.Without) > 0 {
-		m.Labels = without(m.Labels, t.Without)
+	if len(t.DropLabels) > 0 {
+		m.Labels = without(m.Labels, t.DropLabels)
 	}
 	return m
 }
@@ -148,7 +148,7 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 		if op != plan.Group {
 			op = plan.Count
 		}
-		once := theirs(t.profile.native(metric, t.Set, union(by, t.present.Per)))
+		once := theirs(t.profile.native(metric, t.Set, union(by, t.present.By)))
 		values = plan.Aggregate{Op: plan.Group, By: union(once, t.profile.Replica), Of: values}
 	}
 	var n plan.Node = plan.Aggregate{Op: op, By: theirs(own), Of: values}
@@ -188,10 +188,10 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 			if served != nil {
 				v = plan.SemiJoin{Of: v, On: t.profile.Replica, Exists: *served}
 			}
-			if t.Positive {
+			if t.DropNonpositive {
 				v = plan.GreaterThan{Of: v, Than: 0}
 			}
-			if len(t.Once) > 0 {
+			if len(t.DedupeBy) > 0 {
 				v = plan.Aggregate{Op: plan.Max, By: t.distinct(name), Of: v}
 			}
 			versions, factors = append(versions, v), append(factors, t.factor(t.profile.Metrics[name]))
@@ -217,7 +217,7 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 // distinct lists the labels by which a term's values are told apart: those that its profile names, and all that are asked by.
 func (t termOf) distinct(name string) []string {
 	metric := t.metric(name)
-	return union(union(theirs(t.profile.native(metric, t.Set, union(metric.Labels, targetOwn))), t.profile.Replica), t.Once)
+	return union(union(theirs(t.profile.native(metric, t.Set, union(metric.Labels, targetOwn))), t.profile.Replica), t.DedupeBy)
 }
 
 // existing lists the names of a term's metric that the store has; the newest if it has none.
@@ -271,7 +271,7 @@ func (t termOf) factor(m Metric) float64 {
 	factor := 1.0
 	switch {
 	case t.present != nil:
-	case t.As == asZero:
+	case t.TreatMissingAsZero:
 		return 0
 	case t.As == asConcurrency:
 		factor, _ = m.Unit.Factor(signal.Seconds) // checked when the profile was loaded
@@ -334,7 +334,7 @@ func (p *Profile) native(m Metric, set map[signal.Label]string, by []signal.Labe
 		case l == signal.Status && p.Status != nil && p.carries(m, l):
 			out = append(out, labelName{string(l), p.Status.Label})
 		case p.carries(m, l):
-			if second := p.Also[l]; second != "" {
+			if second := p.LabelAliases[l]; second != "" {
 				out = append(out, labelName{string(l), second}) // before the first name, which counts where both are there
 			}
 			out = append(out, labelName{string(l), p.Labels[l]})

@@ -30,34 +30,37 @@ var layers = []string{layerRecorder, layerGateway, layerQueueProxy, layerServer,
 // statusClasses are the values of the label status: by HTTP code where the server knows it, else by outcome.
 var statusClasses = []string{"2xx", "3xx", "4xx", "5xx", "success", "failure"}
 
-// managementProtocols are those that a management endpoint can be asked by.
+// managementProtocols are the protocols of management endpoints.
 var managementProtocols = management.Protocols()
 
 const highestPort = 65535
 
-// validate checks everything that compiling relies on. Its errors are misplaced ones where they have a place.
+// validate checks everything that compiling relies on. Its errors have a position where they can.
 func (p *Profile) validate() error {
 	if p.ID == "" || p.Name == "" {
-		return at(errors.New("id and name are needed"), "id")
+		return at(errors.New("id and name are required"), "id")
 	}
 	if !slices.Contains(layers, p.Layer) {
-		return at(fmt.Errorf("layer %q is not one of %q", p.Layer, layers), "layer")
+		return at(fmt.Errorf("layer %q is not one of %s", p.Layer, strings.Join(layers, ", ")), "layer")
 	}
-	if len(p.Fingerprint) == 0 {
-		return at(errors.New("fingerprint and replica are needed"), "fingerprint")
+	if p.Precedence < 0 {
+		return at(fmt.Errorf("precedence %d is negative. Use 0 or more", p.Precedence), "precedence")
+	}
+	if len(p.Detect) == 0 {
+		return at(errors.New("detect and replica are required"), "detect")
 	}
 	if len(p.Replica) == 0 {
-		return at(errors.New("fingerprint and replica are needed"), "replica")
+		return at(errors.New("detect and replica are required"), "replica")
 	}
 	if p.Management != nil && !slices.Contains(managementProtocols, p.Management.Protocol) {
-		return at(fmt.Errorf("management protocol %q is not one of %q", p.Management.Protocol, managementProtocols), "management", "protocol")
+		return at(fmt.Errorf("management: protocol %q is not one of %s", p.Management.Protocol, strings.Join(managementProtocols, ", ")), "management", "protocol")
 	}
-	if _, ok := p.Metrics[p.Identity]; !ok {
-		return at(fmt.Errorf("identity %q is not among the metrics", p.Identity), "identity")
+	if _, ok := p.Metrics[p.IdentityMetric]; !ok {
+		return at(fmt.Errorf("identity_metric: %w", p.undescribed(p.IdentityMetric)), "identity_metric")
 	}
-	for i, name := range p.Fingerprint {
+	for i, name := range p.Detect {
 		if _, ok := p.Metrics[name]; !ok {
-			return at(fmt.Errorf("fingerprint %q is not among the metrics", name), "fingerprint", strconv.Itoa(i))
+			return at(fmt.Errorf("detect: %w", p.undescribed(name)), "detect", strconv.Itoa(i))
 		}
 	}
 	for _, check := range []func() error{p.validateEndpoints, p.validateLabels, p.validateStatus, p.validateDefinitions, p.validateMetrics, p.validateTraffic, p.validateSignals} {
@@ -70,19 +73,18 @@ func (p *Profile) validate() error {
 
 func (p *Profile) validateEndpoints() error {
 	if port := p.Endpoint.Port; port < 0 || port > highestPort {
-		return at(fmt.Errorf("endpoint: there is no port %d", port), "endpoint", "port")
+		return at(fmt.Errorf("endpoint: port %d is out of range. Use 1 to 65535", port), "endpoint", "port")
 	}
 	if path := p.Endpoint.Path; path != "" && !strings.HasPrefix(path, "/") {
-		return at(fmt.Errorf("endpoint: the path %q does not begin with /", path), "endpoint", "path")
+		return at(fmt.Errorf("endpoint: the path %q must begin with /", path), "endpoint", "path")
 	}
 	if p.Management != nil && (p.Management.Port < 0 || p.Management.Port > highestPort) {
-		return at(fmt.Errorf("management: there is no port %d", p.Management.Port), "management", "port")
+		return at(fmt.Errorf("management: port %d is out of range. Use 1 to 65535", p.Management.Port), "management", "port")
 	}
 	return nil
 }
 
-// namesLabel says whether a name can be that of a label that the server gives its series. Those that tell the parts of a metric
-// from one another cannot.
+// namesLabel says whether a name can be that of a label of the server. Those of buckets and quantiles cannot.
 func namesLabel(name string) bool {
 	return model.LegacyValidation.IsValidLabelName(name) && name != model.MetricNameLabel && name != bucketBound && name != quantileLabel
 }
@@ -90,31 +92,31 @@ func namesLabel(name string) bool {
 func (p *Profile) validateLabels() error {
 	for i, name := range p.Replica {
 		if !namesLabel(name) {
-			return at(fmt.Errorf("replica: %q cannot name a label", name), "replica", strconv.Itoa(i))
+			return at(fmt.Errorf("replica: %q is not a valid label name", name), "replica", strconv.Itoa(i))
 		}
 	}
 	for i, name := range p.Device {
 		if !model.LegacyValidation.IsValidLabelName(name) {
-			return at(fmt.Errorf("device: %q cannot name a label", name), "device", strconv.Itoa(i))
+			return at(fmt.Errorf("device: %q is not a valid label name", name), "device", strconv.Itoa(i))
 		}
 	}
-	if len(p.Device) > 0 && !p.carries(p.Metrics[p.Identity], signal.GPU) {
-		return at(fmt.Errorf("device: identity %q has no label gpu, by which devices are told apart", p.Identity), "device")
+	if len(p.Device) > 0 && !p.carries(p.Metrics[p.IdentityMetric], signal.GPU) {
+		return at(fmt.Errorf("device: identity_metric %q has no label gpu. Add it to the labels of the metric", p.IdentityMetric), "device")
 	}
 	for _, l := range slices.Sorted(maps.Keys(p.Labels)) {
 		if !slices.Contains(signal.Labels, l) {
-			return at(fmt.Errorf("labels: there is no label %q", l), "labels", string(l))
+			return at(fmt.Errorf("labels: there is no label %q%s", l, didYouMean(string(l), texts(signal.Labels))), "labels", string(l))
 		}
 		if !namesLabel(p.Labels[l]) {
-			return at(fmt.Errorf("labels: %q cannot name a label", p.Labels[l]), "labels", string(l))
+			return at(fmt.Errorf("labels: %q is not a valid label name", p.Labels[l]), "labels", string(l))
 		}
 	}
-	for _, l := range slices.Sorted(maps.Keys(p.Also)) {
+	for _, l := range slices.Sorted(maps.Keys(p.LabelAliases)) {
 		if p.Labels[l] == "" {
-			return at(fmt.Errorf("also: %q has no first name among the labels", l), "also", string(l))
+			return at(fmt.Errorf("label_aliases: %q is not among the labels", l), "label_aliases", string(l))
 		}
-		if !namesLabel(p.Also[l]) || p.Also[l] == p.Labels[l] {
-			return at(fmt.Errorf("also: %q cannot be the second name of %q", p.Also[l], l), "also", string(l))
+		if !namesLabel(p.LabelAliases[l]) || p.LabelAliases[l] == p.Labels[l] {
+			return at(fmt.Errorf("label_aliases: %q cannot be an alias of %q", p.LabelAliases[l], l), "label_aliases", string(l))
 		}
 	}
 	return nil
@@ -128,18 +130,18 @@ func (p *Profile) validateStatus() error {
 		return at(errors.New("status is among the labels already"), "status")
 	}
 	if !namesLabel(p.Status.Label) {
-		return at(fmt.Errorf("status: %q cannot name a label", p.Status.Label), "status", "label")
+		return at(fmt.Errorf("status: %q is not a valid label name", p.Status.Label), "status", "label")
 	}
 	for _, class := range slices.Sorted(maps.Keys(p.Status.Classes)) {
 		if !slices.Contains(statusClasses, class) {
-			return at(fmt.Errorf("status: class %q is not one of %q", class, statusClasses), "status", "classes", class)
+			return at(fmt.Errorf("status: class %q is not one of %s", class, strings.Join(statusClasses, ", ")), "status", "classes", class)
 		}
 		if err := validExpression(p.Status.Classes[class]); err != nil {
 			return at(fmt.Errorf("status: class %q: %w", class, err), "status", "classes", class)
 		}
 	}
 	if len(p.Status.Classes) == 0 {
-		return at(errors.New("status: classes are needed"), "status")
+		return at(errors.New("status: classes are required"), "status")
 	}
 	return nil
 }
@@ -147,7 +149,7 @@ func (p *Profile) validateStatus() error {
 func (p *Profile) validateMetrics() error {
 	for _, name := range slices.Sorted(maps.Keys(p.Metrics)) {
 		if !model.LegacyValidation.IsValidMetricName(name) {
-			return at(fmt.Errorf("metric %q cannot name a metric", name), "metrics", name)
+			return at(fmt.Errorf("metric %q is not a valid metric name", name), "metrics", name)
 		}
 		if err := p.validateMetric(p.Metrics[name]); err != nil {
 			return at(fmt.Errorf("metric %q: %w", name, err), "metrics", name)
@@ -157,13 +159,13 @@ func (p *Profile) validateMetrics() error {
 }
 
 func (p *Profile) validateTraffic() error {
-	for i, t := range p.Traffic {
+	for i, t := range p.RankBy {
 		err := p.validateTerm(t, signal.Requests)
 		if err == nil && p.Metrics[t.Metric[0]].Type != Counter {
-			err = fmt.Errorf("metric %q is a %s; traffic is counted", t.Metric[0], p.Metrics[t.Metric[0]].Type)
+			err = fmt.Errorf("metric %q is a %s. Use a counter of requests", t.Metric[0], p.Metrics[t.Metric[0]].Type)
 		}
 		if err != nil {
-			return at(fmt.Errorf("traffic: %w", err), "traffic", strconv.Itoa(i))
+			return at(fmt.Errorf("rank_by: %w", err), "rank_by", strconv.Itoa(i))
 		}
 	}
 	return nil
@@ -173,13 +175,13 @@ func (p *Profile) validateSignals() error {
 	for _, name := range slices.Sorted(maps.Keys(p.Signals)) {
 		s, ok := p.signal(name)
 		if !ok {
-			return at(fmt.Errorf("signals: there is no signal %q", name), "signals", name)
+			return at(fmt.Errorf("there is no signal %q%s", name, didYouMean(name, p.signalNames())), "signals", name)
 		}
 		if d := s.Derivation; d != nil && name != signal.ModelGPUUtilization {
-			return at(fmt.Errorf("signal %q is computed from %s, and from nothing else; give recipes for what it is computed from", name, strings.Join(d.From, ", ")), "signals", name)
+			return at(fmt.Errorf("signal %q is always computed from %s. Write recipes for those instead", name, strings.Join(d.From, ", ")), "signals", name)
 		}
 		if len(p.Signals[name]) == 0 {
-			return at(fmt.Errorf("signal %q has no recipe", name), "signals", name)
+			return at(fmt.Errorf("signal %q has no recipe. Add one, or remove the signal", name), "signals", name)
 		}
 		for i, r := range p.Signals[name] {
 			if err := p.validateRecipe(s, r); err != nil {
@@ -197,20 +199,34 @@ func (p *Profile) validateMetric(m Metric) error {
 		return fmt.Errorf("type %q is not one of counter, gauge, summary, histogram", m.Type)
 	}
 	if !m.Unit.Known() {
-		return fmt.Errorf("unit %q is not known", m.Unit)
+		return fmt.Errorf("unit %q does not exist%s", m.Unit, didYouMean(string(m.Unit), texts(signal.Units())))
 	}
 	if len(m.RankErrors) > 0 && m.Type != Summary {
-		return fmt.Errorf("a %s has no rank_errors; a summary's quantiles have", m.Type)
+		return fmt.Errorf("rank_errors are for summaries, and this is a %s", m.Type)
 	}
 	for quantile, off := range m.RankErrors {
 		if q, err := strconv.ParseFloat(quantile, 64); err != nil || number(q) != quantile || !(q > 0 && q < 1) || !(off >= 0 && off < 1) {
-			return fmt.Errorf("rank_errors: %s of the quantile %q; both are shares between 0 and 1", number(off), quantile)
+			return fmt.Errorf("rank_errors: %s of the quantile %q. Both must be between 0 and 1", number(off), quantile)
 		}
 	}
 	for _, l := range m.Labels {
 		if p.Labels[l] == "" && (l != signal.Status || p.Status == nil) {
-			return fmt.Errorf("label %q is not among the profile's labels", l)
+			return fmt.Errorf("label %q is not under labels%s", l, didYouMean(string(l), texts(slices.Sorted(maps.Keys(p.Labels)))))
 		}
 	}
 	return nil
+}
+
+// undescribed is the error about a metric that is not under metrics.
+func (p *Profile) undescribed(name string) error {
+	return fmt.Errorf("metric %q is not under metrics%s", name, didYouMean(name, slices.Sorted(maps.Keys(p.Metrics))))
+}
+
+// signalNames lists the signals that the profile can have recipes for.
+func (p *Profile) signalNames() []string {
+	var out []string
+	for _, s := range signal.Builtin().With(p.Defined()...) {
+		out = append(out, s.Name)
+	}
+	return out
 }

@@ -132,7 +132,7 @@ const remembered = time.Hour
 func firstOf(terms []termOf, every time.Duration) []termOf {
 	var out []termOf
 	for _, t := range terms {
-		if t.As == "" && !t.Subtract && !around(t.profile) && t.profile.Layer != layerRecorder {
+		if t.As == "" && !t.TreatMissingAsZero && !t.Subtract && !around(t.profile) && t.profile.Layer != layerRecorder {
 			t.begun = every
 			out = append(out, t)
 		}

@@ -17,8 +17,8 @@ func TestNothingCountedIsZeroWhereAProfileSaysSo(t *testing.T) {
 	p, err := profile.Parse([]byte(`id: lazy
 name: Lazy
 layer: server
-fingerprint: [answered]
-identity: answered
+detect: [answered]
+identity_metric: answered
 replica: [job, instance]
 labels: {model: model, replica: instance}
 metrics:
@@ -26,7 +26,7 @@ metrics:
   failed: {type: counter, unit: requests, labels: [model]}
 signals:
   error_rate:
-    - ratio: {of: [{metric: failed}, {metric: answered, as: zero}], to: [{metric: answered}, {metric: failed}]}
+    - ratio: {of: [{metric: failed}, {metric: answered, treat_missing_as_zero: true}], to: [{metric: answered}, {metric: failed}]}
 `))
 	require.NoError(t, err)
 	q, err := signal.Builtin().NewQuery("error_rate", nil, []string{"model"}, nil, 0, true, time.Minute)

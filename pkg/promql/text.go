@@ -1,3 +1,4 @@
+// Package promql writes plans as PromQL, for the wire, rule files and whoever looks at what was run.
 package promql
 
 import (
@@ -7,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 )
@@ -35,7 +37,13 @@ func (w writer) expr(n plan.Node) string {
 		counter, ago := Selector(n.Of), " offset "+duration(n.Offset)
 		return fmt.Sprintf("((%s - last_over_time(%s[%s]%s)) >= 0 or %s) unless %s%s", counter, counter, duration(n.Lookback), ago, counter, counter, ago)
 	case plan.IncreaseOverRange:
-		return fmt.Sprintf("increase(%s[%s] @ end())", Selector(n.Of), duration(w.span))
+		at := "end()"
+		if !n.End.IsZero() {
+			at = strconv.FormatFloat(float64(n.End.UnixMilli())/1000, 'f', -1, 64)
+		}
+		return fmt.Sprintf("increase(%s[%s] @ %s)", Selector(n.Of), duration(w.span), at)
+	case plan.Groups:
+		return groups(n)
 	case plan.OverTime:
 		return fmt.Sprintf("%s(%s[%s])", reductions[n.Reduce], Selector(n.Of), duration(n.Window))
 	case plan.Aggregate:
@@ -72,12 +80,14 @@ func (w writer) expr(n plan.Node) string {
 		return fmt.Sprintf("label_replace(%s, %s, %s, %s, %s)", w.expr(n.Of), strconv.Quote(n.To), quoteReplacement(n.Class), strconv.Quote(n.From), strconv.Quote(n.Match))
 	case plan.Age:
 		return "time() - " + w.operand(n.Of)
+	case plan.Highest:
+		return fmt.Sprintf("topk(%d, %s)", n.K, w.expr(n.Of))
 	case plan.TopK:
 		word := "and"
 		if n.Rest {
 			word = "unless"
 		}
-		return fmt.Sprintf("%s %s on (%s) topk(%d, %s)", w.operand(n.Of), word, labelList(n.By), n.K, w.expr(n.Rank))
+		return fmt.Sprintf("%s %s on (%s) %s", w.operand(n.Of), word, labelList(n.By), w.expr(plan.Highest{K: n.K, Of: n.Rank}))
 	case plan.SemiJoin:
 		return fmt.Sprintf("%s and on (%s) %s", w.operand(n.Of), labelList(n.On), w.operand(n.Exists))
 	case plan.AntiJoin:
@@ -95,10 +105,55 @@ func (w writer) operand(n plan.Node) string {
 	return w.expr(n)
 }
 
+// groups writes a literal vector.
+func groups(n plan.Groups) string {
+	rows := make([]string, len(n.Values))
+	for i, values := range n.Values {
+		row := "vector(1)"
+		for j, label := range n.By {
+			row = fmt.Sprintf(`label_replace(%s, %s, %s, "", "")`, row, strconv.Quote(label), quoteReplacement(values[j]))
+		}
+		rows[i] = row
+	}
+	if len(rows) == 0 {
+		return "(vector(1) > 1)" // no series
+	}
+	return balancedUnion(rows)
+}
+
+// balancedUnion is a tree, because each "or" compares with everything on its left.
+func balancedUnion(rows []string) string {
+	if len(rows) == 1 {
+		return rows[0]
+	}
+	middle := len(rows) / 2
+	return "(" + balancedUnion(rows[:middle]) + " or " + balancedUnion(rows[middle:]) + ")"
+}
+
 var reductions = map[plan.Reduction]string{plan.MeanOver: "avg_over_time", plan.MaxOver: "max_over_time"}
 
 var operations = map[plan.Operation]string{
 	plan.Sum: "sum", plan.Mean: "avg", plan.Max: "max", plan.Count: "count", plan.Group: "group",
+}
+
+// Matchers are the matchers of a selection, the metric's name among them.
+func Matchers(s plan.Select) ([]*labels.Matcher, error) {
+	var out []*labels.Matcher
+	if s.Metric != "" {
+		out = append(out, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, s.Metric))
+	}
+	for _, m := range s.Matchers {
+		matcher, err := labels.NewMatcher(comparisons[m.Compare], m.Label, m.Value)
+		if err != nil {
+			return nil, fmt.Errorf("the selector %s is invalid: %w", Selector(s), err)
+		}
+		out = append(out, matcher)
+	}
+	return out, nil
+}
+
+var comparisons = map[plan.Comparison]labels.MatchType{
+	plan.Equal: labels.MatchEqual, plan.NotEqual: labels.MatchNotEqual, plan.Match: labels.MatchRegexp, plan.NotMatch: labels.MatchNotRegexp,
 }
 
 // Selector writes a selection of samples as PromQL.

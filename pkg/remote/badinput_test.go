@@ -20,7 +20,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -44,9 +45,9 @@ func saying(status int, contentType, body string, headers ...string) http.Handle
 	}
 }
 
-func ask(t *testing.T, c *Client) (promql.Answer, error) {
+func ask(t *testing.T, c *Client) (series.Result, error) {
 	t.Helper()
-	return c.Range(t.Context(), "up", origin, origin.Add(time.Minute), 15*time.Second)
+	return c.RangePromQL(t.Context(), "up", executor.Range{Start: origin, End: origin.Add(time.Minute), Step: 15 * time.Second})
 }
 
 func matrix(series string) string {

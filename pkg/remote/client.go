@@ -16,7 +16,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -45,8 +45,6 @@ type Client struct {
 	detection sync.Mutex
 	detected  *Server
 }
-
-var _ promql.Backend = (*Client)(nil)
 
 // New makes the client of the server that a data source's URL names, with its HTTP settings. It sends nothing. Errors are
 // sentences about the settings and downstream errors.
@@ -84,8 +82,8 @@ func baseURL(text string) (*url.URL, error) {
 // Close lets go of idle connections. Requests under way go on.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// ScrapeInterval is what the settings say.
-func (c *Client) ScrapeInterval() time.Duration { return c.settings.TimeInterval }
+// Grid is that of the scrape interval in the settings.
+func (c *Client) Grid() executor.Grid { return executor.Scraped(c.settings.TimeInterval) }
 
 // Behind is how far the server's clock was behind this one when it answered last, as far as it says what time it is: to the second,
 // zero where it is ahead.

@@ -17,8 +17,10 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -87,14 +89,14 @@ func TestAnswersAreThoseOfTheStockClient(t *testing.T) {
 			t.Run(method+" "+expr, func(t *testing.T) {
 				want, warnings, infos, err := oracle.QueryRange(t.Context(), expr, stock.Range{Start: origin, End: end, Step: 15 * time.Second})
 				require.NoError(t, err)
-				got, err := client.Range(t.Context(), expr, origin, end, 15*time.Second)
+				got, err := client.RangePromQL(t.Context(), expr, executor.Range{Start: origin, End: end, Step: 15 * time.Second})
 				require.NoError(t, err)
 				requireMatrix(t, want.(model.Matrix), got)
 				require.ElementsMatch(t, append([]string(warnings), infos...), append(got.Warnings, got.Infos...))
 
 				now, _, _, err := oracle.Query(t.Context(), expr, end)
 				require.NoError(t, err)
-				got, err = client.Instant(t.Context(), expr, end)
+				got, err = client.InstantPromQL(t.Context(), expr, end)
 				require.NoError(t, err)
 				requireInstant(t, now, got)
 			})
@@ -102,7 +104,7 @@ func TestAnswersAreThoseOfTheStockClient(t *testing.T) {
 	}
 }
 
-func requireMatrix(t *testing.T, want model.Matrix, got promql.Answer) {
+func requireMatrix(t *testing.T, want model.Matrix, got series.Result) {
 	t.Helper()
 	numbers, histograms := 0, 0
 	for _, w := range want {
@@ -134,7 +136,7 @@ func requireMatrix(t *testing.T, want model.Matrix, got promql.Answer) {
 	require.Len(t, got.Histograms, histograms)
 }
 
-func requireInstant(t *testing.T, want model.Value, got promql.Answer) {
+func requireInstant(t *testing.T, want model.Value, got series.Result) {
 	t.Helper()
 	var matrix model.Matrix
 	switch v := want.(type) {
@@ -164,34 +166,39 @@ func requireLabels(t *testing.T, want model.Metric, got map[string]string) {
 	}
 }
 
+// named selects metrics whose names match a regular expression.
+func named(expression string) plan.Select {
+	return plan.Select{Matchers: []plan.Matcher{{Label: metricName, Compare: plan.Match, Value: expression}}}
+}
+
 func TestLabelValues(t *testing.T) {
 	t.Parallel()
 	server := stored(t)
 	client := newClient(t, server.Instance())
 	end := origin.Add(15 * time.Minute)
-	values := func(label string, limit int, selectors ...string) []string {
+	values := func(label string, limit int, of ...plan.Select) []string {
 		t.Helper()
-		got, err := client.LabelValues(t.Context(), label, selectors, origin, end, limit)
+		got, err := client.LabelValues(t.Context(), label, of, origin, end, limit)
 		require.NoError(t, err)
 		return got
 	}
 	require.Equal(t, []string{"latency", "odd", "requests_total"}, values("__name__", 0))
 	require.Equal(t, []string{"latency", "odd"}, values("__name__", 2))
-	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, "requests_total"))
-	require.Equal(t, []string{"a"}, values("model", 1, "requests_total", "latency"))
-	require.Equal(t, []string{"inf", "large", "nan", "small"}, values("kind", 0, "odd", "latency"))
-	require.Empty(t, values("kind", 0, "nothing"))
+	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, plan.Select{Metric: "requests_total"}))
+	require.Equal(t, []string{"a"}, values("model", 1, plan.Select{Metric: "requests_total"}, plan.Select{Metric: "latency"}))
+	require.Equal(t, []string{"inf", "large", "nan", "small"}, values("kind", 0, plan.Select{Metric: "odd"}, plan.Select{Metric: "latency"}))
+	require.Empty(t, values("kind", 0, plan.Select{Metric: "nothing"}))
 	require.Empty(t, values("a.b/c", 0))
 
-	var many []string
+	var many []plan.Select
 	for range 200 {
-		many = append(many, `{__name__=~"latency|something_that_makes_this_selector_a_long_one_indeed_so_that_not_all_fit"}`)
+		many = append(many, named("latency|something_that_makes_this_selector_a_long_one_indeed_so_that_not_all_fit"))
 	}
 	before := server.Requests.Load()
 	require.Equal(t, []string{"latency"}, values("__name__", 0, many...))
 	require.EqualValues(t, 1, server.Requests.Load()-before, "by their beginnings, in one request")
 	before = server.Requests.Load()
-	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, append(many, "requests_total")...))
+	require.Equal(t, []string{"a", "ä\n😀"}, values("model", 0, append(many, plan.Select{Metric: "requests_total"})...))
 	require.Greater(t, server.Requests.Load()-before, int64(2), "in several requests")
 }
 
@@ -199,10 +206,10 @@ func TestLabelValues(t *testing.T) {
 func TestLabelValuesWithoutNameExpressions(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, stored(t).Instance(), func(s *settings.Prometheus) { s.PrometheusType = "Google" })
-	got, err := client.LabelValues(t.Context(), "__name__", []string{`{__name__=~"lat.*|nothing"}`, `odd`}, origin, origin.Add(time.Hour), 0)
+	got, err := client.LabelValues(t.Context(), "__name__", []plan.Select{named("lat.*|nothing"), {Metric: "odd"}}, origin, origin.Add(time.Hour), 0)
 	require.NoError(t, err)
 	require.Equal(t, []string{"latency", "odd"}, got)
-	_, err = client.LabelValues(t.Context(), "__name__", []string{`odd{kind="nan"}`}, origin, origin.Add(time.Hour), 0)
+	_, err = client.LabelValues(t.Context(), "__name__", []plan.Select{{Metric: "odd", Matchers: []plan.Matcher{{Label: "kind", Compare: plan.Equal, Value: "nan"}}}}, origin, origin.Add(time.Hour), 0)
 	require.ErrorContains(t, err, "only for selectors by name")
 }
 
@@ -216,27 +223,27 @@ func TestLongRangesAreSplit(t *testing.T) {
 		`requests_total`, `latency`, `1`, `odd`, `increase(requests_total[5m] @ end())`, `requests_total and on (model) topk(1, increase(requests_total[5m] @ start()))`,
 		`max_over_time(rate(requests_total[1m])[2m:] @ end())`, `nothing`,
 	} {
-		want, err := whole.Range(t.Context(), expr, origin, end, 15*time.Second)
+		want, err := whole.RangePromQL(t.Context(), expr, executor.Range{Start: origin, End: end, Step: 15 * time.Second})
 		require.NoError(t, err)
 		before := server.Requests.Load()
-		got, err := parts.Range(t.Context(), expr, origin, end, 15*time.Second)
+		got, err := parts.RangePromQL(t.Context(), expr, executor.Range{Start: origin, End: end, Step: 15 * time.Second})
 		require.NoError(t, err)
 		require.Equal(t, int64(15), server.Requests.Load()-before, expr)
 		requireSame(t, want, got, expr)
 	}
 	// 20,001 steps are more than Prometheus answers at once.
-	got, err := whole.Range(t.Context(), "time()", origin, origin.Add(20*time.Second), time.Millisecond)
+	got, err := whole.RangePromQL(t.Context(), "time()", executor.Range{Start: origin, End: origin.Add(20 * time.Second), Step: time.Millisecond})
 	require.NoError(t, err)
 	require.Len(t, got.Series[0].Values, 20_001)
-	_, err = parts.Range(t.Context(), "sum(nonsense", origin, end, 15*time.Second)
+	_, err = parts.RangePromQL(t.Context(), "sum(nonsense", executor.Range{Start: origin, End: end, Step: 15 * time.Second})
 	require.ErrorContains(t, err, "parse error")
 	few := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.ResponseLimits.Samples = 20_000 })
-	_, err = few.Range(t.Context(), "time()", origin, origin.Add(20*time.Second), time.Millisecond)
+	_, err = few.RangePromQL(t.Context(), "time()", executor.Range{Start: origin, End: origin.Add(20 * time.Second), Step: time.Millisecond})
 	require.ErrorContains(t, err, "more than 20000 samples", "the parts' samples are counted together")
 }
 
 // requireSame compares bit by bit, so that NaN is NaN.
-func requireSame(t *testing.T, want, got promql.Answer, about string) {
+func requireSame(t *testing.T, want, got series.Result, about string) {
 	t.Helper()
 	require.Len(t, got.Series, len(want.Series), about)
 	for i, w := range want.Series {
@@ -293,7 +300,7 @@ func TestFallbackToGET(t *testing.T) {
 	}
 	client := newClient(t, server.Instance())
 	for range 3 {
-		_, err := client.Instant(t.Context(), "1", origin)
+		_, err := client.InstantPromQL(t.Context(), "1", origin)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, posts, "it is not tried again")
@@ -381,7 +388,7 @@ func TestCancelledRequestsEndAtOnce(t *testing.T) {
 		<-arrived
 		cancel(context.Canceled)
 	}()
-	_, err := client.Instant(ctx, "1", origin)
+	_, err := client.InstantPromQL(ctx, "1", origin)
 	require.ErrorIs(t, err, context.Canceled)
 	<-gone
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
@@ -42,7 +41,7 @@ const garbledWarning = "Some labels are not UTF-8; what cannot be read is shown 
 type decoder struct {
 	*lexer
 	left    *budget
-	answer  promql.Answer
+	answer  series.Result
 	strings map[string]string
 	garbled bool
 
@@ -63,7 +62,7 @@ type labelPair struct{ name, value string }
 
 // decodeQuery reads the answer of a query, as it comes, into columns. Errors are *syntaxError, *said, *tooMuch, *twice or the
 // reader's.
-func decodeQuery(body io.Reader, left *budget) (promql.Answer, error) {
+func decodeQuery(body io.Reader, left *budget) (series.Result, error) {
 	d := &decoder{lexer: newLexer(body), left: left, strings: map[string]string{}, seen: map[uint64][]map[string]string{}, seed: maphash.MakeSeed()}
 	err := d.envelope(func() error {
 		return d.object(func(name []byte) error {
@@ -80,7 +79,7 @@ func decodeQuery(body io.Reader, left *budget) (promql.Answer, error) {
 		err = d.settle()
 	}
 	if err != nil {
-		return promql.Answer{}, err
+		return series.Result{}, err
 	}
 	if d.garbled {
 		d.answer.Warnings = append(d.answer.Warnings, garbledWarning)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
 )
@@ -21,17 +23,21 @@ const (
 	metricName = "__name__"
 )
 
-// LabelValues lists the values of a label over the series that match any selector (all series if none), sorted, at most limit
+// LabelValues lists the values of a label over the series that match any selection (all series if none), sorted, at most limit
 // of them; limit 0 means all that the settings' limit of series lets through. Servers take the time range coarsely. Many
-// selectors are asked for in several requests, side by side: this part of the API knows no POST.
-func (c *Client) LabelValues(ctx context.Context, label string, selectors []string, start, end time.Time, limit int) ([]string, error) {
+// selections are spread over several concurrent requests, because this part of the API has no POST.
+func (c *Client) LabelValues(ctx context.Context, label string, of []plan.Select, start, end time.Time, limit int) ([]string, error) {
 	server, err := c.Server(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var keep func(string) bool
-	if label == metricName && len(selectors) > 0 {
-		if selectors, keep, err = nameSelectors(selectors, server.Features.NameExpressions); err != nil {
+	selectors := make([]string, len(of))
+	for i, s := range of {
+		selectors[i] = promql.Selector(s)
+	}
+	if label == metricName && len(of) > 0 {
+		if selectors, keep, err = nameSelectors(of, selectors, server.Features.NameExpressions); err != nil {
 			return nil, err
 		}
 	}
@@ -71,19 +77,19 @@ func (c *Client) LabelValues(ctx context.Context, label string, selectors []stri
 	return values, nil
 }
 
-// nameSelectors are those that a server is asked by for metrics' names, in one request however many names there are, and which of the
-// names that it answers are wanted; nil if all are.
-func nameSelectors(selectors []string, expressions bool) (asked []string, keep func(string) bool, err error) {
+// nameSelectors are those that list metrics' names in one request, however many names there are, and a filter for the names that the
+// server returns; nil if all are wanted.
+func nameSelectors(of []plan.Select, selectors []string, expressions bool) (shorter []string, keep func(string) bool, err error) {
 	if !expressions {
-		keep, err = namesOf(selectors)
+		keep, err = nameFilter(of)
 		return nil, keep, err
 	}
-	asked, err = inOneRequest(selectors)
-	if err != nil || slices.Equal(asked, selectors) {
+	shorter, err = inOneRequest(of, selectors)
+	if err != nil || slices.Equal(shorter, selectors) {
 		return selectors, nil, err
 	}
-	keep, err = namesOf(selectors)
-	return asked, keep, err
+	keep, err = nameFilter(of)
+	return shorter, keep, err
 }
 
 // packed puts selectors together so that each group fits into an address. Without selectors there is one empty group.

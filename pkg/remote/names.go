@@ -6,22 +6,23 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/grafana/regexp"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// namesOf tells the metrics' names that selectors by name alone mean, for servers that know no expressions there, and for those that
-// are asked for more names than are wanted.
-func namesOf(selectors []string) (func(name string) bool, error) {
-	sets, err := matchersOf(selectors)
+// nameFilter reports which metrics' names selections by name alone mean, for servers that know no expressions there, and for those
+// that return more names than are wanted.
+func nameFilter(of []plan.Select) (func(name string) bool, error) {
+	sets, err := matcherSets(of)
 	if err != nil {
 		return nil, err
 	}
 	for i, set := range sets {
 		for _, m := range set {
 			if m.Name != metricName {
-				return nil, &Error{Problem: Unsupported, Sentence: "This server lists metrics' names only for selectors by name; " + selectors[i] + " has the label " + m.Name + "."}
+				return nil, &Error{Problem: Unsupported, Sentence: "This server lists metrics' names only for selectors by name; " + promql.Selector(of[i]) + " has the label " + m.Name + "."}
 			}
 		}
 	}
@@ -32,25 +33,24 @@ func namesOf(selectors []string) (func(name string) bool, error) {
 	}, nil
 }
 
-func matchersOf(selectors []string) (sets [][]*labels.Matcher, err error) {
-	p := parser.NewParser(parser.Options{})
-	for _, s := range selectors {
-		matchers, err := p.ParseMetricSelector(s)
+func matcherSets(of []plan.Select) (sets [][]*labels.Matcher, err error) {
+	for _, s := range of {
+		matchers, err := promql.Matchers(s)
 		if err != nil {
-			return nil, fmt.Errorf("the selector %s cannot be read: %w", s, err)
+			return nil, err
 		}
 		sets = append(sets, matchers)
 	}
 	return sets, nil
 }
 
-// inOneRequest makes of selectors that list names, too many for one address, one that does with their beginnings. It may let more
-// names through. Selectors of any other kind stay as they are.
-func inOneRequest(selectors []string) ([]string, error) {
+// inOneRequest makes of selections that list names, too many for one address, one selector by their beginnings. It may let more
+// names through. Selections of any other kind stay as they are.
+func inOneRequest(of []plan.Select, selectors []string) ([]string, error) {
 	if len(packed(selectors)) == 1 {
 		return selectors, nil
 	}
-	sets, err := matchersOf(selectors)
+	sets, err := matcherSets(of)
 	if err != nil {
 		return nil, err
 	}

@@ -12,27 +12,29 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
 )
 
 // fingerprint selects every series that the profiles know, as the plugin does.
-func fingerprint(t *testing.T) (names, selectors []string) {
+func fingerprint(t *testing.T) (names []string, of []plan.Select) {
 	t.Helper()
 	all, err := profile.Embedded()
 	require.NoError(t, err)
 	names = all.SeriesNames()
 	for some := range slices.Chunk(names, 100) {
-		selectors = append(selectors, fmt.Sprintf(`{__name__=~"%s"}`, strings.Join(some, "|")))
+		of = append(of, named(strings.Join(some, "|")))
 	}
-	return names, append(selectors, `{__name__=~"modelserving:.+"}`)
+	return names, append(of, named("modelserving:.+"))
 }
 
 // Which of hundreds of metrics a server has is found in two requests, one of them once for all, and without a look at a series that does
 // not belong.
 func TestModelServersAreFoundInTwoRequests(t *testing.T) {
 	t.Parallel()
-	names, selectors := fingerprint(t)
+	names, of := fingerprint(t)
 	server := prometheustest.New(t)
 	var (
 		mu    sync.Mutex
@@ -64,31 +66,41 @@ func TestModelServersAreFoundInTwoRequests(t *testing.T) {
 	want := append(slices.Clone(names), "modelserving:requests:rate5m")
 	slices.Sort(want)
 	before := server.Bytes.Load()
-	got, err := client.LabelValues(t.Context(), metricName, selectors, at.Add(-time.Hour), at.Add(time.Hour), 0)
+	got, err := client.LabelValues(t.Context(), metricName, of, at.Add(-time.Hour), at.Add(time.Hour), 0)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.Equal(t, []string{"GET /api/v1/status/buildinfo", "GET /api/v1/label/__name__/values"}, asked)
 	require.Less(t, server.Bytes.Load()-before, int64(100_000))
-	_, err = client.LabelValues(t.Context(), metricName, selectors, at.Add(-time.Hour), at.Add(time.Hour), 0)
+	_, err = client.LabelValues(t.Context(), metricName, of, at.Add(-time.Hour), at.Add(time.Hour), 0)
 	require.NoError(t, err)
 	require.Len(t, asked, 3)
 }
 
+func selectorsOf(selections []plan.Select) (out []string) {
+	for _, s := range selections {
+		out = append(out, promql.Selector(s))
+	}
+	return out
+}
+
 func TestNamesAreAskedForByTheirBeginningsOnlyWhereTheyAreMany(t *testing.T) {
 	t.Parallel()
-	few := []string{`{__name__=~"a|b"}`, `{__name__="c"}`}
-	got, err := inOneRequest(few)
+	few := []plan.Select{named("a|b"), {Metric: "c"}}
+	got, err := inOneRequest(few, selectorsOf(few))
 	require.NoError(t, err)
-	require.Equal(t, few, got)
+	require.Equal(t, []string{`{__name__=~"a|b"}`, "c"}, got)
 	_, many := fingerprint(t)
-	got, err = inOneRequest(many)
+	got, err = inOneRequest(many, selectorsOf(many))
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	require.Len(t, packed(got), 1)
-	withLabels := slices.Repeat([]string{`{__name__=~"` + strings.Repeat("x", 4000) + `",model="m"}`}, 3)
-	got, err = inOneRequest(withLabels)
+	withLabel := named(strings.Repeat("x", 4000))
+	withLabel.Matchers = append(withLabel.Matchers, plan.Matcher{Label: "model", Compare: plan.Equal, Value: "m"})
+	withLabels := slices.Repeat([]plan.Select{withLabel}, 3)
+	got, err = inOneRequest(withLabels, selectorsOf(withLabels))
 	require.NoError(t, err)
-	require.Equal(t, withLabels, got, "what cannot be shortened stays")
-	_, err = inOneRequest(slices.Repeat([]string{strings.Repeat("{", 4000)}, 2))
+	require.Equal(t, selectorsOf(withLabels), got, "what cannot be shortened stays")
+	invalid := slices.Repeat([]plan.Select{named(strings.Repeat("(", 4000))}, 2)
+	_, err = inOneRequest(invalid, selectorsOf(invalid))
 	require.Error(t, err)
 }

@@ -13,38 +13,77 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/passes"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
-// Range evaluates expr at every step of [start, end]: at least a millisecond a step. A range that is longer than the server
-// answers at once is asked for in parts, side by side; where one fails, all do.
-func (c *Client) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (promql.Answer, error) {
-	if step < time.Millisecond {
-		return promql.Answer{}, fmt.Errorf("the step %s is shorter than a millisecond, which is the finest there is", step)
+var (
+	_ executor.Executor = (*Client)(nil)
+	_ executor.PromQL   = (*Client)(nil)
+)
+
+// Range evaluates a plan at every step of r, which is at least a millisecond. A range that is longer than the server answers in one
+// request is split into parts, which are queried concurrently. If one fails, all fail.
+func (c *Client) Range(ctx context.Context, n plan.Node, r executor.Range) (series.Result, error) {
+	if err := checkRange(r); err != nil {
+		return series.Result{}, err
 	}
-	if end.Before(start) {
-		return promql.Answer{}, errors.New("the range is empty: it ends before it starts")
-	}
-	parts := split(start, end, step, c.settings.MaxQueryRange)
+	parts := split(r.Start, r.End, r.Step, c.settings.MaxQueryRange)
 	if len(parts) == 1 {
-		return c.rangeAtOnce(ctx, expr, parts[0], step, newBudget(c.settings.ResponseLimits))
+		return c.rangeAtOnce(ctx, promql.Text(n, r.Span), parts[0], r.Step, newBudget(c.settings.ResponseLimits))
 	}
-	return c.rangeInParts(ctx, expr, parts, step)
+	return c.rangeInParts(ctx, promql.Text(passes.Pin(n, r.End), r.Span), parts, r.Step)
 }
 
-func (c *Client) rangeAtOnce(ctx context.Context, expr string, r span, step time.Duration, left *budget) (promql.Answer, error) {
+// RangePromQL evaluates what a user typed at every step of r, as Range does. Text that is not PromQL is not split, as it may depend on
+// the range in unknown ways.
+func (c *Client) RangePromQL(ctx context.Context, expr string, r executor.Range) (series.Result, error) {
+	if err := checkRange(r); err != nil {
+		return series.Result{}, err
+	}
+	parts := split(r.Start, r.End, r.Step, c.settings.MaxQueryRange)
+	whole := span{r.Start, r.End}
+	if len(parts) == 1 {
+		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.ResponseLimits))
+	}
+	pinned, divisible := pin(expr, whole)
+	if !divisible {
+		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.ResponseLimits))
+	}
+	return c.rangeInParts(ctx, pinned, parts, r.Step)
+}
+
+func checkRange(r executor.Range) error {
+	if r.Step < time.Millisecond {
+		return fmt.Errorf("the step %s is shorter than the shortest possible, one millisecond", r.Step)
+	}
+	if r.End.Before(r.Start) {
+		return errors.New("the range is empty: it ends before it starts")
+	}
+	return nil
+}
+
+func (c *Client) rangeAtOnce(ctx context.Context, expr string, r span, step time.Duration, left *budget) (series.Result, error) {
 	return c.query(ctx, c.endpoint("query_range"), url.Values{
 		"query": {expr}, "start": {seconds(r.start)}, "end": {seconds(r.end)}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
 	}, left)
 }
 
-// Instant evaluates expr at one time.
-func (c *Client) Instant(ctx context.Context, expr string, at time.Time) (promql.Answer, error) {
+// Instant evaluates a plan at one time.
+func (c *Client) Instant(ctx context.Context, n plan.Node, at executor.Instant) (series.Result, error) {
+	return c.InstantPromQL(ctx, promql.Text(n, at.Span), at.At)
+}
+
+// InstantPromQL evaluates what a user typed at one time.
+func (c *Client) InstantPromQL(ctx context.Context, expr string, at time.Time) (series.Result, error) {
 	return c.query(ctx, c.endpoint("query"), url.Values{"query": {expr}, "time": {seconds(at)}}, newBudget(c.settings.ResponseLimits))
 }
 
-func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, left *budget) (answer promql.Answer, err error) {
+func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, left *budget) (answer series.Result, err error) {
 	// The server gives up when nobody waits any more.
 	parameters.Set("timeout", strconv.FormatFloat(c.timeout.Seconds(), 'f', -1, 64)+"s")
 	maps.Copy(parameters, c.settings.CustomQueryParameters)
@@ -53,7 +92,7 @@ func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, l
 		return err
 	})
 	if err != nil {
-		return promql.Answer{}, err
+		return series.Result{}, err
 	}
 	return answer, nil
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/join"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
 // maxPoints is how many steps servers answer at once; it is Prometheus's number, and the others took it over.
@@ -38,38 +38,32 @@ func split(start, end time.Time, step, longest time.Duration) []span {
 	return parts
 }
 
-// rangeInParts asks for the parts side by side and joins them.
-func (c *Client) rangeInParts(ctx context.Context, expr string, parts []span, step time.Duration) (promql.Answer, error) {
-	whole := span{parts[0].start, parts[len(parts)-1].end}
-	pinned, divisible := pin(expr, whole)
-	if !divisible {
-		// It may depend on the range in ways that are not known here. The server says what it thinks of its length.
-		return c.rangeAtOnce(ctx, expr, whole, step, newBudget(c.settings.ResponseLimits))
-	}
-	answers := make([]promql.Answer, len(parts))
+// rangeInParts queries the parts of a range concurrently and joins them. The expression means the same in each part.
+func (c *Client) rangeInParts(ctx context.Context, expr string, parts []span, step time.Duration) (series.Result, error) {
+	answers := make([]series.Result, len(parts))
 	left := newBudget(c.settings.ResponseLimits)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, c.settings.MaxConcurrentQueries))
 	for i, part := range parts {
 		group.Go(func() (err error) {
-			answers[i], err = c.rangeAtOnce(groupCtx, pinned, part, step, left)
+			answers[i], err = c.rangeAtOnce(groupCtx, expr, part, step, left)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		if ctx.Err() != nil {
-			return promql.Answer{}, context.Cause(ctx)
+			return series.Result{}, context.Cause(ctx)
 		}
-		return promql.Answer{}, err
+		return series.Result{}, err
 	}
-	answer := join.Answers(answers)
+	answer := join.Results(answers)
 	if err := left.checkSeries(len(answer.Series) + len(answer.Histograms)); err != nil {
-		return promql.Answer{}, subject{url: c.endpoint("query_range"), timeout: c.timeout}.explain(ctx, err)
+		return series.Result{}, subject{url: c.endpoint("query_range"), timeout: c.timeout}.explain(ctx, err)
 	}
 	return answer, nil
 }
 
-// pin writes the times that @ start() and @ end() stand for into an expression, so that it means the same in each part of a
+// pin writes the times that @ start() and @ end() stand for into what a user typed, so that it means the same in each part of a
 // range. An expression that is not PromQL, such as MetricsQL, cannot be divided.
 func pin(expr string, whole span) (pinned string, divisible bool) {
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)

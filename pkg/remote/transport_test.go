@@ -25,6 +25,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -52,7 +53,7 @@ func TestHTTPSettings(t *testing.T) {
 		DecryptedSecureJSONData: map[string]string{"basicAuthPassword": "secret", "httpHeaderValue1": "tenant"},
 	}, func(s *settings.Prometheus) { s.CustomQueryParameters = url.Values{"dedup": {"true"}} })
 	require.Equal(t, timeoutWithoutSettings, client.timeout, "the embedded engine's setting of that name is no number")
-	_, err := client.Range(t.Context(), "up + 1", origin, origin.Add(time.Minute), 1500*time.Millisecond)
+	_, err := client.RangePromQL(t.Context(), "up + 1", executor.Range{Start: origin, End: origin.Add(time.Minute), Step: 1500 * time.Millisecond})
 	require.NoError(t, err)
 	r := <-asked
 	require.Equal(t, "/prometheus/api/v1/query_range?tenant=a", r.RequestURI)
@@ -65,7 +66,7 @@ func TestHTTPSettings(t *testing.T) {
 	require.NotContains(t, r.Header, "Idempotency-Key")
 
 	got := newClient(t, backend.DataSourceInstanceSettings{URL: address + "/api/v1/"}, func(s *settings.Prometheus) { s.HTTPMethod = http.MethodGet })
-	_, err = got.Instant(t.Context(), "up", origin.Add(1234*time.Microsecond))
+	_, err = got.InstantPromQL(t.Context(), "up", origin.Add(1234*time.Microsecond))
 	require.NoError(t, err)
 	r = <-asked
 	require.Equal(t, "/api/v1/query?query=up&time=1700000000.001&timeout=30s", r.RequestURI)
@@ -87,7 +88,7 @@ func TestIdentityIsPassedOn(t *testing.T) {
 	for text, want := range map[string]string{`{}`: "", `{"oauthPassThru": true}`: "Bearer of-the-user", `{"keepCookies": ["session"]}`: "Bearer of-the-user"} {
 		client := newClient(t, backend.DataSourceInstanceSettings{URL: address, JSONData: []byte(text)})
 		require.Equal(t, want != "", client.PerUser())
-		_, err := client.Instant(ctx, "up", origin)
+		_, err := client.InstantPromQL(ctx, "up", origin)
 		require.NoError(t, err)
 		require.Equal(t, want, (<-asked).Header.Get("Authorization"))
 	}
@@ -154,7 +155,7 @@ func TestAmazonSignatures(t *testing.T) {
 	ctx := backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "keys"}))
 	client := newClient(t, instance)
 	for range 2 {
-		_, err := client.Instant(ctx, "up", origin)
+		_, err := client.InstantPromQL(ctx, "up", origin)
 		require.NoError(t, err)
 		r := <-asked
 		require.Regexp(t, `^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d{8}/eu-central-1/aps/aws4_request, SignedHeaders=(content-length;)?host;x-amz-date;x-amz-security-token, Signature=[0-9a-f]{64}$`, r.Header.Get("Authorization"))
@@ -167,16 +168,16 @@ func TestAmazonSignatures(t *testing.T) {
 	}
 	// Grafana's administrator says which ways to sign are allowed.
 	ctx = backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default"}))
-	_, err := client.Instant(ctx, "up", origin)
+	_, err := client.InstantPromQL(ctx, "up", origin)
 	require.ErrorContains(t, err, `does not allow data sources the AWS authentication "keys"`)
 	require.True(t, backend.IsDownstreamError(err))
 	instance.JSONData = []byte(`{"sigV4Auth": true, "sigV4AuthType": "keys", "sigV4Region": "eu-central-1", "sigV4AssumeRoleArn": "arn:aws:iam::1:role/r"}`)
 	ctx = backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default, keys", "AWS_AUTH_AssumeRoleEnabled": "false"}))
-	_, err = newClient(t, instance).Instant(ctx, "up", origin)
+	_, err = newClient(t, instance).InstantPromQL(ctx, "up", origin)
 	require.ErrorContains(t, err, "does not allow data sources to assume an AWS role")
 	instance.DecryptedSecureJSONData = nil
 	instance.JSONData = []byte(`{"sigV4Auth": true, "sigV4AuthType": "keys", "sigV4Region": "eu-central-1"}`)
-	_, err = newClient(t, instance).Instant(t.Context(), "up", origin)
+	_, err = newClient(t, instance).InstantPromQL(t.Context(), "up", origin)
 	require.ErrorContains(t, err, "static credentials are empty. Check the authentication (keys)")
 	require.Empty(t, asked)
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/tests/victoriametrics"
 )
@@ -96,38 +98,38 @@ func TestVictoriaMetricsAgreesWithPrometheus(t *testing.T) {
 		} {
 			// VictoriaMetrics moves the steps of a range to multiples of the step, as the plugin's grid has them anyway.
 			from := origin.Add(10 * time.Minute).Truncate(time.Minute)
-			want, err := of.Range(t.Context(), c.expr, from, end, 15*time.Second)
+			want, err := of.RangePromQL(t.Context(), c.expr, executor.Range{Start: from, End: end, Step: 15 * time.Second})
 			require.NoError(t, err)
-			got, err := victoria.Range(t.Context(), c.expr, from, end, 15*time.Second)
+			got, err := victoria.RangePromQL(t.Context(), c.expr, executor.Range{Start: from, End: end, Step: 15 * time.Second})
 			require.NoError(t, err)
 			requireClose(t, want, got, c.tolerance, c.expr)
-			want, err = of.Instant(t.Context(), c.expr, end)
+			want, err = of.InstantPromQL(t.Context(), c.expr, end)
 			require.NoError(t, err)
-			got, err = victoria.Instant(t.Context(), c.expr, end)
+			got, err = victoria.InstantPromQL(t.Context(), c.expr, end)
 			require.NoError(t, err)
 			requireClose(t, want, got, c.tolerance, c.expr)
 		}
 		// What recordings are put together by, up to a time between two of their windows.
 		const joined, between = `sum by (model) (0.05 * sum_over_time((queue_size offset -17s)[19m47s:1m]))`, 43 * time.Second
-		want, err := of.Instant(t.Context(), joined, end.Add(-between))
+		want, err := of.InstantPromQL(t.Context(), joined, end.Add(-between))
 		require.NoError(t, err)
-		got, err := victoria.Instant(t.Context(), joined, end.Add(-between))
+		got, err := victoria.InstantPromQL(t.Context(), joined, end.Add(-between))
 		require.NoError(t, err)
 		requireClose(t, want, got, 1e-12, joined)
-		values, err := victoria.LabelValues(t.Context(), "model", []string{"queue_size"}, origin, end, 4)
+		values, err := victoria.LabelValues(t.Context(), "model", []plan.Select{{Metric: "queue_size"}}, origin, end, 4)
 		require.NoError(t, err)
 		require.Len(t, values, 4, "any four of the six: VictoriaMetrics limits before it sorts")
 		require.IsIncreasing(t, values)
-		_, err = victoria.Instant(t.Context(), "sum(", end)
+		_, err = victoria.InstantPromQL(t.Context(), "sum(", end)
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, BadQuery, e.Problem, err)
 	}
 	split := newClient(t, backend.DataSourceInstanceSettings{URL: base}, func(s *settings.Prometheus) { s.MaxQueryRange = 7 * time.Minute })
 	whole := newClient(t, backend.DataSourceInstanceSettings{URL: base})
-	want, err := whole.Range(t.Context(), "queue_size", end.Add(-time.Hour), end, 15*time.Second)
+	want, err := whole.RangePromQL(t.Context(), "queue_size", executor.Range{Start: end.Add(-time.Hour), End: end, Step: 15 * time.Second})
 	require.NoError(t, err)
-	got, err := split.Range(t.Context(), "queue_size", end.Add(-time.Hour), end, 15*time.Second)
+	got, err := split.RangePromQL(t.Context(), "queue_size", executor.Range{Start: end.Add(-time.Hour), End: end, Step: 15 * time.Second})
 	require.NoError(t, err)
 	requireClose(t, want, got, 0, "in parts")
 }
@@ -144,7 +146,7 @@ func TestVictoriaMetricsLooksBeyondTheStep(t *testing.T) {
 	})
 	differs := func(expr string) bool {
 		from := origin.Truncate(time.Minute)
-		whole, err := client.Range(t.Context(), expr, from, from.Add(48*time.Minute), 15*time.Second)
+		whole, err := client.RangePromQL(t.Context(), expr, executor.Range{Start: from, End: from.Add(48 * time.Minute), Step: 15 * time.Second})
 		require.NoError(t, err)
 		in := map[int64]float64{}
 		for _, s := range whole.Series {
@@ -153,7 +155,7 @@ func TestVictoriaMetricsLooksBeyondTheStep(t *testing.T) {
 			}
 		}
 		for at := from; at.Before(from.Add(48 * time.Minute)); at = at.Add(3 * time.Minute) {
-			part, err := client.Range(t.Context(), expr, at, at.Add(165*time.Second), 15*time.Second)
+			part, err := client.RangePromQL(t.Context(), expr, executor.Range{Start: at, End: at.Add(165 * time.Second), Step: 15 * time.Second})
 			require.NoError(t, err)
 			n := 0
 			for _, s := range part.Series {
@@ -182,7 +184,7 @@ func TestVictoriaMetricsLooksBeyondTheStep(t *testing.T) {
 }
 
 // requireClose compares series by their labels: servers order them differently.
-func requireClose(t *testing.T, want, got promql.Answer, tolerance float64, about string) {
+func requireClose(t *testing.T, want, got series.Result, tolerance float64, about string) {
 	t.Helper()
 	find := map[string]int{}
 	for i, s := range got.Series {

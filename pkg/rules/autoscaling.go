@@ -6,12 +6,12 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// replicasIn asks for a deployment's replicas in a state. A mean, because it is compared with violations, which are one.
+// replicasIn is the query for a deployment's replicas in a state. A mean, because it is compared with violations, which are one.
 func replicasIn(o Options, state string) Query {
 	return Query{Ref: state, Signal: "replicas", Statistic: signal.Mean, Beside: signal.Max, Filters: inState(state), Window: o.Window}
 }
 
-// activeOver asks for the active replicas over a stretch, by the lowest and the highest.
+// activeOver is the query for the active replicas over a stretch, by the lowest and the highest.
 func activeOver(o Options, stretch, ago time.Duration, ref string) Query {
 	q := replicasIn(o, "active")
 	q.Ref, q.Over, q.Ago = ref, stretch, ago
@@ -19,7 +19,7 @@ func activeOver(o Options, stretch, ago time.Duration, ref string) Query {
 	return q
 }
 
-// autoscaling are the conditions under which a deployment does not scale as its models need. All of them ask that one of its
+// autoscaling are the conditions under which a deployment does not scale as its models need. All of them require that one of its
 // models misses its response time, and put that last: the other numbers come in pairs of statistics until then.
 func autoscaling(o Options) []Rule {
 	stretch := 6 * o.Window
@@ -29,10 +29,10 @@ func autoscaling(o Options) []Rule {
 			Name: "autoscaling-at-maximum", Title: "Autoscaling at maximum", Group: Autoscaling, Severity: Critical, For: 5 * time.Minute,
 			By: byDeployment, Queries: []Query{replicasIn(o, "active"), replicasIn(o, "max"), slow},
 			When:    []Comparison{{Ref: "active", Is: ">=", Than: 1, ThanRef: "max"}, violates},
-			Summary: "{who} runs all of its {max:number} replicas and still answers {violation:times} times as slowly as a model's objective allows.",
-			Means:   "Every replica that is allowed is running, and that is not enough: the p95 response time of at least one model is over its objective.",
+			Summary: "{place}: all {max:number} replicas are running, and a model's p95 is {violation:times}x its objective.",
+			Means:   "All replicas that the autoscaler may start are running, and the p95 response time of at least one model is above its objective.",
 			Causes:  []string{"Not enough capacity for the traffic."},
-			Actions: []string{"Raise the greatest number of replicas, or the concurrency target where replicas have room for more at once."},
+			Actions: []string{"Raise your maximum number of replicas, or the concurrency target if replicas have room for more concurrent requests."},
 			Panels:  []string{"replicas"},
 		},
 		{
@@ -41,10 +41,10 @@ func autoscaling(o Options) []Rule {
 			When: []Comparison{
 				{Ref: "active", Is: "<", Than: 1, ThanRef: "max"}, {Ref: "desired", Is: "<=", Than: 1, ThanRef: "active"}, violates,
 			},
-			Summary: "{who} stays at {active:number} of at most {max:number} replicas while it answers {violation:times} times as slowly as a model's objective allows.",
-			Means:   "The autoscaler could add replicas and does not want to, although the p95 response time of at least one model is over its objective.",
-			Causes:  []string{"The concurrency target is too high: the autoscaler takes the replicas for idle enough."},
-			Actions: []string{"Lower the concurrency target or the target utilization."},
+			Summary: "{place}: {active:number} of at most {max:number} replicas are running, and a model's p95 is {violation:times}x its objective.",
+			Means:   "The autoscaler could add replicas but does not, although the p95 response time of at least one model is above its objective.",
+			Causes:  []string{"The concurrency target is too high, so the autoscaler sees no need for more replicas."},
+			Actions: []string{"Lower your concurrency target or target utilization."},
 			Panels:  []string{"replicas", "concurrent_requests"},
 		},
 		{
@@ -53,10 +53,10 @@ func autoscaling(o Options) []Rule {
 			When: []Comparison{
 				{Ref: "starting", Is: ">", Than: 0}, {Ref: "starting", Is: ">=", Than: 1, ThanRef: "active"}, violates,
 			},
-			Summary: "{who} has {starting:number} replicas starting and {active:number} that serve, and answers {violation:times} times as slowly as a model's objective allows.",
-			Means:   "At least as many replicas are starting as are serving, and in the meantime the p95 response time of at least one model is over its objective.",
-			Causes:  []string{"Replicas take long to start: large images and weights, or no free node."},
-			Actions: []string{"Raise the least number of replicas, or make the image smaller and order its layers so that weights are cached."},
+			Summary: "{place}: {starting:number} replicas are starting, {active:number} are active, and a model's p95 is {violation:times}x its objective.",
+			Means:   "At least as many replicas are starting as are active, and the p95 response time of at least one model is above its objective.",
+			Causes:  []string{"Replicas start slowly: large images and weights, or no free node."},
+			Actions: []string{"Raise your minimum number of replicas, or make the image smaller and order its layers so that weights are cached."},
 			Panels:  []string{"replicas"},
 		},
 		{
@@ -68,23 +68,23 @@ func autoscaling(o Options) []Rule {
 				{Ref: "before_high", Is: ">", Than: 1, ThanRef: "now_low"}, {Ref: "now_high", Is: ">", Than: 1, ThanRef: "before_low"},
 				violates,
 			},
-			Summary: "{who} goes up and down between {now_low:number} and {now_high:number} replicas, and answers {violation:times} times as slowly as a model's objective allows.",
-			Means:   "The number of replicas changed to and fro twice in a row, over " + durationText(2*stretch) + " in all, and the p95 response time of at least one model is over its objective.",
-			Causes:  []string{"Oscillation: the autoscaler takes replicas away as soon as they have brought the load down."},
-			Actions: []string{"Make the scale-down delay longer."},
+			Summary: "{place}: replicas oscillate between {now_low:number} and {now_high:number}, and a model's p95 is {violation:times}x its objective.",
+			Means:   "The number of replicas went up and down in two windows in a row, " + durationText(2*stretch) + " in total, and the p95 response time of at least one model is above its objective.",
+			Causes:  []string{"Oscillation: the autoscaler removes replicas as soon as they have reduced the load."},
+			Actions: []string{"Increase your scale-down delay."},
 			Panels:  []string{"replicas"},
 		},
 		{
 			Name: "autoscaling-scales-down-early", Title: "Autoscaling scales down early", Group: Autoscaling, Severity: Warning, For: 5 * time.Minute,
-			By: byDeployment, Queries: []Query{activeOver(o, stretch, 0, "lately"), replicasIn(o, "active"), slow},
-			When:    []Comparison{{Ref: "lately_high", Is: ">", Than: 1, ThanRef: "active"}, violates},
-			Summary: "{who} went from {lately_high:number} replicas to {active:number} and now answers {violation:times} times as slowly as a model's objective allows.",
-			Means:   "There were more replicas within the last " + durationText(stretch) + ", and those that are left do not keep the p95 response time of at least one model within its objective.",
+			By: byDeployment, Queries: []Query{activeOver(o, stretch, 0, "recent"), replicasIn(o, "active"), slow},
+			When:    []Comparison{{Ref: "recent_high", Is: ">", Than: 1, ThanRef: "active"}, violates},
+			Summary: "{place}: replicas went from {recent_high:number} to {active:number}, and a model's p95 is {violation:times}x its objective.",
+			Means:   "There were more replicas within the last " + durationText(stretch) + ", and now the p95 response time of at least one model is above its objective.",
 			Causes: []string{
 				"The scale-down delay is too short.",
-				"Replicas were lost, not taken away: compare with the desired ones.",
+				"Replicas failed and were not removed by the autoscaler: compare with the desired replicas.",
 			},
-			Actions: []string{"Make the scale-down delay longer, or raise the least number of replicas."},
+			Actions: []string{"Increase your scale-down delay, or raise your minimum number of replicas."},
 			Panels:  []string{"replicas"},
 		},
 	}

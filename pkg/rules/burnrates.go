@@ -17,13 +17,14 @@ type burn struct {
 	share       string
 	lasting     time.Duration
 	inWords     string
+	pace        string
 }
 
 var burns = []burn{
-	{14.4, Critical, 720, 8640, "2 %", 2 * time.Minute, "14x"},
-	{6, Critical, 120, 1440, "5 %", 5 * time.Minute, "6x"},
-	{3, Warning, 30, 360, "10 %", 15 * time.Minute, "3x"},
-	{1, Warning, 10, 120, "10 %", time.Hour, "1x"},
+	{14.4, Critical, 720, 8640, "2 %", 2 * time.Minute, "14x", "fast"},
+	{6, Critical, 120, 1440, "5 %", 5 * time.Minute, "6x", "fast"},
+	{3, Warning, 30, 360, "10 %", 15 * time.Minute, "3x", "slow"},
+	{1, Warning, 10, 120, "10 %", time.Hour, "1x", "slow"},
 }
 
 func burnRates(o Options) []Rule {
@@ -35,21 +36,21 @@ func burnRates(o Options) []Rule {
 			return Query{Ref: ref, Signal: signal.SLOBurnRate, Statistic: signal.Mean, Window: window, MinimumRequests: o.MinimumRequests}
 		}
 		all = append(all, Rule{
-			Name: "error-budget-burns-" + b.inWords, Title: "Error budget burns " + b.inWords, Group: BurnRates, Severity: b.severity, For: b.lasting,
+			Name: "error-budget-burn-" + b.pace + "-" + b.inWords, Title: fmt.Sprintf("Error budget burn (%s, %s)", b.pace, b.inWords), Group: BurnRates, Severity: b.severity, For: b.lasting,
 			By: byObjective, Queries: []Query{query("long", long), query("short", short)},
 			When: []Comparison{{Ref: "long", Is: ">", Than: b.rate}, {Ref: "short", Is: ">", Than: b.rate}},
-			Summary: fmt.Sprintf("{who} uses up its budget for the objective {objective} {long:times} times as fast as it may: over %s, and {short:times} times over the last %s.",
-				durationText(long), durationText(short)),
-			Means: fmt.Sprintf("An objective leaves a budget of requests that may be bad: too slow, failed, or cold. The model uses it up more than %g times as fast as would make it last for the period, %s, "+
-				"over a long window (%s) and over a short one (%s) alike. In the long window, that is %s of the period's budget.",
+			Summary: fmt.Sprintf("{model}: the %s error budget for {objective} burns {long:times}x too fast (up to %s: {long:times}x, %s: {short:times}x) ({place}).",
+				durationText(o.Period), durationText(long), durationText(short)),
+			Means: fmt.Sprintf("The error budget of an objective is the share of requests that may be slow, failed or cold. The model uses it more than %g times faster than the budget of %s allows, "+
+				"over a long window (%s) and a short window (%s). Over the long window, that is %s of the budget. If less data exists than the long window, the rate covers the data that exists.",
 				b.rate, durationText(o.Period), durationText(long), durationText(short), b.share),
 			Causes: []string{
-				"What the objective's own rule says: see the label objective.",
-				"A fault that comes and goes, which rules over a few minutes do not hold on to.",
+				"The same as for the rule of the objective in the label objective.",
+				"An intermittent fault, too short for the rules over a few minutes.",
 			},
 			Actions: []string{
-				"The label objective says which of response_time, error_rate and cache_hit_ratio it is: do what is said under the rule of that objective.",
-				"Few requests make this rule nervous: of twenty requests in the window, one that fails burns a budget of 1 % at 5 times. Give models with little traffic a larger objective, or export the rules with a higher minimumRequests.",
+				"Check the label objective (response_time, error_rate or cache_hit_ratio) and follow the steps of the rule for that objective.",
+				"This rule is noisy at low traffic: one failure in twenty requests burns a 1 % budget at 5x. Relax the objective of models with little traffic, or export the rules with a higher minimumRequests.",
 			},
 			Panels: []string{signal.SLOBurnRate, signal.SLOViolation, "error_rate"},
 		})

@@ -34,32 +34,32 @@ func TestReadmeCountsTheRules(t *testing.T) {
 
 const introduction = `# Alert rules
 
-What each alert rule means, why it may fire and what to do. This page is made from the rules:
-` + "`go test ./pkg/rules -update`" + ` writes it.
+What each alert rule means, what may cause it and what you can do. This page is generated from the rules with
+` + "`go test ./pkg/rules -update`" + `.
 
-One rule covers all models: it fires for each environment, deployment and model on its own, by labels, and what each model is
-held to comes from the objectives in the data source's settings. A new model is watched as soon as it has traffic.
+One rule covers all your models. It fires separately for each environment, deployment and model, and uses the objectives from your
+data source settings. If you add a model, the rules cover it as soon as it has traffic.
 
-**What never fires a rule:** a model without traffic, a handful of requests (minimumRequests), a model that was just unloaded, a server that restarts and whose counters
-begin at 0 again, a gap in scraping. All of these are *no data*, and no data is *Normal*. Servers that do not answer at all have a
-rule of their own.
+**No alert** fires for a model without traffic, for fewer requests than *minimumRequests*, for a model that was just unloaded, for a
+server that restarts with counters at 0, or for a gap in scraping. These cases are *no data*, and no data is *Normal*. A deployment
+whose endpoints are all down has a rule of its own.
 
-**When a rule cannot be evaluated,** the critical ones say so (Grafana's *DatasourceError* alert); the others keep quiet, so that a
-data source that fails is told once for each critical rule and not for every rule.
+**If a rule cannot be evaluated,** you get Grafana's *DatasourceError* alert from the critical rules only, so that one failing data
+source does not alert you for every rule.
 
-## How to get them
+## Install the rules
 
 - **Provisioning:** mount [provisioning/alerting/modelserving.yaml](https://github.com/coldhit/modelserving-datasource/blob/main/provisioning/alerting/modelserving.yaml)
-  into Grafana's ` + "`provisioning/alerting`" + ` folder. It is for the data source uid ` + "`modelserving`" + `.
-- **Export:** *Alert rules* in the data source's settings downloads the same rules for that data source's uid, for Grafana or as a rule
-  file for Prometheus and Mimir.
+  into Grafana's ` + "`provisioning/alerting`" + ` folder. The file uses the data source uid ` + "`modelserving`" + `.
+- **Export:** open *Alert rules* in your data source settings and download the rules for your data source's uid, for Grafana or as a
+  rule file for Prometheus and Mimir.
 - **API,** for editors and administrators:
   ` + "`GET /api/datasources/uid/<uid>/resources/rules?format=grafana&window=10m&responseTime=1s`" + `
 
-| parameter | default | what it sets |
+| parameter | default | description |
 |---|---|---|
 | format | | ` + "`grafana` or `prometheus`" + ` |
-| profiles | those that were scraped in the last 6 hours | for Prometheus: the servers to write rules for, such as ` + "`triton,vllm`" + ` |
+| profiles | servers scraped in the last 6 hours | for Prometheus: servers to export rules for, such as ` + "`triton,vllm`" + ` |
 `
 
 func document(o Options) string {
@@ -68,8 +68,8 @@ func document(o Options) string {
 	for _, p := range describedParameters(o) {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", p.Name, p.Default, p.Description)
 	}
-	b.WriteString("\nIn the Prometheus format the signals are recorded first and the alerts are over the recordings. Its comments say what " +
-		"could not be expressed. Objectives are written into it as they are, so export it again when they change.\n\n" +
+	b.WriteString("\nIn the Prometheus format, recording rules compute the signals and the alerts use the recorded series. Comments in the file list " +
+		"the rules that were skipped. The file contains your objectives, so export it again after you change them.\n\n" +
 		"| rule | severity | for | fires when |\n|---|---|---|---|\n")
 	rules := All(o)
 	for _, r := range rules {
@@ -88,11 +88,11 @@ func document(o Options) string {
 
 func section(b *strings.Builder, r Rule) {
 	fmt.Fprintf(b, "\n## %s\n\n%s\n\n", r.Title, r.Means)
-	fmt.Fprintf(b, "- **Fires** for each %s when %s for %s. Severity %s.\n", strings.Join(words(r.By), ", "), when(r), durationText(r.For), r.Severity)
+	fmt.Fprintf(b, "- **Fires** for each %s if %s for %s. Severity: %s.\n", strings.Join(words(r.By), ", "), when(r), durationText(r.For), r.Severity)
 	for _, q := range r.Queries {
 		fmt.Fprintf(b, "- `%s` is %s.\n", q.Ref, asks(q, r))
 	}
-	b.WriteString("\n**Likely causes**\n\n")
+	b.WriteString("\n**Possible causes**\n\n")
 	for _, cause := range r.Causes {
 		fmt.Fprintf(b, "- %s\n", cause)
 	}
@@ -121,15 +121,15 @@ func asks(q Query, r Rule) string {
 		}
 	}
 	if q.MinimumRequests > 0 {
-		text += fmt.Sprintf(", of models with at least %s requests in that time", numberText(q.MinimumRequests))
+		text += fmt.Sprintf(", for models with at least %s requests in the window", numberText(q.MinimumRequests))
 	}
 	if q.Over > 0 {
-		text += ", at every moment of " + durationText(q.Over)
+		text += ", as a range of " + durationText(q.Over)
 		if q.Ago > 0 {
 			text += " that ended " + durationText(q.Ago) + " ago"
 		}
 		for _, reduced := range q.Reduced {
-			text += fmt.Sprintf("; `%s` is its %s", reduced.Ref, reduced.How)
+			text += fmt.Sprintf(", with `%s` as its %s", reduced.Ref, reduced.How)
 		}
 	}
 	return text
@@ -144,19 +144,19 @@ type parameter struct {
 
 func describedParameters(o Options) []parameter {
 	return []parameter{
-		{"folder", o.Folder, "Grafana's folder"},
-		{"interval", durationText(o.Interval), "how often rules are evaluated, a multiple of 10s up to 4m"},
-		{"window", durationText(o.Window), "what rates, ratios and means are taken over; longer ranges are multiples of it; at least four scrape intervals"},
-		{"for", "each rule's own", "how long conditions have to last, for all rules alike"},
-		{"period", durationText(o.Period), "the period of error budgets; the windows of burn rates are parts of it"},
-		{"responseTime", durationText(o.ResponseTime), "the longest p95 of any model, whatever its objective"},
-		{"cacheHitRatio", percent(o.CacheHitRatio), "the least cache hit ratio of any model, whatever its objective"},
-		{"coldLoadRate", percent(o.ColdLoadRate), "the most loads for each request"},
-		{"evictions", numberText(o.Evictions), "how many models a deployment may evict in an hour"},
-		{"queueSize", numberText(o.QueueSize), "how many requests have to wait for a growing queue to matter"},
-		{"startingFor", durationText(o.StartingFor), "how long replicas may take to start"},
-		{"gpuMemory", percent(o.GPUMemory), "the share of a GPU's memory that may be in use"},
-		{"minimumRequests", numberText(o.MinimumRequests), "how many requests in its window a ratio, a response time or a burn rate has to rest on; with fewer there is no data"},
+		{"folder", o.Folder, "Folder in Grafana"},
+		{"interval", durationText(o.Interval), "Evaluation interval, a multiple of 10s up to 4m"},
+		{"window", durationText(o.Window), "Window of rates, ratios and means, at least four scrape intervals. Longer windows are multiples of it"},
+		{"for", "each rule's own", "Time that a condition must last before an alert fires, for all rules"},
+		{"period", durationText(o.Period), "Period of your error budgets. The windows of the burn rates are derived from it"},
+		{"responseTime", durationText(o.ResponseTime), "Maximum p95 for any model"},
+		{"cacheHitRatio", percent(o.CacheHitRatio), "Minimum cache hit ratio for any model"},
+		{"coldLoadRate", percent(o.ColdLoadRate), "Maximum loads per request"},
+		{"evictions", numberText(o.Evictions), "Maximum evictions per hour and deployment"},
+		{"queueSize", numberText(o.QueueSize), "Minimum queue length before alerting"},
+		{"startingFor", durationText(o.StartingFor), "Maximum start time of a replica"},
+		{"gpuMemory", percent(o.GPUMemory), "Maximum share of GPU memory in use"},
+		{"minimumRequests", numberText(o.MinimumRequests), "Minimum requests in the window. Below this, ratios, response times and burn rates have no data and the rule does not fire"},
 	}
 }
 

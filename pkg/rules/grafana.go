@@ -21,8 +21,8 @@ const (
 	queriedGroups = signal.MaxLimit
 	// rangePoints is how many points a range has that is reduced to one number.
 	rangePoints = 60
-	// asked is the range of a query for one number: what decides is its window.
-	asked = 10 * time.Minute
+	// instantRange is the range of a query for one number. Its window is decisive.
+	instantRange = 10 * time.Minute
 )
 
 type grafanaFile struct {
@@ -78,7 +78,7 @@ func Grafana(o Options) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Alert rules over the data source %q, for Grafana's folder provisioning/alerting.\n"+
-		"# One rule covers all models, for each of which it fires on its own. What each means and what to do: %s\n", o.DataSourceUID, Runbook)
+		"# One rule covers all models and fires for each model separately. Meaning and steps of each rule: %s\n", o.DataSourceUID, Runbook)
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
 	if err := encoder.Encode(file); err != nil {
@@ -119,7 +119,7 @@ func (o Options) annotations(r Rule) map[string]string {
 	summary := r.fill(r.Summary, func(ref, form string) string {
 		return "{{ with .Values." + ref + " }}" + form + "{{ end }}"
 	})
-	out := map[string]string{"summary": summary + r.likely(), "description": r.Means, "runbook_url": Runbook + "#" + r.Name}
+	out := map[string]string{"summary": summary, "description": r.Means, "runbook_url": Runbook + "#" + r.Name}
 	if p, ok := panelOf(r); ok {
 		out["__dashboardUid__"], out["__panelId__"] = p.DashboardUID, fmt.Sprint(p.PanelID)
 		out["dashboard"] = o.dashboardLink(r, p)
@@ -156,7 +156,7 @@ func (o Options) grafanaQueries(r Rule) []grafanaQuery {
 func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 	m := map[string]any{
 		"refId": q.Ref, "queryType": "signal", "signal": q.Signal, "statistics": []string{string(q.Statistic)}, "groupBy": words(r.By),
-		"filters": map[string][]string{}, "limit": queriedGroups, "others": false, "window": durationText(q.Window), "instant": true,
+		"filters": map[string][]string{}, "limit": queriedGroups, "includeOthers": false, "window": durationText(q.Window), "instant": true,
 		"datasource": map[string]any{"type": "coldhit-modelserving-datasource", "uid": o.DataSourceUID},
 	}
 	if q.Beside != "" {
@@ -168,13 +168,13 @@ func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 	for l, values := range q.Filters {
 		m["filters"] = map[string][]string{string(l): values}
 	}
-	span := relativeRange{From: int(asked.Seconds())}
+	span := relativeRange{From: int(instantRange.Seconds())}
 	if q.Over > 0 {
 		span = relativeRange{From: int((q.Ago + q.Over).Seconds()), To: int(q.Ago.Seconds())}
 		m["instant"], m["maxDataPoints"], m["intervalMs"] = false, rangePoints, (q.Over / rangePoints).Milliseconds()
 	}
 	if q.Unanswered {
-		for _, key := range []string{"signal", "statistics", "groupBy", "filters", "limit", "others", "window"} {
+		for _, key := range []string{"signal", "statistics", "groupBy", "filters", "limit", "includeOthers", "window"} {
 			delete(m, key)
 		}
 		m["queryType"], m["expr"] = "promql", unanswered(r.By, q.Window)
@@ -183,7 +183,7 @@ func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 	return grafanaQuery{RefID: q.Ref, QueryType: kind, RelativeTimeRange: span, DatasourceUID: literal(o.DataSourceUID), Model: m}
 }
 
-// unanswered is 1 for the places none of whose targets has answered a scrape in the window, 0 for the others.
+// unanswered is 1 for deployments without a successful scrape in the window, 0 for the others.
 func unanswered(by []signal.Label, window time.Duration) string {
 	return fmt.Sprintf("1 - max by (%s) (max_over_time(up[%s]))", strings.Join(words(by), ", "), durationText(window))
 }

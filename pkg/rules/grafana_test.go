@@ -90,27 +90,27 @@ func TestSummaries(t *testing.T) {
 	}{
 		{
 			"error-rate-over-objective", map[string]value{"violation": {5}, "measured": {0.05}, "objective": {0.01}},
-			"5% of the requests of fraud (deployment demo in production) fail, 5.0 times its objective of 1%. Likely cause: the model itself fails: an input that it cannot take, a missing file, a dependency that is down.",
+			"fraud: 5% of requests fail, objective 1% (production/demo).",
 		},
 		{
-			"response-time-over-objective", map[string]value{"violation": {2.3}, "objective": {0.4}, "measured": {0.92}},
-			"The p95 response time of fraud (deployment demo in production) is 920ms, 2.3 times its objective of 400ms. Likely cause: more requests than the replicas can take: they wait in the queue.",
+			"response-time-over-objective", map[string]value{"violation": {2.3}, "objective": {0.4}, "measured": {0.92}, "over": {1.3}},
+			"fraud: p95 920ms, 130% over its 400ms objective (production/demo).",
 		},
 		{
 			"error-rate-over-objective", nil,
-			" of the requests of fraud (deployment demo in production) fail,  times its objective of . Likely cause: the model itself fails: an input that it cannot take, a missing file, a dependency that is down.",
+			"fraud:  of requests fail, objective  (production/demo).",
 		},
 		{
 			"cache-hit-ratio-low", map[string]value{"ratio": {0}},
-			"Only 0% of the requests of fraud (deployment demo in production) find it in memory, under the limit of 75 % for any model. Likely cause: the model cache is too small for the models that are in use, and they push one another out.",
+			"fraud: only 0% of requests hit a loaded model, limit 75 % for any model (production/demo).",
 		},
 		{
 			"autoscaling-at-maximum", map[string]value{"violation": {2.26}, "max": {4}, "active": {4}},
-			"Deployment demo in production runs all of its 4 replicas and still answers 2.3 times as slowly as a model's objective allows. Likely cause: not enough capacity for the traffic.",
+			"production/demo: all 4 replicas are running, and a model's p95 is 2.3x its objective.",
 		},
 		{
 			"gpu-memory-near-full", map[string]value{"usage": {0.97}},
-			"97% of the memory of GPU 0 of host:1 (deployment demo in production) is in use, over the limit of 95 %. Likely cause: more models on the GPU than fit.",
+			"GPU 0 of host:1: 97% of its memory is in use, limit 95 % (production/demo).",
 		},
 	} {
 		rules := All(defaults())

@@ -14,7 +14,7 @@ import (
 
 // Options are what an export can be given.
 type Options struct {
-	// DataSourceUID and OrgID are those of the Grafana data source that the rules ask.
+	// DataSourceUID and OrgID are those of the Grafana data source that the rules query.
 	DataSourceUID string
 	OrgID         int64
 	// Folder is Grafana's, which is made where there is none.
@@ -28,9 +28,9 @@ type Options struct {
 	// Period is that of the objectives' budgets. The windows of burn rates are parts of it.
 	Period time.Duration
 
-	// ResponseTime is the longest p95 of any model, whatever its objective.
+	// ResponseTime is the maximum p95 of any model.
 	ResponseTime time.Duration
-	// CacheHitRatio is the least of any model, whatever its objective; ColdLoadRate the most loads for each request.
+	// CacheHitRatio is the minimum of any model, ColdLoadRate the maximum of loads per request.
 	CacheHitRatio, ColdLoadRate float64
 	// Evictions is how many models may be evicted in an hour, in one deployment.
 	Evictions float64
@@ -44,7 +44,7 @@ type Options struct {
 	GPUMemory float64
 }
 
-// DefaultFolder is where the rules go that nobody has a folder for.
+// DefaultFolder is the folder of rules without one.
 const DefaultFolder = "Model Serving"
 
 // Defaults are the options of an export that is given none.
@@ -65,7 +65,7 @@ const (
 	maxInterval = 4 * time.Minute
 )
 
-// Read changes options by the parameters of a request. Its errors are sentences for who asked.
+// Read changes options by the parameters of a request. Its errors are sentences for users.
 func (o *Options) Read(given url.Values) error {
 	readers := map[string]func(text string) error{
 		"folder":        o.readFolder,

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -69,7 +70,7 @@ func Prometheus(o Options, servers Servers, held Held) ([]byte, error) {
 			Alert: alertName(r), Expr: expr, For: durationText(r.For),
 			Labels: map[string]string{"severity": string(r.Severity)},
 			Annotations: map[string]string{
-				"summary":     r.fill(r.Summary, r.looksUp(values)) + r.likely(),
+				"summary":     r.fill(r.Summary, r.looksUp(values)),
 				"description": r.Means, "runbook_url": Runbook + "#" + r.Name,
 			},
 		})
@@ -98,22 +99,22 @@ func (w *recordings) header(left []string) string {
 		names[i] = p.Name
 	}
 	lines := []string{
-		"Alert rules for Prometheus and Mimir, over what these servers report: " + strings.Join(names, ", ") + ".",
-		"What each means and what to do: " + Runbook,
+		"Alert rules for Prometheus and Mimir, for these servers: " + strings.Join(names, ", ") + ".",
+		"Meaning and steps of each rule: " + Runbook,
 		"Targets need the labels environment and deployment.",
-		"The objectives of models are those of the data source when this was written; write it again when they change.",
+		"The objectives are those of the data source at the time of the export. Export again after you change them.",
 	}
 	if w.fractions {
 		lines = append(lines, "The burn rate of response times needs Prometheus 3.4 or later (histogram_fraction over classic histograms).")
 	}
 	if w.merged {
-		lines = append(lines, "Histograms are merged bucket by bucket: replicas whose histograms have other bounds than the rest make quantiles wrong.")
+		lines = append(lines, "Histograms are merged bucket by bucket. Quantiles are wrong if replicas have different bucket bounds.")
 	}
 	if w.summaries {
-		lines = append(lines, "Summaries of replicas and versions cannot be merged: the highest counts.")
+		lines = append(lines, "Summaries of replicas and versions cannot be merged, so the highest value is used.")
 	}
 	if len(left) > 0 {
-		lines = append(lines, "", "Left out:")
+		lines = append(lines, "", "Skipped:")
 		lines = append(lines, left...)
 	}
 	var out strings.Builder
@@ -203,11 +204,11 @@ func overTime(recorded, how string, q Query) string {
 	return fmt.Sprintf("%s_over_time(%s[%s]%s)", function, recorded, durationText(q.Over), ago)
 }
 
-// alertName is the rule's in Prometheus, where names are written together.
+// alertName is the rule's in Prometheus: its words without spaces and punctuation.
 func alertName(r Rule) string {
 	var out strings.Builder
 	out.WriteString("ModelServing")
-	for word := range strings.FieldsSeq(r.Title) {
+	for _, word := range strings.FieldsFunc(r.Title, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
 		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return out.String()

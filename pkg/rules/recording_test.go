@@ -139,10 +139,10 @@ func TestRecordingParametersOfTheConfigEditor(t *testing.T) {
 func describedRecordingParameters() []parameter {
 	o := RecordingDefaults(signal.Builtin(), heldToDefaults(), scrapeOfTests)
 	return []parameter{
-		{"signals", "requests and what objectives are about", "the signals to record for, such as requests,response_time, or all"},
-		{"window", durationText(o.Window), "what rates are over; panels read the rules at this window and at multiples of it"},
-		{"interval", durationText(o.Interval), "how often the busiest models are recorded; the window is a multiple of it"},
-		{"longTail", durationText(o.LongTail), "how often all models are recorded, up to 4m; the window is a multiple of it"},
-		{"busiest", fmt.Sprint(o.Busiest), "how many models of each server are recorded more often than the rest"},
+		{"signals", "requests and signals with objectives", "Signals to record, such as requests,response_time, or all"},
+		{"window", durationText(o.Window), "Window of the rates. Panels use the rules at this window and its multiples"},
+		{"interval", durationText(o.Interval), "Evaluation interval for the top models. The window is a multiple of it"},
+		{"longTail", durationText(o.LongTail), "Evaluation interval for all models, up to 4m. The window is a multiple of it"},
+		{"busiest", fmt.Sprint(o.Busiest), "Number of top models of each server"},
 	}
 }

@@ -172,7 +172,7 @@ func highest(n plan.Node, identity map[string]signal.Label, by []signal.Label) p
 func (w *recordings) unanswered(by []signal.Label, window time.Duration) (expr, missing string) {
 	var servers []string
 	for _, p := range w.servers.Profiles {
-		metric := p.Identity
+		metric := p.IdentityMetric
 		if p.Metrics[metric].Type == profile.Histogram {
 			metric += "_count"
 		}

@@ -43,7 +43,7 @@ type Rule struct {
 	When []Comparison
 	// Shown are numbers for the summary alone, computed from queries.
 	Shown []Formula
-	// Summary says what is the matter. {who} is what the alert is about, {ref:form} the value of a query or formula.
+	// Summary says what is the matter. {place} is its environment and deployment, {model} a label, {ref:form} the value of a query or formula.
 	Summary string
 	// Means, Causes (the likeliest first) and Actions are the rule's section of docs/alerts.md.
 	Means           string
@@ -52,24 +52,24 @@ type Rule struct {
 	Panels []string
 }
 
-// Query asks for numbers by the labels of its rule.
+// Query is a query for numbers by the labels of its rule.
 type Query struct {
 	// Ref names the numbers in comparisons and texts.
 	Ref       string
 	Signal    string
 	Statistic signal.Statistic
-	// Beside, where set, is asked for too. Grafana's expressions join two lone numbers whatever their labels are, and drop
+	// Beside, where set, is queried too. Grafana's expressions join two lone numbers whatever their labels are, and drop
 	// the labels; where a query is compared with one of another signal, this keeps its numbers from being alone.
 	Beside  signal.Statistic
 	Filters map[signal.Label][]string
 	// Window is what rates, ratios and means are taken over.
 	Window time.Duration
-	// Over, where set, asks for a range of that length, which ended Ago, and Reduced says what numbers are made of it.
+	// Over, where set, queries a range of that length, which ended Ago, and Reduced says what numbers are made of it.
 	Over, Ago time.Duration
 	Reduced   []Reduction
 	// MinimumRequests is how many requests in the window a number has to rest on; with fewer there is none.
 	MinimumRequests float64
-	// Unanswered, where set, asks instead for the places whose servers have not answered one scrape in the window.
+	// Unanswered, where set, queries the deployments without a successful scrape in the window instead.
 	Unanswered bool
 }
 

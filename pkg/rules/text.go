@@ -2,14 +2,11 @@ package rules
 
 import (
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
-
-	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
 // Runbook is where docs/alerts.md is read.
@@ -21,7 +18,7 @@ func numberText(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func shareText(v float64) string { return strconv.FormatFloat(100*v, 'g', 6, 64) + " %" }
 
-// placeholder is {who}, {objective} as a label, or {ref:form}.
+// placeholder is {place}, a label such as {model}, or {ref:form}.
 var placeholder = regexp.MustCompile(`\{([a-z_]+)(?::([a-z]+))?\}`)
 
 // forms write a number in a template, the Value of its dot. Both Grafana and Prometheus have these functions.
@@ -30,6 +27,7 @@ var forms = map[string]string{
 	"share":    "{{ humanizePercentage .Value }}",
 	"times":    `{{ printf "%.1f" .Value }}`,
 	"number":   `{{ printf "%.0f" .Value }}`,
+	"plain":    `{{ printf "%g" .Value }}`,
 }
 
 // fill writes a text with its placeholders as a template. With gives a form the number of a ref.
@@ -39,30 +37,13 @@ func (r Rule) fill(text string, with func(ref, form string) string) string {
 		switch {
 		case parts[2] != "":
 			return with(parts[1], forms[parts[2]])
-		case parts[1] == "who":
-			return r.who()
+		case parts[1] == "place":
+			return place
 		}
 		return "{{ .Labels." + parts[1] + " }}"
 	})
 	return strings.ToUpper(filled[:1]) + filled[1:]
 }
 
-// who is what an alert is about, as a template over its labels.
-func (r Rule) who() string {
-	place := func(first string) string {
-		return first + " {{ .Labels.deployment }}{{ with .Labels.environment }} in {{ . }}{{ end }}"
-	}
-	switch {
-	case slices.Contains(r.By, signal.Model):
-		return "{{ .Labels.model }} (" + place("deployment") + ")"
-	case slices.Contains(r.By, signal.GPU):
-		return "GPU {{ .Labels.gpu }} of {{ .Labels.replica }} (" + place("deployment") + ")"
-	}
-	return place("deployment")
-}
-
-// likely is the likeliest cause as a sentence behind the summary.
-func (r Rule) likely() string {
-	cause := r.Causes[0]
-	return " Likely cause: " + strings.ToLower(cause[:1]) + cause[1:]
-}
+// place is the environment and the deployment of an alert, such as production/demo, as a template over its labels.
+const place = "{{ with .Labels.environment }}{{ . }}/{{ end }}{{ .Labels.deployment }}"

@@ -1,4 +1,4 @@
-// Package series holds time series as every executor answers them.
+// Package series holds time series as every executor returns them.
 package series
 
 import "slices"
@@ -15,6 +15,16 @@ type Histograms struct {
 	Labels     map[string]string
 	Times      []int64
 	Histograms [][]Bucket
+}
+
+// Result is what an executor returns for one query. Warnings are sentences for the user: the result may be wrong or partial. Infos are
+// hints for whoever wrote PromQL.
+type Result struct {
+	Series []Series
+	// Histograms are the native histograms among the results.
+	Histograms []Histograms
+	Warnings   []string
+	Infos      []string
 }
 
 // Bucket is the weight of what is above Lower and at most Upper. A histogram's buckets ascend and do not overlap.

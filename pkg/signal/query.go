@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Query asks for one signal.
+// Query is a query for one signal.
 type Query struct {
 	Signal     Signal
 	Statistics []Statistic
@@ -24,16 +24,20 @@ type Query struct {
 // MaxLimit bounds how many groups one query may return.
 const MaxLimit = 1000
 
-// NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for who wrote the query.
+// NewQuery checks the words of a query and fills its defaults in. Its errors are sentences for users.
 func (c Catalogue) NewQuery(name string, statistics, groupBy []string, filters map[string][]string, limit int, others bool, window time.Duration) (Query, error) {
 	s, ok := c.Find(name)
 	if !ok {
-		return Query{}, fmt.Errorf("there is no signal %q; choose one of: %s", name, strings.Join(names(c, func(s Signal) string { return s.Name }), ", "))
+		all := names(c, func(s Signal) string { return s.Name })
+		if closest, found := Closest(name, all); found {
+			return Query{}, fmt.Errorf("there is no signal %q: did you mean %s? Choose one of: %s", name, closest, strings.Join(all, ", "))
+		}
+		return Query{}, fmt.Errorf("there is no signal %q: choose one of: %s", name, strings.Join(all, ", "))
 	}
 	q := Query{Signal: s, Limit: limit, Others: others, Window: window, Filters: map[Label][]string{}}
 	for _, st := range statistics {
 		if !s.Has(Statistic(st)) {
-			return Query{}, fmt.Errorf("signal %q has no statistic %q; it has: %s", name, st, strings.Join(names(s.Statistics(), func(s Statistic) string { return string(s) }), ", "))
+			return Query{}, fmt.Errorf("signal %q has no statistic %q: choose one of: %s", name, st, strings.Join(names(s.Statistics(), func(s Statistic) string { return string(s) }), ", "))
 		}
 		if !slices.Contains(q.Statistics, Statistic(st)) {
 			q.Statistics = append(q.Statistics, Statistic(st))
@@ -44,7 +48,7 @@ func (c Catalogue) NewQuery(name string, statistics, groupBy []string, filters m
 	}
 	for _, g := range groupBy {
 		if !slices.Contains(s.GroupBy, Label(g)) {
-			return Query{}, fmt.Errorf("signal %q cannot be grouped by %q; it can be by: %s", name, g, strings.Join(names(s.GroupBy, func(l Label) string { return string(l) }), ", "))
+			return Query{}, fmt.Errorf("signal %q cannot be grouped by %q: choose one of: %s", name, g, strings.Join(names(s.GroupBy, func(l Label) string { return string(l) }), ", "))
 		}
 		if !slices.Contains(q.GroupBy, Label(g)) {
 			q.GroupBy = append(q.GroupBy, Label(g))
@@ -56,10 +60,10 @@ func (c Catalogue) NewQuery(name string, statistics, groupBy []string, filters m
 	}
 	q.Filters = parsed
 	if limit < 0 || limit > MaxLimit {
-		return Query{}, fmt.Errorf("the limit is %d; it must be between 0 (the default) and %d", limit, MaxLimit)
+		return Query{}, fmt.Errorf("the limit %d is not between 0 (the default) and %d", limit, MaxLimit)
 	}
 	if window < 0 {
-		return Query{}, fmt.Errorf("the window %s is negative", window)
+		return Query{}, fmt.Errorf("the window %s is negative: enter a positive duration", window)
 	}
 	return q, nil
 }
@@ -69,7 +73,7 @@ func NewFilters(filters map[string][]string) (map[Label][]string, error) {
 	parsed := map[Label][]string{}
 	for label, values := range filters {
 		if !slices.Contains(Labels, Label(label)) {
-			return nil, fmt.Errorf("there is no label %q to filter by; choose one of: %s", label, strings.Join(names(Labels, func(l Label) string { return string(l) }), ", "))
+			return nil, fmt.Errorf("there is no label %q to filter by: choose one of: %s", label, strings.Join(names(Labels, func(l Label) string { return string(l) }), ", "))
 		}
 		if len(values) > 0 {
 			parsed[Label(label)] = values

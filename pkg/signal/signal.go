@@ -1,4 +1,4 @@
-// Package signal is the catalogue of what can be observed of a model, whatever serves it, and the form of a query for it.
+// Package signal is the catalogue of signals, independent of the server, and the form of a query for one.
 // Names are stable and public: dashboards, alert rules and users' own queries refer to them.
 package signal
 
@@ -27,7 +27,7 @@ func (s Statistic) Quantile() (float64, bool) {
 	return q, ok
 }
 
-// Label is a dimension that series are told apart by, under the project's name for it.
+// Label is a dimension of series, under the project's name for it.
 type Label string
 
 // The labels.
@@ -114,7 +114,7 @@ type Signal struct {
 	Default Statistic
 	// Derivation, where set, says what the signal is computed from; no profile fills it.
 	Derivation *Derivation
-	// Otherwise says what the signal is computed from for the models of which no profile's recipe tells it, the preferred first.
+	// Otherwise says what the signal is computed from for models without a recipe in any profile, the preferred first.
 	Otherwise []Derivation
 }
 
@@ -128,7 +128,7 @@ type Derivation struct {
 	Estimated bool
 }
 
-// Statistics lists what the signal can be asked for.
+// Statistics lists the statistics of the signal.
 func (s Signal) Statistics() []Statistic { return slices.Concat(statistics[s.Shape], s.Extra) }
 
 // DefaultStatistics is what a query gets that names none.
@@ -139,7 +139,7 @@ func (s Signal) DefaultStatistics() []Statistic {
 	return defaults[s.Shape]
 }
 
-// Has says whether the signal can be asked for a statistic.
+// Has says whether the signal has a statistic.
 func (s Signal) Has(st Statistic) bool { return slices.Contains(s.Statistics(), st) }
 
 // GrafanaUnit is the id of Grafana's unit for the signal's values.

@@ -135,15 +135,15 @@ func TestRefusedQueries(t *testing.T) {
 		window              time.Duration
 		message             string
 	}{
-		{name: "respones_time", message: `there is no signal "respones_time"; choose one of: requests, error_rate, `},
-		{name: "", message: `there is no signal ""; choose one of: `},
-		{name: "requests", statistics: []string{"p95"}, message: `signal "requests" has no statistic "p95"; it has: rate`},
-		{name: "response_time", statistics: []string{""}, message: `signal "response_time" has no statistic ""; it has: p50, p90, p95, p99, mean`},
-		{name: "cpu_usage", groupBy: []string{"model"}, message: `signal "cpu_usage" cannot be grouped by "model"; it can be by: environment, deployment, replica`},
-		{name: "requests", filters: map[string][]string{"pod": {"x"}}, message: `there is no label "pod" to filter by; choose one of: environment, deployment, model`},
+		{name: "respones_time", message: `there is no signal "respones_time": did you mean response_time? Choose one of: requests, error_rate, `},
+		{name: "", message: `there is no signal "": choose one of: `},
+		{name: "requests", statistics: []string{"p95"}, message: `signal "requests" has no statistic "p95": choose one of: rate`},
+		{name: "response_time", statistics: []string{""}, message: `signal "response_time" has no statistic "": choose one of: p50, p90, p95, p99, mean`},
+		{name: "cpu_usage", groupBy: []string{"model"}, message: `signal "cpu_usage" cannot be grouped by "model": choose one of: environment, deployment, replica`},
+		{name: "requests", filters: map[string][]string{"pod": {"x"}}, message: `there is no label "pod" to filter by: choose one of: environment, deployment, model`},
 		{name: "requests", filters: map[string][]string{"pod": nil}, message: `there is no label "pod" to filter by`},
-		{name: "requests", limit: -1, message: "the limit is -1; it must be between 0 (the default) and 1000"},
-		{name: "requests", limit: 1001, message: "the limit is 1001; it must be between 0 (the default) and 1000"},
+		{name: "requests", limit: -1, message: "the limit -1 is not between 0 (the default) and 1000"},
+		{name: "requests", limit: 1001, message: "the limit 1001 is not between 0 (the default) and 1000"},
 		{name: "requests", window: -time.Second, message: "the window -1s is negative"},
 	} {
 		_, err := Builtin().NewQuery(c.name, c.statistics, c.groupBy, c.filters, c.limit, true, c.window)

@@ -9,7 +9,7 @@ import (
 // Unit is what a number counts. Signals and the metrics that fill them name their units from the same table.
 type Unit string
 
-// The units that signals are answered in, and those that servers report.
+// The units of signals, and those that servers report.
 const (
 	Seconds      Unit = "seconds"
 	Milliseconds Unit = "milliseconds"

@@ -286,3 +286,13 @@ func TestTLS(t *testing.T) {
 		fails(t, strings.Replace(serve(t, page("a 1\n")), "http", "https", 1), settings.Embedded{}, target.PlainHTTPServer, "http://")
 	})
 }
+
+func TestContentsOfAPage(t *testing.T) {
+	t.Parallel()
+	url := serve(t, page("# TYPE a counter\na{x=\"1\",y=\"\"} 1\na{x=\"2\"} 1\na{x=\"1\",z=\"3\"} 1\nb 1\n"))
+	result := probe(t, settings.Target{URL: url}, settings.Embedded{})
+	require.Nil(t, result.Err)
+	series, types := result.Page.Contents()
+	require.Equal(t, map[string]map[string][]string{"a": {"x": {"1", "2"}, "z": {"3"}}, "b": {}}, series)
+	require.Equal(t, map[string]string{"a": "counter"}, types)
+}

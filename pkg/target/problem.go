@@ -72,7 +72,7 @@ type Subject struct {
 	Timeout time.Duration
 }
 
-func (s Subject) problem(p Problem, cause error, format string, args ...any) *Error {
+func (Subject) problem(p Problem, cause error, format string, args ...any) *Error {
 	return &Error{Problem: p, Sentence: fmt.Sprintf(format, args...), cause: cause}
 }
 

@@ -12,10 +12,10 @@ layer: server
 endpoint: {port: 8000, path: /metrics}
 
 # The profile applies to endpoints that serve one of these metrics.
-fingerprint: [model_last_trained_timestamp_seconds]
+detect: [model_last_trained_timestamp_seconds]
 
 # A metric with one series per model.
-identity: model_last_trained_timestamp_seconds
+identity_metric: model_last_trained_timestamp_seconds
 
 # Labels that distinguish replicas.
 replica: [job, instance]
@@ -36,7 +36,7 @@ metrics:
 signals:
   prediction_staleness:
     # The age of a metric whose value is a time, in seconds since 1970.
-    - how: time since the last training
+    - description: time since the last training
       age: model_last_trained_timestamp_seconds
 `;
 }

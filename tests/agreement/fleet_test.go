@@ -2,6 +2,7 @@ package agreement
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -105,7 +106,7 @@ func read(t *testing.T, text []byte, hand func(series string, counts bool, value
 	counts := map[string]bool{}
 	for {
 		entry, err := p.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return types
 		}
 		require.NoError(t, err)

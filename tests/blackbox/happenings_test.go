@@ -24,7 +24,7 @@ func TestScalingAndRestartsAreEvents(t *testing.T) {
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Embedded("happenings", says.target("says", "text"), counts.target("counts", "vision"), platform.target("platform", "hosted"), leaves.target("leaves", "vision"))
 	events := func(kinds ...string) []string {
-		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events", "kinds": kinds})["A"])
+		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events", "eventTypes": kinds})["A"])
 	}
 	await := func(title string) {
 		t.Helper()
@@ -59,7 +59,7 @@ func TestLoadsAreNotRestarts(t *testing.T) {
 	t.Parallel()
 	model := func(name, requests, loads string) string {
 		labels := "{model=\"" + name + "\",version=\"1\"} "
-		return "nv_inference_request_success" + labels + requests + "\nmodelserving_models_resident" + labels + "1\nmodelserving_model_loads_total" + labels + loads + "\n"
+		return "nv_inference_request_success" + labels + requests + "\nmodelserving_model_resident" + labels + "1\nmodelserving_model_loads_total" + labels + loads + "\n"
 	}
 	// Triton keeps the failures of a model that is gone.
 	const failures = "nv_inference_request_failure{model=\"a\",reason=\"OTHER\",version=\"1\"} 0\nnv_inference_request_failure{model=\"b\",reason=\"OTHER\",version=\"1\"} 0\n"

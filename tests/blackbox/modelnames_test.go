@@ -26,7 +26,7 @@ func TestLoadsFromBeforeAServerIsKnownAreNoEvents(t *testing.T) {
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Embedded("loadsbefore", server.target("a", "text"))
 	events := func() []string {
-		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events", "kinds": []string{"loads"}})["A"])
+		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events", "eventTypes": []string{"loads"}})["A"])
 	}
 	eventually(t, p, s, within("10s", query("replicas", []string{"last"}, "model")), map[string]string{"model": "mux"})
 	require.Empty(t, events(), "31 loads, at whatever times")

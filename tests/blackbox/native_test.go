@@ -19,8 +19,8 @@ const featureTimes = `id: features
 name: Feature service
 layer: server
 endpoint: {port: 9100, path: /metrics}
-fingerprint: [feature_seconds]
-identity: feature_requests_total
+detect: [feature_seconds]
+identity_metric: feature_requests_total
 replica: [job, instance]
 labels: {model: model_name, replica: instance, environment: environment, deployment: deployment}
 metrics:

@@ -18,15 +18,15 @@ const ownProfile = `id: features
 name: Feature service
 layer: server
 endpoint: {port: 9100, path: /metrics}
-fingerprint: [feature_requests_total]
-identity: feature_requests_total
+detect: [feature_requests_total]
+identity_metric: feature_requests_total
 replica: [job, instance]
 labels: {model: model_name, replica: instance, environment: environment, deployment: deployment}
 metrics:
   feature_requests_total: {type: counter, unit: requests, labels: [model]}
   feature_misses_total: {type: counter, unit: requests, labels: [model]}
   model_trained_timestamp_seconds: {type: gauge, unit: seconds, labels: [model]}
-define:
+custom_signals:
   feature_miss_rate: {title: Feature miss rate, unit: ratio, shape: share, description: Share of requests for which a feature was missing.}
 signals:
   prediction_staleness:
@@ -70,7 +70,7 @@ func TestOwnProfiles(t *testing.T) {
 	health = p.Check(s)
 	require.Equal(t, "ERROR", health.Status.String())
 	require.Contains(t, health.Message, "wrong.yaml: ")
-	require.Contains(t, health.Message, "line 2: field nam not found")
+	require.Contains(t, health.Message, "line 2: unknown key nam. Did you mean name?")
 	answers = p.Ask(s, 30*time.Second, ask())
 	require.InDelta(t, 0.05, driver.Value(t, answers["A"], map[string]string{"model": "churn"}), 1e-6)
 	require.Contains(t, driver.Notices(answers["A"]), "wrong.yaml")
@@ -92,7 +92,7 @@ func TestOwnProfilesNameManagementEndpoints(t *testing.T) {
 	one := driver.Target("one", service.URL+"/metrics")
 	one["managementUrl"] = service.URL
 	s := driver.Embedded("managed", one)
-	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": strings.Replace(ownProfile, "fingerprint:", "management: {protocol: open_inference_v2, port: 9100}\nfingerprint:", 1)}}
+	s.JSON["profiles"] = []map[string]string{{"name": "features.yaml", "text": strings.Replace(ownProfile, "detect:", "management: {protocol: open_inference_v2, port: 9100}\ndetect:", 1)}}
 	p.Check(s)
 	churn := map[string]string{"model": "churn"}
 	answer := eventually(t, p, s, query("models_resident", []string{"last"}, "model"), churn, map[string]string{"model": "spam"})

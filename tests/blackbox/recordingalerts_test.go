@@ -27,9 +27,9 @@ func TestAlertRulesReadRecordings(t *testing.T) {
 	short := []string{
 		"cache-hit-below-objective measured", "cache-hit-below-objective violation", "cache-hit-ratio-low ratio", "error-rate-over-objective measured",
 		"error-rate-over-objective violation", "model-missing refused", "response-time-over-objective objective", "response-time-over-objective violation",
-		"response-time-too-long measured", "error-budget-burns-14x short",
+		"response-time-too-long measured", "error-budget-burn-fast-14x short",
 	}
-	const long = "error-budget-burns-14x long"
+	const long = "error-budget-burn-fast-14x long"
 	for name, c := range map[string]struct {
 		parameters string
 		// before is how long before the newest scrape it is asked.

@@ -49,7 +49,7 @@ modelmesh_age_at_eviction_milliseconds_count{modelId="iris"} +%d
 }
 
 func replicas(active, starting, desired, greatest int) string {
-	return fmt.Sprintf(`modelserving_models_resident{model="llama",version="1"} 1
+	return fmt.Sprintf(`modelserving_model_resident{model="llama",version="1"} 1
 modelserving_replicas{model="llama",version="1",state="active"} %d
 modelserving_replicas{model="llama",version="1",state="starting"} %d
 modelserving_replicas{model="llama",version="1",state="desired"} %d
@@ -58,17 +58,17 @@ modelserving_replicas{model="llama",version="1",state="max"} %d
 }
 
 const (
-	budgetOf  = "error-budget-burns-"
+	budgetOf  = "error-budget-burn-"
 	recordAll = `modelserving_recorder_models_limit 100
 modelserving_requests_total{model="gone",code="404",path="unknown"} +10
-modelserving_models_resident{model="gone",version="1"} 0
-modelserving_models_resident{model="other",version="1"} 1
+modelserving_model_resident{model="gone",version="1"} 0
+modelserving_model_resident{model="other",version="1"} 1
 `
 	servedAgain = `modelserving_recorder_models_limit 100
 modelserving_requests_total{model="gone",code="200",path="unknown"} +10
 modelserving_requests_total{model="gone",code="404",path="unknown"} +0
-modelserving_models_resident{model="gone",version="1"} 1
-modelserving_models_resident{model="other",version="1"} 1
+modelserving_model_resident{model="gone",version="1"} 1
+modelserving_model_resident{model="other",version="1"} 1
 `
 	trained = "feature_requests_total{model_name=\"churn\"} +10\nmodel_trained_timestamp_seconds{model_name=\"churn\"} now-"
 	queue   = "baseten_replicas_active{model_name=\"chat\"} 1\nbaseten_async_queue_size{model_name=\"chat\"} "
@@ -77,7 +77,7 @@ modelserving_models_resident{model="other",version="1"} 1
 
 func burnsOf(model, objective string) []string {
 	var out []string
-	for _, rate := range []string{"14x", "1x", "3x", "6x"} {
+	for _, rate := range []string{"fast-14x", "fast-6x", "slow-1x", "slow-3x"} {
 		out = append(out, budgetOf+rate+": "+model+" "+objective)
 	}
 	return out
@@ -92,10 +92,10 @@ var faults = map[string]struct {
 		append(burnsOf("llama", "response_time"), "response-time-over-objective: llama", "response-time-too-long: llama")},
 	"a failing model": {wellPage, failingPage, wellPage, append(burnsOf("llama", "error_rate"), "error-rate-over-objective: llama")},
 	"a cache too small": {mesh(2, 1, 0), mesh(30, 20, 10), mesh(2, 1, 0), []string{
-		"cache-hit-below-objective: iris", "cache-hit-ratio-low: iris", "cold-load-rate-high: iris", budgetOf + "1x: iris cache_hit_ratio", "evictions-sustained: demo"}},
-	"servers that are gone":      {wellPage, "", wellPage, []string{"servers-do-not-answer: demo"}},
+		"cache-hit-below-objective: iris", "cache-hit-ratio-low: iris", "cold-load-rate-high: iris", budgetOf + "slow-1x: iris cache_hit_ratio", "evictions-sustained: demo"}},
+	"servers that are gone":      {wellPage, "", wellPage, []string{"deployment-down: demo"}},
 	"a model that is gone":       {servedAgain, recordAll, servedAgain, []string{"model-missing: gone"}},
-	"a stale model":              {trained + "1h\n", trained + "72h\n", trained + "1h\n", []string{"predictions-stale: churn"}},
+	"a stale model":              {trained + "1h\n", trained + "72h\n", trained + "1h\n", []string{"model-stale: churn"}},
 	"a queue that grows":         {queue + "0\n", queue + "+20\n", queue + "0\n", []string{"async-queue-growing: chat"}},
 	"replicas that do not start": {replicas(2, 0, 2, 4), replicas(2, 1, 3, 4), replicas(2, 0, 2, 4), []string{"replicas-starting-too-long: demo"}},
 	"a GPU that is full":         {gpu + "500\n", gpu + "990\n", gpu + "500\n", []string{"gpu-memory-near-full: demo"}},
@@ -323,9 +323,9 @@ func TestRulesAreExported(t *testing.T) {
 		return status == 200
 	}, waitForScrape, pollEvery)
 	written := read(text)
-	require.Contains(t, written, "over what these servers report: vLLM.")
+	require.Contains(t, written, "for these servers: vLLM.")
 	require.Contains(t, written, `{model=~"llama-.*"} / 0.05 or modelserving:model:error_rate:mean_5m / 0.01`)
-	require.NotContains(t, written, "PredictionsStale")
+	require.NotContains(t, written, "ModelStale")
 	status, text = p.CallMethod(s, "GET", "rules", "format=prometheus&profiles=triton,%20vllm")
 	require.Equal(t, 200, status)
 	require.Contains(t, read(text), "NVIDIA Triton Inference Server, vLLM.")

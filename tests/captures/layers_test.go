@@ -38,6 +38,11 @@ func (s *store) totals(name string, st signal.Statistic, by ...string) map[strin
 	s.t.Helper()
 	set, err := profile.Embedded()
 	require.NoError(s.t, err)
+	return s.totalsOf(set, name, st, by...)
+}
+
+func (s *store) totalsOf(set profile.Set, name string, st signal.Statistic, by ...string) map[string]float64 {
+	s.t.Helper()
 	q, err := signal.Builtin().NewQuery(name, []string{string(st)}, by, nil, 0, false, 0)
 	require.NoError(s.t, err)
 	out := map[string]float64{}
@@ -57,7 +62,7 @@ func (s *store) totals(name string, st signal.Statistic, by ...string) map[strin
 }
 
 func (s *store) instances(p *profile.Profile) string {
-	return fmt.Sprintf(`group by (instance) ({__name__=~"%s"})`, strings.Join(p.Fingerprint, "|"))
+	return fmt.Sprintf(`group by (instance) ({__name__=~"%s"})`, strings.Join(p.Detect, "|"))
 }
 
 const tritonPage = `nv_inference_request_success{model="iris",version="1"} 60

@@ -40,7 +40,7 @@ func TestThreeCachesShareTheWordCacheHit(t *testing.T) {
 					if read[metric] == nil {
 						read[metric] = map[string]bool{}
 					}
-					read[metric][cache] = read[metric][cache] || term.As == ""
+					read[metric][cache] = read[metric][cache] || (term.As == "" && !term.TreatMissingAsZero)
 				}
 			}
 		}
@@ -109,7 +109,7 @@ func TestUnitsInTheWild(t *testing.T) {
 	}
 	t.Run("basis points of modelmesh", func(t *testing.T) {
 		t.Parallel()
-		set, problems := embedded(t).With([]profile.Text{{Name: "fill.yaml", Text: cacheFill}})
+		set, problems := embedded(t).With([]profile.File{{Name: "fill.yaml", Text: cacheFill}})
 		require.Empty(t, problems)
 		s := newStore(t, 1)
 		s.add("modelmesh", []byte("modelmesh_instance_capacity_bytes 8e9\nmodelmesh_instance_used_bytes 6e9\nmodelmesh_instance_used_bps 7500\n"))
@@ -125,13 +125,13 @@ func TestUnitsInTheWild(t *testing.T) {
 const cacheFill = `id: fill
 name: Model cache
 layer: gateway
-fingerprint: [modelmesh_instance_used_bps]
-identity: modelmesh_instance_used_bps
+detect: [modelmesh_instance_used_bps]
+identity_metric: modelmesh_instance_used_bps
 replica: [job, instance]
 labels: {replica: instance, environment: environment, deployment: deployment}
 metrics:
   modelmesh_instance_used_bps: {type: gauge, unit: basis_points, labels: []}
-define:
+custom_signals:
   model_cache_fill: {title: Model cache, unit: ratio, shape: level, description: Share of a pod's model cache that is taken.}
 signals:
   model_cache_fill:

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -66,11 +66,11 @@ func (r reader) probed() target.Page {
 }
 
 // scraped waits until an expression has series in the store.
-func (r reader) scraped(expr string) promql.Answer {
+func (r reader) scraped(expr string) series.Result {
 	r.t.Helper()
-	var answer promql.Answer
+	var answer series.Result
 	require.Eventually(r.t, func() bool {
-		found, err := r.handle.Instant(context.Background(), expr, time.Now())
+		found, err := r.handle.InstantPromQL(context.Background(), expr, time.Now())
 		require.NoError(r.t, err)
 		answer = found
 		return len(found.Series) > 0

@@ -65,10 +65,10 @@ func TestVertexRenamesAnEnginesMetrics(t *testing.T) {
 	plain := replay(t, "vllm", []string{"1-metrics-idle", "2-metrics-loaded"})
 	require.Equal(t, plain.totals("requests", signal.Rate, "model"), beside.totals("requests", signal.Rate, "model"))
 
-	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", "vllm.yaml"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", "servers", "vllm.yaml"))
 	require.NoError(t, err)
-	own := strings.NewReplacer("id: vllm", "id: vertex_vllm", "name: vLLM\n", "name: vLLM on Vertex AI\n", "vllm:", "vertex_").Replace(string(text))
-	set, problems := embedded(t).With([]profile.Text{{Name: "vertex.yaml", Text: own}})
+	own := strings.NewReplacer("id: vllm", "id: vertex_vllm", "precedence: 390\n", "", "name: vLLM\n", "name: vLLM on Vertex AI\n", "vllm:", "vertex_").Replace(string(text))
+	set, problems := embedded(t).With([]profile.File{{Name: "vertex.yaml", Text: own}})
 	require.Empty(t, problems)
 	for name, st := range map[string]signal.Statistic{
 		"requests": signal.Rate, "response_time": signal.P95, "time_to_first_token": signal.P95, "kv_cache_usage": signal.Last, "prefix_cache_hit_ratio": signal.Mean,

@@ -168,7 +168,7 @@ func TestRaySeriesOfDeletedDeploymentsStay(t *testing.T) {
 		for _, name := range []string{"replicas", "models_resident"} {
 			require.NotRegexp(t, "gone", s.answers(embedded(t), name, signal.Last, "model"), name)
 		}
-		require.Empty(t, s.ask(embedded(t).Find("ray_serve").Identity+`{application="gone"}`), "it is not among the models that are served")
+		require.Empty(t, s.ask(embedded(t).Find("ray_serve").IdentityMetric+`{application="gone"}`), "it is not among the models that are served")
 	}
 	for name, st := range map[string]signal.Statistic{
 		"response_time": signal.P95, "queue_time": signal.P95, "load_time": signal.P95, "error_rate": signal.Mean, "cold_load_rate": signal.Mean,

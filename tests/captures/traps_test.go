@@ -29,19 +29,19 @@ func (t trap) name() string {
 	return full[strings.LastIndex(full, ".")+1:]
 }
 
-var trapsDocument = filepath.Join("..", "..", "docs", "traps.md")
+var trapsDocument = filepath.Join("..", "..", "docs", "caveats.md")
 
-const trapsHead = `# Traps
+const trapsHead = `# Caveats
 
-What is surprising about what model servers report, what the plugin does about it, and the test that fails if it does not.
-The tests are in tests/captures; they run over recordings of real servers where there are any. The traps of each server are
-in its profile too. This page is made from the tests: rewrite it with go test ./tests/captures -update.
+Surprising behaviour of model servers, what you see in the plugin, and the test that covers it. The tests are in
+tests/captures and use captures of real servers if there are any. The profile of each server lists its caveats too.
+This page is generated: update it with go test ./tests/captures -update.
 
-| where | trap | what is done | test |
+| where | caveat | what you see | test |
 |---|---|---|---|
 `
 
-// docs/traps.md lists the traps and their tests.
+// docs/caveats.md lists the traps and their tests.
 func TestTrapsDocument(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -61,7 +61,7 @@ func TestTrapsDocument(t *testing.T) {
 // spoiled is the profiles with one of them made to fall into a trap: a piece of its text is replaced wherever it is.
 func spoiled(t *testing.T, id, old, replacement string) profile.Set {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", id+".yaml"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", "servers", id+".yaml"))
 	require.NoError(t, err)
 	require.Contains(t, string(text), old)
 	p, err := profile.Parse([]byte(strings.ReplaceAll(string(text), old, replacement)))

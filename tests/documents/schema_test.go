@@ -29,6 +29,27 @@ func TestSchemaDocument(t *testing.T) {
 	require.True(t, string(made) == string(file), "docs/profile.schema.json is not what the code says: rewrite it with go test ./tests/documents -update")
 }
 
+const (
+	referenceBegin = "<!-- Written by go test ./tests/documents -update. Do not edit. -->\n\n"
+	referenceEnd   = "\n<!-- End of the written part. -->\n"
+)
+
+// The tables of keys in docs/profiles.md come from the types that files are decoded into.
+func TestReferenceDocument(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "profiles.md")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(text), referenceBegin)
+	require.True(t, found)
+	written, after, found := strings.Cut(rest, referenceEnd)
+	require.True(t, found)
+	if *update {
+		written = profile.Reference()
+		require.NoError(t, os.WriteFile(path, []byte(before+referenceBegin+written+referenceEnd+after), 0o600))
+	}
+	require.Equal(t, profile.Reference(), written, "rewrite it with go test ./tests/documents -update")
+}
+
 func check(t *testing.T, text string) error {
 	t.Helper()
 	schema, err := jsonschema.NewCompiler().Compile(schemaPath)
@@ -44,7 +65,7 @@ func check(t *testing.T, text string) error {
 
 // The schema accepts every profile that comes with the plugin, and refuses mistakes that it can see.
 func TestSchemaAcceptsProfiles(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "pkg", "profile", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "pkg", "profile", "servers", "*.yaml"))
 	require.NoError(t, err)
 	require.Greater(t, len(files), 20)
 	for _, file := range files {
@@ -52,7 +73,7 @@ func TestSchemaAcceptsProfiles(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, check(t, string(text)), file)
 	}
-	triton, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", "triton.yaml"))
+	triton, err := os.ReadFile(filepath.Join("..", "..", "pkg", "profile", "servers", "triton.yaml"))
 	require.NoError(t, err)
 	for name, mistake := range map[string][2]string{
 		"an unknown key":   {"layer: server", "layer: server\nlayr: server"},
@@ -61,8 +82,8 @@ func TestSchemaAcceptsProfiles(t *testing.T) {
 		"a type":           {"type: counter", "type: meter"},
 		"a label":          {"labels: [model, version, code]", "labels: [shard]"},
 		"two kinds":        {"    - summary: nv_inference_queue_summary_us\n", "    - summary: nv_inference_queue_summary_us\n      age: x\n"},
-		"no kind":          {"    - summary: nv_inference_queue_summary_us\n", "    - how: somehow\n"},
-		"a missing metric": {"{metric: nv_cpu_utilization}", "{positive: true}"},
+		"no kind":          {"    - summary: nv_inference_queue_summary_us\n", "    - description: somehow\n"},
+		"a missing metric": {"{metric: nv_cpu_utilization}", "{drop_nonpositive: true}"},
 	} {
 		require.Contains(t, string(triton), mistake[0], name)
 		require.Error(t, check(t, strings.Replace(string(triton), mistake[0], mistake[1], 1)), name)

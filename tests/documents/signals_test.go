@@ -35,8 +35,10 @@ func TestSignalsDocument(t *testing.T) {
 func signalsDocument(set profile.Set) string {
 	var b strings.Builder
 	b.WriteString("# Signals\n\n" +
-		"What can be asked of a model, whatever serves it. This page is made from the signal catalogue and the profiles:\n" +
-		"`go test ./tests/documents -update` writes it.\n")
+		"All signals that you can query, independent of the server. For each signal you find its unit, the statistics and labels that you\n" +
+		"can choose, and the metrics that each server provides for it. If your server is missing in a table, the last line above the table\n" +
+		"shows what you can add to get the signal. The matrix at the end shows which signals you get from which server.\n\n" +
+		"This page is generated from the signal catalogue and the profiles. Update it with `go test ./tests/documents -update`.\n")
 	var group signal.Group
 	for _, s := range signal.Builtin() {
 		if s.Group != group {
@@ -55,26 +57,26 @@ func writeSignal(b *strings.Builder, s signal.Signal, set profile.Set) {
 	if s.Shape == signal.Count {
 		unit += " per second"
 	}
-	fmt.Fprintf(b, "- Unit: %s. Statistics: %s. Can be grouped by %s.\n", unit, joined(s.Statistics()), joined(s.GroupBy))
-	fmt.Fprintf(b, "- Where the model's server does not report it, it is measured by %s.\n", s.MeasuredBy)
+	fmt.Fprintf(b, "- Unit: %s. Statistics: %s. Labels: %s.\n", unit, joined(s.Statistics()), joined(s.GroupBy))
+	fmt.Fprintf(b, "- If your server does not report it, use %s.\n", s.MeasuredBy)
 	if d := s.Derivation; d != nil {
 		fmt.Fprintf(b, "- Computed from `%s`: %s.\n", strings.Join(d.From, "`, `"), d.How)
 	}
 	for _, d := range s.Otherwise {
-		fmt.Fprintf(b, "- Where no recipe tells it of a model, it is %s from `%s`: %s.\n", kindOf(d), strings.Join(d.From, "`, `"), d.How)
+		fmt.Fprintf(b, "- If no metric reports it for a model, it is %s from `%s`: %s.\n", kindOf(d), strings.Join(d.From, "`, `"), d.How)
 	}
 	var rows []string
 	for _, p := range set {
 		for _, r := range p.Signals[s.Name] {
-			how := r.How
+			how := r.Description
 			if how == "" {
-				how = "as the server reports it"
+				how = "–"
 			}
 			rows = append(rows, fmt.Sprintf("| %s | %s | `%s` | %s |", p.Name, r.Provenance(), strings.Join(distinct(r.Reads()), "`, `"), how))
 		}
 	}
 	if len(rows) > 0 {
-		fmt.Fprintf(b, "\n| server | provenance | metrics | how |\n|---|---|---|---|\n%s\n", strings.Join(rows, "\n"))
+		fmt.Fprintf(b, "\n| server | provenance | metrics | details |\n|---|---|---|---|\n%s\n", strings.Join(rows, "\n"))
 	}
 }
 
@@ -85,9 +87,9 @@ func kindOf(d signal.Derivation) string {
 	return "derived"
 }
 
-// writeMatrix writes which server answers which signal; the better of its recipes counts.
+// writeMatrix writes which server reports which signal, by the better of its recipes.
 func writeMatrix(b *strings.Builder, set profile.Set) {
-	b.WriteString("\n## Servers and signals\n\n● measured, ○ derived; empty: the server does not report it.\n\n| signal |")
+	b.WriteString("\n## Servers and signals\n\nWhat you get from each server: ● is measured, ○ is derived, and an empty cell means that the server does not report it.\n\n| signal |")
 	for _, p := range set {
 		fmt.Fprintf(b, " %s |", p.Name)
 	}
@@ -95,15 +97,15 @@ func writeMatrix(b *strings.Builder, set profile.Set) {
 	for _, s := range signal.Builtin() {
 		fmt.Fprintf(b, "| %s |", s.Name)
 		for _, p := range set {
-			fmt.Fprintf(b, " %s |", answer(p, s))
+			fmt.Fprintf(b, " %s |", markOf(p, s))
 		}
 		b.WriteString("\n")
 	}
 }
 
-// answer is the mark of a signal that a profile fills, or from whose signals it can be computed. What is held to objectives
+// markOf is the mark of a signal that a profile fills, or from whose signals it can be computed. Signals about objectives
 // can be computed from any of them, a share of the GPU only from all.
-func answer(p *profile.Profile, s signal.Signal) string {
+func markOf(p *profile.Profile, s signal.Signal) string {
 	if s.Derivation == nil {
 		if reported := mark(p.Signals[s.Name]); reported != "" {
 			return reported
@@ -112,7 +114,7 @@ func answer(p *profile.Profile, s signal.Signal) string {
 	}
 	filled := 0
 	for _, name := range s.Derivation.From {
-		if from, _ := signal.Find(name); from.Derivation == nil && answer(p, from) != "" {
+		if from, _ := signal.Find(name); from.Derivation == nil && markOf(p, from) != "" {
 			filled++
 		}
 	}
@@ -123,7 +125,7 @@ func answer(p *profile.Profile, s signal.Signal) string {
 }
 
 // otherwise is the mark of a signal that is derived from what a profile counts, all of it by model or none: a replica that is
-// there because it answers is no count.
+// there because it responds is no count.
 func otherwise(p *profile.Profile, s signal.Signal) string {
 	counts := func(from string, byModel bool) bool {
 		return slices.ContainsFunc(p.Signals[from], func(r profile.Recipe) bool {

@@ -144,8 +144,8 @@ class FakeLoads {
     response.end(
       request.url === '/metrics'
         ? [
-            '# TYPE modelserving_models_resident gauge',
-            'modelserving_models_resident{model="fake",version="1"} 1',
+            '# TYPE modelserving_model_resident gauge',
+            'modelserving_model_resident{model="fake",version="1"} 1',
             '# TYPE modelserving_model_loads_total counter',
             `modelserving_model_loads_total{model="fake",version="1"} ${this.loads}`,
             '# TYPE modelserving_recorder_models_limit gauge',

@@ -92,8 +92,8 @@ export const trainingProfile = `id: e2e_training
 name: Training jobs
 layer: server
 endpoint: {port: 9100, path: /metrics}
-fingerprint: [training_last_success_timestamp_seconds]
-identity: training_last_success_timestamp_seconds
+detect: [training_last_success_timestamp_seconds]
+identity_metric: training_last_success_timestamp_seconds
 replica: [job, instance]
 labels: {model: model, replica: instance, environment: environment, deployment: deployment}
 metrics:

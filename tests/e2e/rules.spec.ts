@@ -258,15 +258,15 @@ test('faults fire exactly the right rules in Grafana, and end', async ({ browser
         'Async queue growing · warning · queue · batch-embedder',
         'Cache hit below objective · warning · cache · iris',
         'Cache hit ratio low · critical · cache · iris',
-        'Cold load rate high · warning · cache · iris',
-        'Error budget burns 1x · warning · cache · iris · cache_hit_ratio',
-        `Error budget burns 1x · warning · triton · ${failingModel} · error_rate`,
+        'Cold-load rate high · warning · cache · iris',
+        'Deployment down · critical · gone',
+        'Error budget burn (slow, 1x) · warning · cache · iris · cache_hit_ratio',
+        `Error budget burn (slow, 1x) · warning · triton · ${failingModel} · error_rate`,
         `Error rate over objective · critical · triton · ${failingModel}`,
         'Evictions sustained · warning · cache',
         `Model missing · critical · recorded · ${missingModel}`,
-        'Predictions stale · warning · training · churn',
+        'Model stale · warning · training · churn',
         `Response time over objective · warning · triton · ${slowModel}`,
-        'Servers do not answer · critical · gone',
       ]);
   });
 
@@ -279,26 +279,22 @@ test('faults fire exactly the right rules in Grafana, and end', async ({ browser
     }
     const failing = found('Error rate over objective').annotations;
     expect(failing.summary).toMatch(
-      new RegExp(
-        `^[\\d.]+% of the requests of ${failingModel} \\(deployment triton in ${environment}\\) fail, 1\\.\\d times its objective of 65%\\. Likely cause: `
-      )
+      new RegExp(`^${failingModel}: [\\d.]+% of requests fail, objective 65% \\(${environment}/triton\\)\\.$`)
     );
     expect(failing.runbook_url).toContain('docs/alerts.md#error-rate-over-objective');
     expect(failing.__dashboardUid__).toBe('modelserving-model');
     expect(found('Response time over objective').annotations.summary).toMatch(
-      new RegExp(
-        `^The p95 response time of ${slowModel} \\(deployment triton in ${environment}\\) is [\\dms. ]+, \\d+\\.\\d times its objective of 600ms\\. Likely cause: `
-      )
+      new RegExp(`^${slowModel}: p95 [\\dms. ]+, \\d+% over its 600ms objective \\(${environment}/triton\\)\\.$`)
     );
-    expect(found('Predictions stale').annotations.summary).toMatch(
-      /^The last training of churn \(deployment training in trial\) was [\ddhms ]+ ago, 1\.5 times its objective of 2d 0h 0m 0s\./
+    expect(found('Model stale').annotations.summary).toMatch(
+      /^churn: last trained [\d.]+ h ago, objective 48 h \(trial\/training\)\.$/
     );
     expect(found('Model missing').annotations.summary).toMatch(
-      new RegExp(
-        `^${missingModel} \\(.*\\) is in the memory of no server, and [\\d.]+% of the requests for it are refused`
-      )
+      new RegExp(`^${missingModel}: not loaded on any server, and [\\d.]+% of its requests are rejected`)
     );
-    expect(found('Async queue growing').annotations.summary).toMatch(/^\d+ requests wait in the asynchronous queue/);
+    expect(found('Async queue growing').annotations.summary).toMatch(
+      /^batch-embedder: \d+ requests in the async queue and growing/
+    );
     const link = new URL(failing.dashboard);
     expect(link.origin).toBe(grafanaUrl);
     expect(link.searchParams.get('var-model')).toBe(failingModel);

@@ -8,14 +8,47 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// goTest runs Go tests: go test with more arguments. Their number is that of the tests and subtests.
+// serverTests are the folders whose tests build or start the plugin's binary or a real server.
+var serverTests = []string{"tests/agreement", "tests/blackbox", "tests/e2e", "tests/fakenvml", "tests/modelservers"}
+
+// slowTests matches the tests elsewhere that build or install a real program: VictoriaMetrics, a Python environment.
+const slowTests = "VictoriaMetrics|TestAnEnvironmentIsMadeOnce"
+
+// goUnit runs the Go tests that need neither the plugin's binary nor a real server. Packages that have not changed are not run
+// again.
+func (s *suite) goUnit(ctx context.Context) (tally, error) {
+	listing := exec.CommandContext(ctx, "go", "list", "./...")
+	listing.Dir = s.root
+	output, err := listing.Output()
+	if err != nil {
+		if exited := (*exec.ExitError)(nil); errors.As(err, &exited) {
+			err = fmt.Errorf("%w: %s", err, exited.Stderr)
+		}
+		return tally{}, fmt.Errorf("list the packages: %w", err)
+	}
+	packages := unitPackages(strings.Fields(string(output)))
+	return s.goTest("go test of units", append([]string{"-skip", slowTests}, packages...)...)(ctx)
+}
+
+// unitPackages leaves out the packages in the folders of serverTests.
+func unitPackages(packages []string) []string {
+	return slices.DeleteFunc(slices.Clone(packages), func(name string) bool {
+		return slices.ContainsFunc(serverTests, func(folder string) bool {
+			return strings.Contains(name+"/", "/"+folder+"/")
+		})
+	})
+}
+
+// goTest runs go test with more arguments. It counts tests and subtests.
 func (s *suite) goTest(name string, args ...string) func(context.Context) (tally, error) {
 	return func(ctx context.Context) (tally, error) {
-		log, runErr := s.command(ctx, name, nil, "go", append([]string{"test", "-json", "-count", "1", "-timeout", "20m"}, args...)...)
+		log, runErr := s.command(ctx, name, nil, "go", append([]string{"test", "-json", "-timeout", "20m"}, args...)...)
 		file, err := os.Open(log)
 		if err != nil {
 			return tally{}, errors.Join(runErr, err)

@@ -1,4 +1,4 @@
-// Package suite runs all of the project's checks and tests one after the other and counts what they found.
+// Package suite runs the project's checks and tests one after the other, all of them or some, and counts the results.
 package suite
 
 import (
@@ -21,18 +21,19 @@ import (
 	"github.com/coldhit/modelserving-datasource/tests/modelservers"
 )
 
-// tally is what one step found. A step without tests of its own has only zeros.
+// tally counts the tests of one step. A step without tests of its own has only zeros.
 type tally struct{ passed, failed, skipped int }
 
 // step is one check, or one set of tests.
 type step struct {
+	// name is one word, so that it can be typed on a command line.
 	name string
-	// needs are names of steps without which this one cannot run.
+	// needs are the names of the steps that have to pass before this one can run. They come earlier in the list.
 	needs []string
 	run   func(context.Context) (tally, error)
 }
 
-// outcome is how a step went.
+// outcome is the result of a step.
 type outcome struct {
 	step  step
 	tally tally
@@ -46,21 +47,53 @@ type suite struct {
 	builder           pluginbuild.Builder
 }
 
-// ErrFailed says that something failed; what it was has been printed.
+// ErrFailed reports that a step failed. The reason has been printed.
 var ErrFailed = errors.New("the tests failed")
 
 // Run runs everything, also after a failure, and fails unless everything passed and nothing was skipped. Its last line is
 // "N passed, N failed".
 func Run(ctx context.Context, root string, out *progress.Printer) error {
-	return run(ctx, root, out, (*suite).steps)
+	return run(ctx, root, out, func(s *suite) ([]step, error) { return s.steps(), nil })
 }
 
-// RunTorchServe runs the test against a real TorchServe alone, which is too large for Run.
+// RunSteps runs the named steps, and before them the ones that they need.
+func RunSteps(ctx context.Context, root string, out *progress.Printer, names ...string) error {
+	return run(ctx, root, out, func(s *suite) ([]step, error) { return selectSteps(s.steps(), names) })
+}
+
+// RunUnit runs the unit tests of Go and of the web part. It starts no server and builds no plugin.
+func RunUnit(ctx context.Context, root string, out *progress.Printer) error {
+	return run(ctx, root, out, func(s *suite) ([]step, error) {
+		web, err := selectSteps(s.steps(), []string{stepJest})
+		return append([]step{{name: "go-unit", run: s.goUnit}}, web...), err
+	})
+}
+
+// RunLint runs the linters and type checks of Go and of the web part.
+func RunLint(ctx context.Context, root string, out *progress.Printer) error {
+	return RunSteps(ctx, root, out, stepGoLint, stepGoVet, stepTypecheck, stepESLint, stepTypecheckEndToEnd)
+}
+
+// RunEndToEnd builds the plugin and runs the browser tests.
+func RunEndToEnd(ctx context.Context, root string, out *progress.Printer) error {
+	return RunSteps(ctx, root, out, stepEndToEnd)
+}
+
+// RunTorchServe runs only the test against a real TorchServe, which is too large for Run.
 func RunTorchServe(ctx context.Context, root string, out *progress.Printer) error {
-	return run(ctx, root, out, func(s *suite) []step { return []step{{name: "TorchServe", run: s.liveTest(torchServe)}} })
+	return run(ctx, root, out, func(s *suite) ([]step, error) { return []step{{name: "torchserve", run: s.liveTest(torchServe)}}, nil })
 }
 
-func run(ctx context.Context, root string, out *progress.Printer, steps func(*suite) []step) error {
+// Steps returns the names of all steps, in the order in which Run runs them.
+func Steps() []string {
+	var names []string
+	for _, s := range (&suite{}).steps() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func run(ctx context.Context, root string, out *progress.Printer, selected func(*suite) ([]step, error)) error {
 	ctx, stopSignals := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stopSignals()
 	ctx, release := supervise.WithParent(ctx)
@@ -71,10 +104,14 @@ func run(ctx context.Context, root string, out *progress.Printer, steps func(*su
 	}
 	logs := filepath.Join(cache, "logs")
 	s := &suite{root: root, cache: cache, logs: logs, out: out, builder: pluginbuild.Builder{Root: root, Logs: logs, Out: out}}
-	return summarize(out, runSteps(ctx, out, steps(s)))
+	steps, err := selected(s)
+	if err != nil {
+		return err
+	}
+	return summarize(out, runSteps(ctx, out, steps))
 }
 
-// The tests against real model servers, and the build tags that switch them on.
+// The tests against real model servers, and the build tags that enable them.
 const (
 	liveTests    = "./tests/modelservers"
 	modelServers = "modelservers"
@@ -82,11 +119,11 @@ const (
 )
 
 func (s *suite) liveTest(tag string) func(context.Context) (tally, error) {
-	return s.goTest("go test "+tag, "-tags", tag, liveTests)
+	return s.goTest("go test "+tag, "-count", "1", "-tags", tag, liveTests)
 }
 
-// unlessCrashed runs a step once more where a real Triton crashed in it: its tests say nothing about the plugin then. A second
-// crash is a failure.
+// unlessCrashed runs a step once more if a real Triton crashed in it, because the result then says nothing about the plugin. A
+// second crash is a failure.
 func (s *suite) unlessCrashed(run func(context.Context) (tally, error)) func(context.Context) (tally, error) {
 	return func(ctx context.Context) (tally, error) {
 		counts, err := run(ctx)
@@ -95,27 +132,6 @@ func (s *suite) unlessCrashed(run func(context.Context) (tally, error)) func(con
 		}
 		s.out.Printf("   Triton crashed, so this runs once more: %v", err)
 		return run(ctx)
-	}
-}
-
-func (s *suite) steps() []step {
-	const web, compat, plugin = "npm packages", "npm packages for Grafana 10.1", "build"
-	return []step{
-		{name: "gofmt", run: s.gofmt},
-		{name: "go vet", run: s.vet},
-		{name: "go test", run: s.goTest("go test", "./...")},
-		{name: web, run: s.dependencies(".")},
-		{name: "typecheck", needs: []string{web}, run: s.npm("typecheck")},
-		{name: "lint", needs: []string{web}, run: s.npm("lint")},
-		{name: "jest", needs: []string{web}, run: s.jest("test:ci")},
-		{name: compat, run: s.dependencies("compat/grafana-10.1")},
-		{name: "typecheck for Grafana 10.1", needs: []string{web, compat}, run: s.npm("compat:typecheck")},
-		{name: "jest for Grafana 10.1", needs: []string{web, compat}, run: s.jest("compat:test")},
-		{name: plugin, needs: []string{web}, run: s.build},
-		{name: "typecheck of the browser tests", needs: []string{web}, run: s.browserTypecheck},
-		{name: "check of the bundle", needs: []string{plugin}, run: s.npm("check:bundle")},
-		{name: "end to end", needs: []string{plugin}, run: s.unlessCrashed(s.endToEnd)},
-		{name: "model servers", run: s.unlessCrashed(s.liveTest(modelServers))},
 	}
 }
 

@@ -49,6 +49,50 @@ func TestAFailedStepFailsWhatNeedsItAndNothingElse(t *testing.T) {
 	require.ErrorIs(t, summarize(out, outcomes), ErrFailed)
 }
 
+func TestSelectedStepsBringWhatTheyNeed(t *testing.T) {
+	steps := []step{{name: "packages"}, {name: "build", needs: []string{"packages"}}, {name: "other"}, {name: "browser", needs: []string{"build"}}}
+	names := func(selected ...string) []string {
+		found, err := selectSteps(steps, selected)
+		require.NoError(t, err)
+		var names []string
+		for _, s := range found {
+			names = append(names, s.name)
+		}
+		return names
+	}
+	require.Equal(t, []string{"packages", "build", "browser"}, names("browser"))
+	require.Equal(t, []string{"packages", "other"}, names("other", "packages"))
+	_, err := selectSteps(steps, []string{"typo"})
+	require.ErrorContains(t, err, `no step "typo"`)
+	require.ErrorContains(t, err, stepJest, "the error lists the steps")
+}
+
+func TestStepsCanBeSelectedOneByOne(t *testing.T) {
+	steps := (&suite{}).steps()
+	seen := map[string]bool{}
+	for _, s := range steps {
+		require.NotContains(t, s.name, " ", "a name is typed on a command line")
+		require.False(t, seen[s.name], "%s is there twice", s.name)
+		for _, need := range s.needs {
+			require.True(t, seen[need], "%s needs %s, which does not come before it", s.name, need)
+		}
+		seen[s.name] = true
+	}
+	for _, name := range []string{stepGoLint, stepGoVet, stepTypecheck, stepESLint, stepTypecheckEndToEnd, stepEndToEnd, stepJest} {
+		require.True(t, seen[name], name)
+	}
+}
+
+func TestUnitTestsStartNoServers(t *testing.T) {
+	const module = "github.com/coldhit/modelserving-datasource"
+	require.Equal(t, []string{module + "/pkg/plan", module + "/tests/captures"}, unitPackages([]string{
+		module + "/pkg/plan", module + "/tests/blackbox", module + "/tests/blackbox/driver", module + "/tests/captures", module + "/tests/agreement",
+	}))
+	for _, folder := range serverTests {
+		require.DirExists(t, filepath.Join("..", "..", folder))
+	}
+}
+
 func TestASkippedTestIsAFailure(t *testing.T) {
 	out := progress.NewPrinter(t.Output())
 	outcomes := runSteps(t.Context(), out, []step{{name: "lazy", run: func(context.Context) (tally, error) { return tally{passed: 1, skipped: 1}, nil }}})

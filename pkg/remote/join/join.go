@@ -1,4 +1,4 @@
-// Package join puts the answers to consecutive parts of a range together.
+// Package join puts the results of consecutive parts of a range together.
 package join
 
 import (
@@ -6,15 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
-// Answers joins answers in the order of their times: every time of one is before every time of those behind it. The series of
-// the result stand in the order of their labels, as a server answers them, and share no memory that may be changed with the
+// Results joins results in the order of their times: every time of one is before every time of those behind it. The series of
+// the result stand in the order of their labels, as a server returns them, and share no memory that may be changed with the
 // parts. Series of equal times share these: nobody may change them in place.
-func Answers(parts []promql.Answer) promql.Answer {
-	var out promql.Answer
+func Results(parts []series.Result) series.Result {
+	var out series.Result
 	numbers, histograms := map[string][]series.Series{}, map[string][]series.Histograms{}
 	var keys keyWriter
 	for _, p := range parts {
@@ -45,9 +44,9 @@ func Answers(parts []promql.Answer) promql.Answer {
 	return out
 }
 
-// Copy shares no memory that may be changed with an answer, and keeps the order of its series.
-func Copy(a promql.Answer) promql.Answer {
-	out := promql.Answer{Warnings: slices.Clone(a.Warnings), Infos: slices.Clone(a.Infos)}
+// Copy shares no memory that may be changed with a result, and keeps the order of its series.
+func Copy(a series.Result) series.Result {
+	out := series.Result{Warnings: slices.Clone(a.Warnings), Infos: slices.Clone(a.Infos)}
 	var times timesWriter
 	for _, s := range a.Series {
 		out.Series = append(out.Series, times.concatenated([]series.Series{s}))

@@ -1,0 +1,173 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/distribution"
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+const kindOfGuess = "estimated"
+
+// withEstimatedColdHits adds, for the models of which nothing counts the cold hits, what their response times tell: of a
+// histogram the share of requests above the empty valley between two modes, else of a summary's quantiles the least share. Only
+// models by themselves are looked at: response times of several models together have several modes for other reasons.
+func (r *signalRun) withEstimatedColdHits(ctx context.Context, counted []analysis.Series) ([]analysis.Series, error) {
+	if !slices.Contains(r.query.GroupBy, signal.Model) && len(r.query.Filters[signal.Model]) != 1 {
+		return counted, nil
+	}
+	split := &splitting{by: r.query.GroupBy, kinds: map[string]distribution.Kind{}}
+	guessed, err := r.within("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
+		return o.splitHistograms(ctx, split)
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := append(counted, r.missing(counted, guessed, "the modes of the response times overlap")...)
+	guessed, err = r.within("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
+		return o.readQuantiles(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer = append(answer, r.missing(answer, guessed, "no more follows from quantiles of response times")...)
+	if len(answer) == 0 && split.refused != "" {
+		r.warn("The cold-hit rate cannot be estimated from the response times: " + split.refused)
+	}
+	return answer, nil
+}
+
+// missing lists the guesses about models of which nothing better is known, and says in notices what they are.
+func (r *signalRun) missing(known, guessed []analysis.Series, whyNoMore string) []analysis.Series {
+	missing := analysis.Missing(known, guessed, r.query.GroupBy)
+	ofKind := func(kind distribution.Kind) []analysis.Series {
+		return slices.DeleteFunc(slices.Clone(missing), func(s analysis.Series) bool { return s.Interval.Kind != kind })
+	}
+	if estimates := ofKind(distribution.Estimated); len(estimates) > 0 {
+		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("The cold-hit rate of %s is estimated, with an interval, from response times that have two modes.",
+			describeGroups(estimates, r.query.GroupBy)))
+	}
+	if bounds := ofKind(distribution.AtLeast); len(bounds) > 0 {
+		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("The cold-hit rate of %s is estimated and at least what is shown: %s.",
+			describeGroups(bounds, r.query.GroupBy), whyNoMore))
+	}
+	return missing
+}
+
+// splitHistograms estimates from the histograms of the query, which is one for response times.
+func (r *signalRun) splitHistograms(ctx context.Context, split *splitting) (all []analysis.Series, err error) {
+	for _, p := range r.present.Compile(r.query, r.environ) {
+		if len(p.Buckets) == 0 || p.Others {
+			continue
+		}
+		buckets, p, texts, err := r.distributions(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		r.executed = append(r.executed, "# "+p.Describe()+"\n"+strings.Join(texts, "\n"))
+		shares, newest := buckets.Estimated(split.of)
+		guessed, err := r.guesses(ctx, p, shares, newest, signal.TwoModes, split.kindOf)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, guessed...)
+	}
+	return all, nil
+}
+
+// readQuantiles takes bounds from the summaries of the query, which is one for response times.
+func (r *signalRun) readQuantiles(ctx context.Context) (all []analysis.Series, err error) {
+	r.query.Statistics = []signal.Statistic{signal.P50, signal.P90, signal.P95, signal.P99}
+	type summary struct {
+		profile.Part
+		quantiles map[float64][]series.Series
+	}
+	var found []*summary
+	for _, p := range r.present.Compile(r.query, r.environ) {
+		if p.Separate == nil || p.Others {
+			continue
+		}
+		answer, err := r.executePart(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		r.executed = append(r.executed, "# "+p.Describe()+"\n"+answer.text)
+		for _, w := range answer.Warnings {
+			r.warn(w)
+		}
+		same := func(s *summary) bool {
+			return s.Sources[0].Profile == p.Sources[0].Profile && s.Sources[0].Recipe.Summary == p.Sources[0].Recipe.Summary
+		}
+		i := slices.IndexFunc(found, same)
+		if i < 0 {
+			i, found = len(found), append(found, &summary{p, map[float64][]series.Series{}})
+		}
+		q, _ := p.Statistic.Quantile()
+		found[i].quantiles[q] = answer.Series
+	}
+	atLeast := func(map[string]string) distribution.Kind { return distribution.AtLeast }
+	for _, s := range found {
+		metric := s.Sources[0].Profile.Metrics[s.Sources[0].Recipe.Summary]
+		shares, newest := analysis.LeastCold(s.quantiles, s.Separate, metric.RankError, r.query.GroupBy)
+		part := s.Part
+		part.Separate = nil // the shares have the project's labels
+		guessed, err := r.guesses(ctx, part, shares, newest, signal.QuantilesJump, atLeast)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, guessed...)
+	}
+	return all, nil
+}
+
+// guesses makes an answer of shares that were estimated from a part's response times.
+func (r *signalRun) guesses(ctx context.Context, p profile.Part, shares []series.Series, newest []distribution.Estimate, how signal.Derivation, kindOf func(labels map[string]string) distribution.Kind) ([]analysis.Series, error) {
+	out, err := r.interpret(ctx, p, partResult{Result: series.Result{Series: shares}, text: strings.Join(r.executed, "\n\n")})
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].Statistic = signal.Mean
+		out[i].Interval = &analysis.Interval{Estimate: newest[i], Kind: kindOf(shares[i].Labels)}
+		out[i].Provenance = slices.Clone(out[i].Provenance)
+		for j := range out[i].Provenance {
+			out[i].Provenance[j].Kind, out[i].Provenance[j].Recipe = kindOfGuess, how.How
+		}
+	}
+	return out, nil
+}
+
+// splitting splits distributions, and remembers what kind the newest share of each group is and why the first was refused.
+type splitting struct {
+	by      []signal.Label
+	kinds   map[string]distribution.Kind
+	refused string
+}
+
+func (s *splitting) kindOf(labels map[string]string) distribution.Kind {
+	return s.kinds[analysis.Key(labels, s.by)]
+}
+
+func (s *splitting) of(labels map[string]string) func(distribution.Distribution) (distribution.Estimate, bool) {
+	return func(of distribution.Distribution) (distribution.Estimate, bool) {
+		split, err := of.Split()
+		var refusal *distribution.Refusal
+		if errors.As(err, &refusal) {
+			if s.refused == "" {
+				s.refused = strings.TrimSpace(labels[string(signal.Model)] + ": " + refusal.Error())
+			}
+			return distribution.Estimate{}, false
+		}
+		s.kinds[analysis.Key(labels, s.by)] = split.Kind
+		return split.Cold, err == nil
+	}
+}

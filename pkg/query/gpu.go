@@ -1,0 +1,114 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/coldhit/modelserving-datasource/pkg/analysis"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
+
+var (
+	ofGPU    = []signal.Label{signal.Environment, signal.Deployment, signal.Replica, signal.GPU}
+	ofModels = []signal.Label{signal.Model, signal.Version}
+)
+
+func (r *signalRun) modelGPUUtilization(ctx context.Context) ([]analysis.Series, error) {
+	return r.sharedOut(ctx, "gpu_utilization", analysis.MeanOfGPUs)
+}
+
+// energyPerThousandRequests is in joules. Whatever its requests were worth, a GPU's idle time is part of a group's energy; of a
+// model's only what the GPU draws while it works.
+func (r *signalRun) energyPerThousandRequests(ctx context.Context) (power []analysis.Series, err error) {
+	if r.aboutModels() {
+		power, err = r.sharedOut(ctx, "gpu_power", analysis.SumOfGPUs)
+	} else {
+		power, err = r.ask(ctx, "gpu_power", signal.Mean, r.query.GroupBy)
+	}
+	if err != nil || len(power) == 0 {
+		return nil, err
+	}
+	requests, err := r.ask(ctx, "requests", signal.Rate, r.query.GroupBy)
+	if err != nil {
+		return nil, err
+	}
+	return analysis.Linear(analysis.Quotients(power, requests, r.query.GroupBy), func(map[string]string) (a, b float64) { return 0, 1000 }), nil
+}
+
+// aboutModels says whether the query is about some models or about each.
+func (r *signalRun) aboutModels() bool {
+	return slices.ContainsFunc(ofModels, func(l signal.Label) bool {
+		_, filtered := r.query.Filters[l]
+		return filtered || slices.Contains(r.query.GroupBy, l)
+	})
+}
+
+// sharedOut is a signal of GPUs by model: in proportion to what each model's processes do on the GPU where that is read, else to
+// the time that its requests took to compute beside it.
+func (r *signalRun) sharedOut(ctx context.Context, name string, fold analysis.Fold) ([]analysis.Series, error) {
+	readings, err := r.ask(ctx, name, r.query.Statistics[0], ofGPU, ofModels...)
+	if err != nil || len(readings) == 0 {
+		return nil, err
+	}
+	work, err := r.workOfProcesses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !everyGPU(readings, work) {
+		computed, err := r.computeTime(ctx)
+		if err != nil {
+			return nil, err
+		}
+		work = append(work, computed...)
+	}
+	shares, unjoined := analysis.GPUShares(readings, work, r.query.GroupBy, fold, r.wanted)
+	if unjoined > 0 {
+		r.warn(fmt.Sprintf("%d of %d GPUs are shared out among no models: nothing reads their processes, and no server in their environment and deployment times its execution. Give the target that reports the GPUs the environment and deployment of the servers on them.",
+			unjoined, len(readings)))
+	}
+	for i := range shares {
+		if slices.Contains(r.query.GroupBy, signal.Model) && shares[i].Labels[string(signal.Model)] == "" {
+			shares[i].Others = true // processes that no rule gives to a model
+		}
+	}
+	return shares, nil
+}
+
+// workOfProcesses is each model's part of the GPUs as its processes were seen to use them. It names the GPUs.
+func (r *signalRun) workOfProcesses(ctx context.Context) ([]analysis.Series, error) {
+	by := append(slices.Clone(ofGPU), ofModels...)
+	return r.within(signal.ModelGPUUtilization, signal.Mean, by, append(ofModels, signal.GPU), func(o *signalRun) ([]analysis.Series, error) {
+		return o.run(ctx, o.present.Compile(o.query, o.environ))
+	})
+}
+
+// computeTime is the seconds a second that the requests of each model took to compute, on every replica.
+func (r *signalRun) computeTime(ctx context.Context) ([]analysis.Series, error) {
+	by := []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Replica}
+	if _, filtered := r.query.Filters[signal.Version]; filtered || slices.Contains(r.query.GroupBy, signal.Version) {
+		by = append(by, signal.Version)
+	}
+	return r.within("inference_time", signal.Mean, by, append(ofModels, signal.GPU), func(o *signalRun) ([]analysis.Series, error) {
+		return o.run(ctx, o.present.ComputeTime(o.query, o.environ))
+	})
+}
+
+// everyGPU says whether work is known of each GPU that has a reading.
+func everyGPU(readings, work []analysis.Series) bool {
+	known := map[string]bool{}
+	for _, w := range work {
+		known[w.Labels[string(signal.GPU)]] = true
+	}
+	return !slices.ContainsFunc(readings, func(u analysis.Series) bool { return !known[u.Labels[string(signal.GPU)]] })
+}
+
+// wanted says whether the query's filters for models and versions leave a series in.
+func (r *signalRun) wanted(labels map[string]string) bool {
+	for _, l := range ofModels {
+		if values, filtered := r.query.Filters[l]; filtered && !slices.Contains(values, labels[string(l)]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,80 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+)
+
+func (r *signalRun) warn(text string) {
+	r.notices = appendNotice(r.notices, data.NoticeSeverityWarning, text)
+}
+
+func appendNotice(to []data.Notice, severity data.NoticeSeverity, text string) []data.Notice {
+	if text == "" || slices.ContainsFunc(to, func(n data.Notice) bool { return n.Text == text }) {
+		return to
+	}
+	return append(to, data.Notice{Severity: severity, Text: text})
+}
+
+// explain says why there is nothing to see, and what is known to be wrong with the store.
+func (r *signalRun) explain(ctx context.Context, answered bool) error {
+	status, err := r.status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range append(status.warnings, r.Mistakes...) {
+		r.warn(w)
+	}
+	r.warn(unanswering(status.targets))
+	if answered {
+		return nil
+	}
+	if why := r.collecting(status); why != "" {
+		r.warn(why)
+	} else if len(r.notices) == 0 {
+		r.warn(fmt.Sprintf("No data for %s in this time range: there was no traffic, or nothing matches the filters.", r.query.Signal.Name))
+	}
+	return nil
+}
+
+// collecting says that there has not been enough time for an answer, or nothing to ask.
+func (e *Evaluator) collecting(s status) string {
+	if !s.collects {
+		return "" // somebody else collects
+	}
+	if len(s.targets) == 0 {
+		return "No targets are configured: add a model server's metrics URL in the data source's settings."
+	}
+	interval := e.Store.Grid().Interval
+	if s.since.IsZero() {
+		return fmt.Sprintf("Collecting data: nothing has been scraped yet. The first numbers appear after two scrapes, %s apart.", interval)
+	}
+	if e.Now().Sub(s.since) < 2*interval+time.Second {
+		return fmt.Sprintf("Collecting data since %s: the first numbers appear after two scrapes, %s apart.", s.since.UTC().Format("15:04:05 MST"), interval)
+	}
+	return ""
+}
+
+// unanswering names the targets that cannot be scraped at present.
+func unanswering(targets []Target) string {
+	const shown = 3
+	var reasons []string
+	for _, t := range targets {
+		if !t.Up && t.Problem != "" {
+			reasons = append(reasons, t.Problem)
+		}
+	}
+	switch n := len(reasons); {
+	case n == 0:
+		return ""
+	case n > shown:
+		return fmt.Sprintf("%d of %d targets do not answer, among them %s", n, len(targets), strings.Join(reasons[:shown], "; "))
+	default:
+		return fmt.Sprintf("%d of %d targets do not answer: %s", n, len(targets), strings.Join(reasons, "; "))
+	}
+}
