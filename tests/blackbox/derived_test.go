@@ -98,7 +98,7 @@ vllm:e2e_request_latency_seconds_count{model_name="llama"} +100
 	answer := eventually(t, p, s, burn, map[string]string{"model": "llama"}, map[string]string{"model": "patient"})
 	require.InDelta(t, 6, driver.Value(t, answer, map[string]string{"model": "llama"}), 1e-6, "20 of the 30 between 0.1 s and 0.4 s, and 10 beyond, are slower than 0.2 s")
 	require.InDelta(t, 2, driver.Value(t, answer, map[string]string{"model": "patient"}), 1e-6, "at most 10 % are slower than 2 s where 5 % may be")
-	require.Contains(t, driver.Notices(answer), "The burn rate of the response time is at most what is shown (production demo patient)")
+	require.Contains(t, driver.Notices(answer), "Response time burn rate of production demo patient is an upper bound")
 }
 
 // provenanceOf is what a frame says of where its numbers come from.

@@ -171,7 +171,7 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 	require.NotContains(t, r.Message+string(r.JSONDetails)+p.Log.String(), "wrong-key-never-shown")
 
 	// A panel over the same data source shows the good target's data and names the bad ones.
-	unanswered := regexp.MustCompile(`1[0-9] of 19 targets do not answer, among them \S+ `)
+	unanswered := regexp.MustCompile(`1[0-9] of 19 targets are down, for example \S+ `)
 	require.Eventually(t, func() bool {
 		answer := p.Ask(s, time.Minute, query("requests", nil, "model"))["A"]
 		_, there := driver.Find(answer, map[string]string{"model": "a"})
