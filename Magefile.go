@@ -58,6 +58,15 @@ func Demo(ctx context.Context) error {
 	return stack.RunDemo(ctx, root, progress.NewPrinter(os.Stdout))
 }
 
+// Dev starts the demo, and rebuilds and reloads the plugin in it when a source changes, until Ctrl-C.
+func Dev(ctx context.Context) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return stack.RunDev(ctx, root, progress.NewPrinter(os.Stdout))
+}
+
 // Test runs all checks and tests, end to end in a real Grafana with a real browser included. It takes about half an hour.
 func Test(ctx context.Context) error { return runSuite(ctx, suite.Run) }
 

@@ -113,7 +113,7 @@ func (h *Host) Work(triton int) error {
 	}
 	for model := range large {
 		if !found[model] {
-			return fmt.Errorf("of Triton's models (process %d), %s has no process of its own", triton, model)
+			return fmt.Errorf("no process of Triton (%d) serves the model %s", triton, model)
 		}
 	}
 	add(1, os.Getpid(), use{2, 3})

@@ -24,6 +24,9 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	g.mu.Unlock()
 	go func() {
 		<-p.Done()
+		if p.stopped.Load() {
+			return
+		}
 		select {
 		case deaths <- p:
 		default: // the first death is enough
@@ -32,7 +35,7 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// Died delivers the first program that ended.
+// Died delivers the first program that ended without Stop.
 func (g *Group) Died() <-chan *Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()

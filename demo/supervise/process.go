@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,6 +40,8 @@ type Process struct {
 	command *exec.Cmd
 	done    chan struct{}
 	err     error
+	// stopped is set before Stop ends the program.
+	stopped atomic.Bool
 }
 
 // Start starts a program in a process group of its own, so that a Ctrl-C at the terminal reaches only this process,
@@ -144,6 +147,7 @@ func (p *Process) Stop(grace time.Duration) {
 		return
 	default:
 	}
+	p.stopped.Store(true)
 	_ = syscall.Kill(-p.pid, syscall.SIGTERM)
 	timer := time.NewTimer(grace)
 	defer timer.Stop()

@@ -109,6 +109,16 @@ func TestGroupReportsTheFirstDeathWithItsLastLines(t *testing.T) {
 	require.False(t, alive(survivor.PID()))
 }
 
+func TestAProgramThatIsStoppedIsNoDeath(t *testing.T) {
+	var group Group
+	stopped, err := group.Start(shell(t, "stopped", "sleep 300"))
+	require.NoError(t, err)
+	stopped.Stop(5 * time.Second)
+	_, err = group.Start(shell(t, "victim", "exit 3"))
+	require.NoError(t, err)
+	require.Equal(t, "victim", (<-group.Died()).Name())
+}
+
 func TestRunReportsProgressAndStopsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("enough")

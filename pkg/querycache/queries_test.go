@@ -66,7 +66,9 @@ func ranked(k int, of, rank plan.Node, by ...string) plan.TopK {
 }
 
 // renamed has a label's values in another label too.
-func renamed(of plan.Node) plan.Node { return plan.Rename{Of: of, From: "replica", To: "deployment"} }
+func renamed(of plan.Node) plan.Node {
+	return plan.Rename{Of: of, From: "replica", To: "deployment"}
+}
 
 func plannedQueries() (out []query) {
 	perModel, perReplica := sum(rate, "model"), sum(rate, "model", "replica")
@@ -102,7 +104,7 @@ func plannedQueries() (out []query) {
 		}, "model"),
 		"highest within":        top(2, plan.Highest{K: 3, Of: perModel}, "model"),
 		"label written":         top(1, plan.SetLabel{Of: sum(rate, "replica"), Label: "model", Value: "m1"}, "model"),
-		"label replaced":        top(2, sum(plan.LabelReplace{Of: perReplica, From: "model", To: "model", Match: "m[0-2]", Class: "m0"}, "model"), "model"),
+		"label replaced":        top(2, plan.LabelReplace{Of: sum(rate, "replica"), From: "replica", To: "model", Match: "r0", Class: "m0"}, "model"),
 		"subquery":              top(2, plan.SumOverTime{Of: perModel, Window: 3 * time.Minute, Every: scrape}, "model"),
 		"new counters":          top(2, sum(plan.NewCounter{Of: requests, Offset: time.Minute, Lookback: 5 * time.Minute}, "model"), "model"),
 		"maximum":               top(2, plan.ClampMin{Of: plan.OverTime{Of: queue.Of, Window: 3 * time.Minute, Reduce: plan.MaxOver}, Bound: 50}, "model"),

@@ -52,7 +52,7 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	require.False(t, found)
 	from := provenanceOf(t, answer, two)
 	require.Equal(t, "estimated", from[0].Kind)
-	require.Contains(t, driver.Notices(answer), "The cold-hit rate of two is estimated")
+	require.Contains(t, driver.Notices(answer), "Cold-hit rate of two: estimated")
 	bounds := intervalOf(t, answer, two)
 	require.True(t, 0 < bounds.Lower && bounds.Lower < 0.1 && 0.1 < bounds.Upper && bounds.Upper < 0.4, "%v", bounds)
 

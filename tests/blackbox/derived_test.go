@@ -33,7 +33,7 @@ func TestTheGPUIsSharedOutAmongModels(t *testing.T) {
 		map[string]string{"model": "a", "gpu": "GPU-1"}, map[string]string{"model": "b", "gpu": "GPU-2"})
 	require.InDelta(t, 0.6, driver.Value(t, answer, map[string]string{"model": "a", "gpu": "GPU-1"}), 1e-9)
 	require.InDelta(t, 0.1, driver.Value(t, answer, map[string]string{"model": "b", "gpu": "GPU-2"}), 1e-9)
-	require.Contains(t, answer.Frames[0].Meta.ExecutedQueryString, "# model_gpu_utilization is computed from what follows")
+	require.Contains(t, answer.Frames[0].Meta.ExecutedQueryString, "# model_gpu_utilization is computed from the queries below")
 	all := p.Ask(s, 30*time.Second, within("10s", query("model_gpu_utilization", nil, "model")), within("10s", query("gpu_utilization", []string{"mean"})))
 	require.InDelta(t, driver.Value(t, all["B"], nil),
 		driver.Value(t, all["A"], map[string]string{"model": "a"})+driver.Value(t, all["A"], map[string]string{"model": "b"}), 1e-9)
