@@ -73,7 +73,7 @@ func RunUnit(ctx context.Context, root string, out *progress.Printer) error {
 
 // RunLint runs the linters and type checks of Go and of the web part.
 func RunLint(ctx context.Context, root string, out *progress.Printer) error {
-	return RunSteps(ctx, root, out, stepGoLint, stepGoVet, stepTypecheck, stepESLint, stepTypecheckEndToEnd)
+	return RunSteps(ctx, root, out, stepGoLint, stepGoVet, stepTypecheck, stepESLint, stepProse, stepTypecheckEndToEnd)
 }
 
 // RunEndToEnd builds the plugin and runs the browser tests, only those of the given files of tests/e2e if there are any.
