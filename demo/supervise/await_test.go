@@ -44,7 +44,7 @@ func TestAwaitOK(t *testing.T) {
 		require.ErrorContains(t, err, "loading")
 	})
 	t.Run("ends before", func(t *testing.T) {
-		var ended *Ended
+		var ended *ExitError
 		require.ErrorAs(t, started("exit 3").AwaitOK(t.Context(), busy, time.Minute), &ended)
 		require.ErrorContains(t, ended, "exit status 3")
 	})
