@@ -77,7 +77,18 @@ func Unit(ctx context.Context) error { return runSuite(ctx, suite.RunUnit) }
 func Lint(ctx context.Context) error { return runSuite(ctx, suite.RunLint) }
 
 // E2e builds the plugin and runs the end-to-end tests in a real Grafana with a real browser.
-func E2e(ctx context.Context) error { return runSuite(ctx, suite.RunEndToEnd) }
+func E2e(ctx context.Context) error {
+	return runSuite(ctx, func(ctx context.Context, root string, out *progress.Printer) error {
+		return suite.RunEndToEnd(ctx, root, out)
+	})
+}
+
+// E2eOnly builds the plugin and runs the end-to-end tests of one file: go tool mage e2eOnly configuration.spec.ts.
+func E2eOnly(ctx context.Context, file string) error {
+	return runSuite(ctx, func(ctx context.Context, root string, out *progress.Printer) error {
+		return suite.RunEndToEnd(ctx, root, out, file)
+	})
+}
 
 // TestOnly runs one step of the tests, and before it the steps that it needs: go tool mage testOnly jest. TestSteps lists them.
 func TestOnly(ctx context.Context, step string) error {

@@ -1,4 +1,5 @@
 import { defineConfig } from 'eslint/config';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import baseConfig from './.config/eslint.config.mjs';
 
 export default defineConfig([
@@ -38,7 +39,15 @@ export default defineConfig([
   ...baseConfig,
   {
     files: ['src/**/*.{ts,tsx}'],
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/extensions': ['.ts', '.tsx'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts', '.tsx'] },
+      'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx'] })],
+    },
     rules: {
+      // Types count as well: a file must be readable without the files that use it.
+      'import-x/no-cycle': ['error', { ignoreExternal: true }],
       // Their successors, Combobox and MultiCombobox, are missing before Grafana 11.5 and 11.6.
       '@typescript-eslint/no-deprecated': [
         'warn',

@@ -1,7 +1,7 @@
 import { CoreApp, DataQueryRequest } from '@grafana/data';
 import { lastValueFrom } from 'rxjs';
 import { ModelServingDataSource } from './datasource';
-import { answerRequests, resourceOf } from './testing/backendSrv';
+import { mockBackend, resourceOf } from './testing/backendSrvMock';
 import { newDataSource, SIGNALS, timeRange } from './testing/datasource';
 import { ModelServingQuery, ModelServingVariableQuery } from './types';
 
@@ -15,12 +15,12 @@ function variableRequest(query: Partial<ModelServingVariableQuery>): DataQueryRe
   } as unknown as DataQueryRequest<ModelServingVariableQuery>;
 }
 
-it('is a class of one argument, which Grafana 10 takes for a data source that is not of Angular', () => {
+it('is a class with one argument, so that Grafana 10 does not treat it as an Angular data source', () => {
   expect(ModelServingDataSource).toHaveLength(1);
 });
 
 it('sends queries whose variables are replaced', async () => {
-  const requests = answerRequests(() => ({ results: {} }));
+  const requests = mockBackend(() => ({ results: {} }));
   const datasource = newDataSource([
     { name: 'model', value: ['bert', 'gpt'], multi: true },
     { name: 'deployment', value: ['$__all'], options: ['vision'], includeAll: true },
@@ -60,7 +60,7 @@ it.each([
     },
     data: { values: [[1]] },
   });
-  answerRequests(() => ({ results: { A: { frames: [frame('bert'), frame('gpt')] } } }));
+  mockBackend(() => ({ results: { A: { frames: [frame('bert'), frame('gpt')] } } }));
   const request = { app, targets: [{ refId: 'A', signal: 'requests', instant: true }], range: RANGE, scopedVars: {} };
 
   const { data } = await lastValueFrom(
@@ -77,7 +77,7 @@ it('runs complete queries only', () => {
   expect(datasource.filterQuery({ refId: 'A', ...datasource.getDefaultQuery(CoreApp.Explore) })).toBe(true);
 });
 
-it('answers for the table of models with its filters', () => {
+it('queries the table of models with its filters', () => {
   const datasource = newDataSource([{ name: 'deployment', value: ['vision', 'text'], multi: true }]);
   const query: ModelServingQuery = {
     refId: 'A',
@@ -94,16 +94,16 @@ it('answers for the table of models with its filters', () => {
 });
 
 describe('signals', () => {
-  it('are asked for once', async () => {
-    const requests = answerRequests(() => ({ signals: SIGNALS }));
+  it('are requested once', async () => {
+    const requests = mockBackend(() => ({ signals: SIGNALS }));
     const datasource = newDataSource();
     expect(await Promise.all([datasource.signals(), datasource.signals()])).toEqual([SIGNALS, SIGNALS]);
     expect(requests.map(resourceOf)).toEqual(['signals']);
   });
 
-  it('are asked for again after a failure', async () => {
+  it('are requested again after a failure', async () => {
     let broken = true;
-    answerRequests(() => {
+    mockBackend(() => {
       if (broken) {
         throw new Error('no backend');
       }
@@ -118,7 +118,7 @@ describe('signals', () => {
 
 describe('variables', () => {
   it("take a label's values in the dashboard's range, filtered by other variables", async () => {
-    const requests = answerRequests(() => ({ values: ['bert', 'resnet'], truncated: false }));
+    const requests = mockBackend(() => ({ values: ['bert', 'resnet'], truncated: false }));
     const { variables } = newDataSource([
       { name: 'environment', value: ['production', 'staging'], multi: true },
       { name: 'deployment', value: '$__all', options: ['vision', 'text'], includeAll: true },
@@ -146,7 +146,7 @@ describe('variables', () => {
   });
 
   it('that depend on one without a value are not filtered by it', async () => {
-    const requests = answerRequests(() => ({ values: [], truncated: false }));
+    const requests = mockBackend(() => ({ values: [], truncated: false }));
     const { variables } = newDataSource([{ name: 'environment', value: [], multi: true }]);
     await lastValueFrom(
       variables.query(variableRequest({ label: 'model', filters: { environment: ['$environment'] } }))
@@ -154,15 +154,15 @@ describe('variables', () => {
     expect(JSON.parse(requests[0].params?.filters)).toEqual({});
   });
 
-  it('without a label have no values and ask nothing', async () => {
-    const requests = answerRequests(() => ({}));
+  it('without a label have no values and send no request', async () => {
+    const requests = mockBackend(() => ({}));
     const { variables } = newDataSource();
     expect(await lastValueFrom(variables.query(variableRequest({})))).toEqual({ data: [] });
     expect(requests).toEqual([]);
   });
 
   it('fail with the reason', async () => {
-    answerRequests(() => {
+    mockBackend(() => {
       throw new Error('the data folder is full');
     });
     const { variables } = newDataSource();
@@ -170,7 +170,7 @@ describe('variables', () => {
   });
 
   it('are found through metricFindQuery too', async () => {
-    const requests = answerRequests(() => ({ values: ['bert'], truncated: false }));
+    const requests = mockBackend(() => ({ values: ['bert'], truncated: false }));
     const datasource = newDataSource();
     const found = await datasource.metricFindQuery({ refId: 'V', label: 'model' }, { range: RANGE });
     expect(found).toEqual([{ text: 'bert', value: 'bert' }]);
@@ -182,7 +182,7 @@ describe('annotations', () => {
   const { annotations } = newDataSource();
   const annotation = { name: 'Loads', enable: true, iconColor: 'blue' };
 
-  it('ask for events', () => {
+  it('query events', () => {
     expect(annotations.getDefaultQuery?.()).toEqual({ queryType: 'events', filters: {} });
     expect(annotations.prepareQuery?.(annotation)).toEqual({ refId: 'Anno', queryType: 'events' });
   });

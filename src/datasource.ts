@@ -12,8 +12,8 @@ import { DataSourceWithBackend, getTemplateSrv, TemplateSrv } from '@grafana/run
 import { defer, lastValueFrom, map, Observable } from 'rxjs';
 import { AdHocVariable, defaultAdHocVariable } from './adhoc/defaultVariable';
 import { intersectFilters, isApplicable, isFiltering, toFilters } from './adhoc/filters';
-import { noticeUnfiltered } from './adhoc/notices';
-import { filtersOfVariables } from './adhoc/variables';
+import { addUnfilteredNotice } from './adhoc/notices';
+import { adHocFiltersOf } from './adhoc/variables';
 import { eventAnnotations } from './annotations';
 import { tabulateNumbers } from './explore/tables';
 import { interpolateFilters } from './interpolation/filters';
@@ -31,7 +31,7 @@ import {
 } from './types';
 import { LabelValueVariables } from './variables';
 
-/** What Grafana knows when it asks for the labels or values of ad-hoc filters; 10.1 knows the label alone. */
+/** What Grafana passes when it requests the labels or values of ad-hoc filters. Grafana 10.1 passes the label alone. */
 interface TagOptions {
   filters?: AdHocFilter[];
   timeRange?: TimeRange;
@@ -41,9 +41,9 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
   annotations = eventAnnotations;
   variables: LabelValueVariables;
   private readonly templateSrv: TemplateSrv = getTemplateSrv();
-  private signalsAnswer?: Promise<SignalInfo[]>;
+  private signalsRequest?: Promise<SignalInfo[]>;
 
-  // Grafana 10 takes a class with any other number of arguments for an Angular data source.
+  // Grafana 10 treats a class with any other number of arguments as an Angular data source.
   constructor(private readonly instanceSettings: DataSourceInstanceSettings<ModelServingOptions>) {
     super(instanceSettings);
     this.variables = new LabelValueVariables(this);
@@ -63,14 +63,14 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
 
   /** Panels show why a query could not be sent, such as for an ad-hoc filter that cannot be applied. */
   query(request: DataQueryRequest<ModelServingQuery>): Observable<DataQueryResponse> {
-    const asked = defer(() => super.query(request));
-    const answer = request.app === CoreApp.Explore ? asked.pipe(map(tabulateNumbers)) : asked;
+    const sent = defer(() => super.query(request));
+    const response$ = request.app === CoreApp.Explore ? sent.pipe(map(tabulateNumbers)) : sent;
     const unfiltered = request.targets.filter((target) => queryTypeOf(target) === 'promql').map(({ refId }) => refId);
     const { filters } = request as { filters?: AdHocFilter[] };
     if (unfiltered.length === 0 || !this.adHocFilters(request.scopedVars, filters).some(isFiltering)) {
-      return answer;
+      return response$;
     }
-    return answer.pipe(map((response) => noticeUnfiltered(response, new Set(unfiltered))));
+    return response$.pipe(map((response) => addUnfilteredNotice(response, new Set(unfiltered))));
   }
 
   applyTemplateVariables(
@@ -87,7 +87,7 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
     return { ...query, filters: intersectFilters(query.filters ?? {}, filters) };
   }
 
-  /** What a panel's queries are in Explore, which knows no variables: not even the one that says which data source it is. */
+  /** A panel's queries for Explore, which has no variables, not even the one that selects the data source. */
   interpolateVariablesInQueries(
     queries: ModelServingQuery[],
     scopedVars: ScopedVars,
@@ -99,39 +99,39 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
     }));
   }
 
-  /** The labels that ad-hoc filters can be made of: all but those that another filter has. */
+  /** The labels for ad-hoc filters: all but those of other filters. */
   async getTagKeys({ filters = [] }: TagOptions = {}): Promise<MetricFindValue[]> {
     const labels = labelsOf(await this.signals());
     return toFindValues(labels.filter((label) => !filters.some(({ key }) => key === label)));
   }
 
-  /** The values of a label to filter by, of what passes the other filters. */
+  /** The values of a label among the series that pass the other filters. */
   async getTagValues({ key, filters = [], timeRange }: TagOptions & { key: string }): Promise<MetricFindValue[]> {
-    // A filter that queries refuse does not keep anyone from choosing another one.
+    // A filter that queries reject does not prevent the choice of another one.
     const others = filters.filter((filter) => filter.key !== key && isApplicable(filter));
     const { values } = await this.values(key, toFilters(others), timeRange, {});
     return toFindValues(values);
   }
 
-  /** Variables for every dashboard that uses the data source, which Grafana asks for from version 13 on. */
+  /** Variables for every dashboard that uses the data source, which Grafana requests from version 13 on. */
   async getDefaultVariables(): Promise<AdHocVariable[]> {
     return [defaultAdHocVariable(this)];
   }
 
   private adHocFilters(scopedVars: ScopedVars, requestFilters?: AdHocFilter[]): AdHocFilter[] {
-    return requestFilters ?? filtersOfVariables(this.templateSrv, this.instanceSettings, scopedVars);
+    return requestFilters ?? adHocFiltersOf(this.templateSrv, this.instanceSettings, scopedVars);
   }
 
-  /** The catalogue of signals: asked for once, and again only after a failure. */
+  /** The catalogue of signals, requested once, and again only after a failure. */
   signals(): Promise<SignalInfo[]> {
-    this.signalsAnswer ??= this.getResource<{ signals: SignalInfo[] }>('signals').then(
+    this.signalsRequest ??= this.getResource<{ signals: SignalInfo[] }>('signals').then(
       ({ signals }) => signals,
       (error) => {
-        this.signalsAnswer = undefined;
+        this.signalsRequest = undefined;
         throw error;
       }
     );
-    return this.signalsAnswer;
+    return this.signalsRequest;
   }
 
   /** The values of a label among the series of a time range that pass the filters, whose variables are replaced. */
@@ -143,7 +143,7 @@ export class ModelServingDataSource extends DataSourceWithBackend<ModelServingQu
     });
   }
 
-  /** References to the dashboard's variables, to be offered where a value is chosen. */
+  /** References to the dashboard's variables, offered where a value is chosen. */
   variableReferences(): string[] {
     const variables = this.templateSrv.getVariables().filter(({ type }) => type !== 'adhoc');
     return variables.map(({ name }) => `$${name}`);

@@ -46,7 +46,7 @@ describe('describeQuery', () => {
     },
     { fields: { queryType: 'objectives' }, want: 'Objectives' },
     { fields: { queryType: 'events' }, want: 'Events' },
-    { fields: { queryType: 'events', kinds: ['scaling', 'restarts'] }, want: 'Events (scaling, restarts)' },
+    { fields: { queryType: 'events', eventTypes: ['scaling', 'restarts'] }, want: 'Events (scaling, restarts)' },
     { fields: { queryType: 'events', filters: { model: ['bert'] } }, want: 'Events where model is bert' },
     {
       fields: { queryType: 'diagnosis', filters: { deployment: ['vision'] } },
@@ -55,8 +55,8 @@ describe('describeQuery', () => {
     { fields: { queryType: 'promql', signal: 'requests', expr: ' sum(up)\n' }, want: 'sum(up)' },
     { fields: { queryType: 'promql' }, want: '' },
     {
-      fields: { signal: 'requests', limit: '$top', window: '10m', instant: true, filters: { path: ['cold'] } },
-      want: 'requests where path is cold, top $top, over 10m, one value',
+      fields: { signal: 'requests', limit: '$top', window: '10m', instant: true, filters: { start: ['cold'] } },
+      want: 'requests where start is cold, top $top, over 10m, one value',
     },
     { fields: { signal: 'requests', limit: 50, window: ' ', instant: false }, want: 'requests' },
     { fields: { queryType: 'forecast', filters: { model: ['bert'] } }, want: 'forecast where model is bert' },
@@ -66,14 +66,14 @@ describe('describeQuery', () => {
 });
 
 describe('defaultQuery', () => {
-  it('asks for the p95 response time by model and is complete', () => {
+  it('queries the p95 response time by model and is complete', () => {
     const fields = defaultQuery(CoreApp.Explore);
     expect(fields).toMatchObject({ signal: 'response_time', statistics: ['p95'], groupBy: ['model'] });
     expect(fields.instant).toBeUndefined();
     expect(isComplete(query(fields))).toBe(true);
   });
 
-  it('asks for one number a model in alert rules', () => {
-    expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ instant: true, others: false });
+  it('queries one number per model in alert rules', () => {
+    expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ instant: true, includeOthers: false });
   });
 });

@@ -10,25 +10,25 @@ const DEFAULT_QUERY: Partial<ModelServingQuery> = {
   groupBy: ['model'],
   filters: {},
   limit: DEFAULT_LIMIT,
-  others: true,
+  includeOthers: true,
 };
 
-/** What a new query asks for. An alert rule wants one number a model and no sum of the rest. */
+/** The default of a new query. An alert rule needs one number per model and no sum of the rest. */
 export function defaultQuery(app?: CoreApp): Partial<ModelServingQuery> {
   const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
-  return alerting ? { ...DEFAULT_QUERY, instant: true, others: false } : { ...DEFAULT_QUERY };
+  return alerting ? { ...DEFAULT_QUERY, instant: true, includeOthers: false } : { ...DEFAULT_QUERY };
 }
 
 export function queryTypeOf(query: ModelServingQuery): QueryType {
   return query.queryType ?? 'signal';
 }
 
-/** Whether a query asks for a table, which is asked for with filters alone. */
+/** Whether a query returns a table. Such a query has filters only. */
 export function isTable(query: ModelServingQuery): query is ModelServingQuery & { queryType: TableType } {
   return query.queryType === 'models' || query.queryType === 'objectives' || query.queryType === 'diagnosis';
 }
 
-/** Whether a query says enough to be run. */
+/** Whether a query can be run. */
 export function isComplete(query: ModelServingQuery): boolean {
   switch (queryTypeOf(query)) {
     case 'signal':
@@ -41,7 +41,7 @@ export function isComplete(query: ModelServingQuery): boolean {
     case 'events':
       return true;
     default:
-      // The backend says which types there are.
+      // The backend rejects unknown types.
       return true;
   }
 }
@@ -50,7 +50,7 @@ function isFilled(text: string | undefined): boolean {
   return text !== undefined && text.trim() !== '';
 }
 
-/** One line that says what a query asks, for collapsed rows and query history. */
+/** One line that describes a query, for collapsed rows and query history. */
 export function describeQuery(query: ModelServingQuery): string {
   const type = queryTypeOf(query);
   switch (type) {
@@ -63,7 +63,10 @@ export function describeQuery(query: ModelServingQuery): string {
     case 'diagnosis':
       return 'Diagnosis' + describeFilters(query.filters);
     case 'events':
-      return (query.kinds?.length ? `Events (${query.kinds.join(', ')})` : 'Events') + describeFilters(query.filters);
+      return (
+        (query.eventTypes?.length ? `Events (${query.eventTypes.join(', ')})` : 'Events') +
+        describeFilters(query.filters)
+      );
     case 'promql':
       return query.expr?.trim() ?? '';
     default:
@@ -88,7 +91,7 @@ function describeFilters(filters: Filters = {}): string {
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
 }
 
-/** Whatever differs from what a new query has. */
+/** Options that differ from those of a new query. */
 function describeOptions({ limit, window, instant }: ModelServingQuery): string {
   const options = [
     limit && limit !== DEFAULT_LIMIT ? `top ${limit}` : '',

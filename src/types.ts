@@ -1,7 +1,7 @@
 import { DataSourceJsonData } from '@grafana/data';
 import { DataQuery } from '@grafana/schema';
 
-/** Queries whose answer is a table with one row a model. */
+/** Queries that return a table. */
 export type TableType = 'models' | 'objectives' | 'diagnosis';
 
 export type QueryType = 'signal' | TableType | 'events' | 'promql';
@@ -10,8 +10,8 @@ export type QueryType = 'signal' | TableType | 'events' | 'promql';
 export type Filters = Record<string, string[]>;
 
 /**
- * What dashboards hold and the backend answers. Text fields may hold template variables until a query runs.
- * A table has filters only: other fields wait for the type to change back and are not sent.
+ * A query as dashboards store it. Text fields may contain template variables until the query runs.
+ * A table has filters only: its other fields stay for when the type changes back, and are not sent.
  */
 export interface ModelServingQuery extends DataQuery {
   queryType?: QueryType;
@@ -19,25 +19,25 @@ export interface ModelServingQuery extends DataQuery {
   statistics?: string[];
   groupBy?: string[];
   filters?: Filters;
-  /** At most so many series, the busiest; a string only while it holds a template variable. */
+  /** Maximum number of series, ranked by traffic. A string only while it contains a template variable. */
   limit?: number | string;
-  /** Folds what is beyond the limit into one series. */
-  others?: boolean;
-  /** What rates are taken over, such as 5m; empty for the rate interval. */
+  /** Adds one series that aggregates everything beyond the limit. */
+  includeOthers?: boolean;
+  /** Range of rates, such as 5m. Empty for the rate interval. */
   window?: string;
   instant?: boolean;
   legend?: string;
-  /** Set for panels with a row for each series, such as a status history: one without data says so. */
-  format?: 'heatmap';
-  /** Values that rest on fewer requests in the window are left out. Alert rules set it. */
+  /** Returns one row "No data" where there is no series, for panels with a row per series, such as a status history. */
+  emptyAsRow?: boolean;
+  /** Values based on fewer requests in the window are omitted. Alert rules set it. */
   minimumRequests?: number;
   /** PromQL, for queryType promql only. */
   expr?: string;
   /** For queryType events only: loads, evictions, scaling, restarts. None is all of them. */
-  kinds?: string[];
+  eventTypes?: string[];
 }
 
-/** What a dashboard's ad-hoc filter variable holds, in every Grafana version. */
+/** A filter of a dashboard's ad-hoc variable, in every Grafana version. */
 export interface AdHocFilter {
   key: string;
   operator: string;
@@ -64,12 +64,12 @@ export interface TargetSettings {
   interval?: string;
   managementUrl?: string;
   authScheme?: string;
-  tlsSkipVerify?: boolean;
+  insecureSkipVerify?: boolean;
 }
 
-/** A profile of the user's own. */
+/** A user-defined profile. */
 export interface ProfileSettings {
-  /** What error messages call it, such as features.yaml. */
+  /** Shown in error messages, such as features.yaml. */
   name: string;
   /** The profile itself, as YAML. */
   text: string;
@@ -83,7 +83,7 @@ export interface ScrapeLimits {
   labelValueLength?: number;
 }
 
-/** What a model is held to: durations such as 200ms, shares such as 1% or 0.01, none for what it is not held to. */
+/** Objectives of a model: durations such as 200ms, shares such as 1% or 0.01, or none to switch one off. */
 export interface ObjectiveFields {
   p95?: string;
   errorRate?: string;
@@ -98,60 +98,58 @@ export interface ObjectivePatterns {
   model?: string;
 }
 
-/** Changes fields for the models that match. An empty field is left to the overrides below it and to the default. */
+/** Changes fields for matching models. Empty fields fall through to the next match, then to the default. */
 export interface ObjectiveOverride extends ObjectivePatterns, ObjectiveFields {}
 
 export interface ObjectiveSettings {
   default?: ObjectiveFields;
-  /** The first one that matches a model and has a field wins for that field. */
+  /** For each field, the first override that matches a model and sets the field wins. */
   overrides?: ObjectiveOverride[];
 }
 
-/** Who scrapes and stores: the plugin itself, or a Prometheus-compatible server that it asks. */
-export type Kind = 'embedded' | 'prometheus';
+/** Who scrapes and stores: the plugin itself, or a Prometheus-compatible server that it queries. */
+export type Mode = 'embedded' | 'prometheus';
 
-/** What the server calls the project's labels. An empty one has its default. */
+/** The server's labels for environment, deployment and replica. An empty one has its default. */
 export interface LabelNames {
   environment?: string;
   deployment?: string;
   replica?: string;
 }
 
-/** Bounds of one answer, which is refused as a whole if it goes over one. */
-export interface AnswerLimits {
+/** Limits of one response, which is rejected entirely if it exceeds one. */
+export interface ResponseLimits {
   bodySize?: string;
   series?: number;
   samples?: number;
 }
 
-/** How answers are kept, so that a refresh asks only for what is new. */
-export interface IncrementalSettings {
-  off?: boolean;
-  /** What is younger is asked for again, because samples may still arrive. */
-  overlap?: string;
-  memory?: string;
-}
-
-/** Whose tokens are sent. */
+/** The cloud whose token is sent. */
 export type Cloud = '' | 'google' | 'azure';
 
-/** How a Prometheus-compatible server is asked. Its address and authentication are in Grafana's HTTP settings. */
+/**
+ * How a Prometheus-compatible server is queried. Its address and authentication are in Grafana's HTTP settings. The names
+ * are those of Grafana's own Prometheus data source where it has the setting.
+ */
 export interface PrometheusSettings {
   /** How often the server scrapes. */
-  interval?: string;
+  timeInterval?: string;
   /** Empty for the HTTP settings' timeout. */
-  timeout?: string;
-  method?: string;
+  queryTimeout?: string;
+  httpMethod?: string;
   /** Empty to detect it. */
-  flavour?: string;
+  prometheusType?: string;
   /** Added to every query, as name=value&other=value. */
-  parameters?: string;
-  /** What the server answers at once; empty for no bound. */
-  longestRange?: string;
-  /** Requests side by side. */
-  parallel?: number;
-  incremental?: IncrementalSettings;
-  limits?: AnswerLimits;
+  customQueryParameters?: string;
+  /** Longer ranges are split; empty for no limit. */
+  maxQueryRange?: string;
+  maxConcurrentQueries?: number;
+  /** Whether results are cached, so that a refresh queries only new data. On unless false. */
+  incrementalQuerying?: boolean;
+  /** This much recent data is queried again, because late samples may still arrive. */
+  incrementalQueryOverlapWindow?: string;
+  queryCacheSize?: string;
+  responseLimits?: ResponseLimits;
   labels?: LabelNames;
   cloud?: Cloud;
   azureTenant?: string;
@@ -169,31 +167,30 @@ export interface SigV4Settings {
   sigV4ExternalId?: string;
 }
 
-/** Whether and how the embedded engine's samples are sent to a server, too. Its address and authentication are in Grafana's HTTP settings. */
+/** Whether and how the embedded engine's samples are also sent to a server. Its URL, authentication and timeout are in Grafana's HTTP settings. */
 export interface RemoteWriteSettings {
-  on?: boolean;
+  enabled?: boolean;
   /** Where samples are sent; empty for the HTTP settings' URL followed by /api/v1/write. */
   url?: string;
-  /** How far back sending begins at first; empty for all that is kept. */
+  /** Stored history to send at first; empty for all. */
   history?: string;
   nativeHistograms?: boolean;
-  /** Of one request, in seconds. */
-  timeout?: number;
 }
 
-/** Whatever is left out has the backend's default. */
+/** A missing setting has the backend's default. */
 export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
-  kind?: Kind;
+  mode?: Mode;
   prometheus?: PrometheusSettings;
+  /** Of Grafana's HTTP settings, in seconds. */
+  timeout?: number;
   interval?: string;
-  /** How long a target may take, a text; or what Grafana's HTTP settings write under this name, a number of seconds. */
-  timeout?: string | number;
+  scrapeTimeout?: string;
   retentionTime?: string;
-  /** Empty for no bound by size. */
+  /** Empty for no limit. */
   retentionSize?: string;
   fileDiscovery?: boolean;
   remoteWrite?: RemoteWriteSettings;
-  limits?: ScrapeLimits;
+  scrapeLimits?: ScrapeLimits;
   targets?: TargetSettings[];
   profiles?: ProfileSettings[];
   objectives?: ObjectiveSettings;
@@ -225,7 +222,7 @@ export interface ProfileInfo {
 
 export interface LabelValues {
   values: string[];
-  /** There are more values than were listed. */
+  /** Not all values are listed. */
   truncated: boolean;
 }
 

@@ -1,21 +1,21 @@
 import { CustomVariableSupport, DataQueryRequest, DataQueryResponse, MetricFindValue } from '@grafana/data';
 import { from, map, Observable, of } from 'rxjs';
+import { EditorDataSource } from './components/query/props';
 import { VariableQueryEditor } from './components/variables/VariableQueryEditor';
-import { ModelServingDataSource } from './datasource';
 import { ModelServingOptions, ModelServingQuery, ModelServingVariableQuery } from './types';
 
 /** Dashboard variables that take the values of one label, and may depend on one another through filters. */
 export class LabelValueVariables extends CustomVariableSupport<
-  ModelServingDataSource,
+  EditorDataSource,
   ModelServingVariableQuery,
   ModelServingQuery,
   ModelServingOptions
 > {
   editor = VariableQueryEditor;
 
-  constructor(private readonly datasource: ModelServingDataSource) {
+  constructor(private readonly datasource: EditorDataSource) {
     super();
-    // Grafana calls query without its object.
+    // Grafana calls query without this.
     this.query = this.query.bind(this);
   }
 
@@ -24,8 +24,13 @@ export class LabelValueVariables extends CustomVariableSupport<
     if (!query?.label) {
       return of({ data: [] });
     }
-    const answer = this.datasource.values(query.label, query.filters ?? {}, request.range, request.scopedVars ?? {});
-    return from(answer).pipe(
+    const labelValues = this.datasource.values(
+      query.label,
+      query.filters ?? {},
+      request.range,
+      request.scopedVars ?? {}
+    );
+    return from(labelValues).pipe(
       map(({ values }) => ({ data: values.map((value): MetricFindValue => ({ text: value, value })) }))
     );
   }

@@ -44,7 +44,7 @@ func (c *config) sources(logger *slog.Logger) (sources []recorder.Source, closeA
 		}))
 	}
 	if readiness := c.Cold.Readiness; readiness.URL != "" {
-		client, err := target.New(settings.Target{URL: readiness.URL}, settings.Embedded{Timeout: askTimeout})
+		client, err := target.New(settings.Target{URL: readiness.URL}, settings.Embedded{ScrapeTimeout: askTimeout})
 		if err != nil {
 			return nil, closeAll, fmt.Errorf("cold.readiness.url: %w", err)
 		}
@@ -66,12 +66,12 @@ func (c *config) managementClient() (*management.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cold.management.apiKeyFile: %w", err)
 	}
-	asked := settings.Target{URL: m.URL, ManagementURL: m.URL, APIKey: key, TLSSkipVerify: c.UpstreamTLS.SkipVerify}
+	asked := settings.Target{URL: m.URL, ManagementURL: m.URL, APIKey: key, InsecureSkipVerify: c.UpstreamTLS.SkipVerify}
 	ca, err := readText(c.UpstreamTLS.CA)
 	if err != nil {
 		return nil, fmt.Errorf("upstreamTLS.ca: %w", err)
 	}
-	client, err := management.New(protocol, asked, settings.Embedded{Timeout: askTimeout, CACertificate: ca}, 0)
+	client, err := management.New(protocol, asked, settings.Embedded{ScrapeTimeout: askTimeout, CACertificate: ca}, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cold.management.url: %w", err)
 	}

@@ -14,7 +14,7 @@ func exampleOptions(t *testing.T) Options {
 	return Options{
 		Folder: folder, Port: 3456, PluginID: "some-plugin", PluginFolder: "/built/dist", DashboardFolder: "/project/dashboards",
 		HomeDashboard: "/project/dashboards/metrics.json", LogLevel: "warn",
-		DataSource: DataSource{Name: "Models", UID: "models", Type: "some-plugin", Access: "proxy", JSONData: map[string]any{"kind": "embedded"}},
+		DataSource: DataSource{Name: "Models", UID: "models", Type: "some-plugin", Access: "proxy", JSONData: map[string]any{"mode": "embedded"}},
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *Stack) dataSource() grafana.DataSource {
 	return grafana.DataSource{
 		Name: dataSourceName, UID: DataSourceUID, Type: pluginID, Access: "proxy", IsDefault: true, Editable: true,
 		JSONData: map[string]any{
-			"kind": "embedded", "interval": scrapeInterval.String(), "timeout": scrapeInterval.String(), "retentionTime": "2d", "retentionSize": "1GB",
+			"mode": "embedded", "interval": scrapeInterval.String(), "scrapeTimeout": scrapeInterval.String(), "retentionTime": "2d", "retentionSize": "1GB",
 			"targets": []target{
 				{ID: "demo", URL: s.MetricsURL, ManagementURL: s.TritonURL, Environment: Environment, Deployment: Deployment},
 				{ID: "long-tail", URL: s.tail.MetricsURL, ManagementURL: s.tail.TritonURL, Environment: Environment, Deployment: TailDeployment},

@@ -47,7 +47,7 @@ func TestBadTargetsAreExplainedAndHarmNobody(t *testing.T) {
 	zeros()
 	good := newModelServer(t)
 	s := embedded(good.target("good"))
-	s.Timeout, s.Interval = 3*time.Second, 3*time.Second // enough on a busy machine for every page that does end
+	s.ScrapeTimeout, s.Interval = 3*time.Second, 3*time.Second // enough on a busy machine for every page that does end
 	for name, page := range pages {
 		server := newModelServer(t)
 		server.serve(page.handler)

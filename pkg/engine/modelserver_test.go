@@ -99,8 +99,8 @@ func (s *modelServer) port(t *testing.T) int {
 
 func embedded(targets ...settings.Target) settings.Embedded {
 	return settings.Embedded{
-		Targets: targets, Interval: interval, Timeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour, RetentionBytes: 1 << 30,
-		Limits: settings.Limits{BodyBytes: 1 << 20, Samples: 1000, Labels: 20, LabelNameLength: 64, LabelValueLength: 128},
+		Targets: targets, Interval: interval, ScrapeTimeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour, RetentionBytes: 1 << 30,
+		ScrapeLimits: settings.ScrapeLimits{BodyBytes: 1 << 20, Samples: 1000, Labels: 20, LabelNameLength: 64, LabelValueLength: 128},
 	}
 }
 

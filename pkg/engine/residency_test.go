@@ -191,12 +191,12 @@ func TestOneEndpointOfSeveralTargetsIsRecordedOnce(t *testing.T) {
 
 func TestListingsKeepToTheLimits(t *testing.T) {
 	for name, test := range map[string]struct {
-		limits settings.Limits
+		limits settings.ScrapeLimits
 		said   string
 		want   string
 	}{
-		"samples": {settings.Limits{BodyBytes: 1 << 20, Samples: 34}, "ray_serve/2-serve-applications.txt", "lists 7 models, which makes up to 70 samples, and the limit is 34"},
-		"length":  {settings.Limits{BodyBytes: 1 << 20, LabelValueLength: 6}, "ray_serve/2-serve-applications.txt", "a name or version of 7 bytes, and the limit is 6"},
+		"samples": {settings.ScrapeLimits{BodyBytes: 1 << 20, Samples: 34}, "ray_serve/2-serve-applications.txt", "lists 7 models, which makes up to 70 samples, and the limit is 34"},
+		"length":  {settings.ScrapeLimits{BodyBytes: 1 << 20, LabelValueLength: 6}, "ray_serve/2-serve-applications.txt", "a name or version of 7 bytes, and the limit is 6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newModelServer(t)
@@ -204,7 +204,7 @@ func TestListingsKeepToTheLimits(t *testing.T) {
 			configured := server.target("t")
 			configured.Profile, configured.ManagementURL = "ray_serve", server.URL
 			s := embedded(configured)
-			s.Limits = test.limits
+			s.ScrapeLimits = test.limits
 			handle := acquire(t, newRegistry(t, engine.Options{Profiles: profiles{}}), mainKey, s)
 			eventuallyIs(t, handle, "t", notManaged(test.want))
 			_, found := value(t, handle, `sum(modelserving_model_resident)`)

@@ -76,7 +76,7 @@ func (p *poller) use(source clientSource, s settings.Embedded) error {
 		return nil
 	}
 	p.closeClient()
-	s.Timeout = source.timeout
+	s.ScrapeTimeout = source.timeout
 	client, err := management.New(source.endpoint.Protocol, source.target, s, source.endpoint.Port)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (r *residency) poll(key targetKey, p *poller, t *scrape.Target, set labels.
 	}
 	interval := intervalOf(t, current.settings.Interval)
 	err := p.use(clientSource{
-		target: configured, revision: current.number, endpoint: endpoint, timeout: min(current.settings.Timeout, interval),
+		target: configured, revision: current.number, endpoint: endpoint, timeout: min(current.settings.ScrapeTimeout, interval),
 	}, current.settings)
 	if err == nil && !r.claim(key, p, endpoint.Protocol.Title()+" at "+p.client.Address()) {
 		r.end(p)
@@ -111,7 +111,7 @@ func (r *residency) poll(key targetKey, p *poller, t *scrape.Target, set labels.
 		return
 	}
 	if err == nil {
-		err = r.ask(p, set, current.settings.Limits, interval)
+		err = r.ask(p, set, current.settings.ScrapeLimits, interval)
 	}
 	if r.engine.ctx.Err() != nil {
 		return
@@ -120,7 +120,7 @@ func (r *residency) poll(key targetKey, p *poller, t *scrape.Target, set labels.
 }
 
 // ask records one listing, or ends the series if there is none. It takes no longer than until the next poll.
-func (r *residency) ask(p *poller, set labels.Labels, limits settings.Limits, interval time.Duration) error {
+func (r *residency) ask(p *poller, set labels.Labels, limits settings.ScrapeLimits, interval time.Duration) error {
 	ctx, cancel := context.WithTimeout(r.engine.ctx, interval)
 	defer cancel()
 	listing, err := p.client.List(ctx)

@@ -117,7 +117,7 @@ func (s *modelSeries) samples(m management.Model) []sample {
 }
 
 // checkLimits holds a listing to the limits of a scrape.
-func checkLimits(models []management.Model, limits settings.Limits) error {
+func checkLimits(models []management.Model, limits settings.ScrapeLimits) error {
 	// Residency, loads, evictions, memory and age; and the states of replicas.
 	const always, ofReplicas = 5, 5
 	series := 0

@@ -109,13 +109,13 @@ func targetJob(t settings.Target, s settings.Embedded) (*config.ScrapeConfig, er
 	}
 	job := newJob(t.ID, s)
 	if t.Interval > 0 {
-		setInterval(job, t.Interval, s.Timeout)
+		setInterval(job, t.Interval, s.ScrapeTimeout)
 	}
 	job.Scheme, job.MetricsPath, job.Params = u.Scheme, u.Path, u.Query()
 	if job.MetricsPath == "" {
 		job.MetricsPath = "/"
 	}
-	job.HTTPClientConfig.TLSConfig.InsecureSkipVerify = t.TLSSkipVerify
+	job.HTTPClientConfig.TLSConfig.InsecureSkipVerify = t.InsecureSkipVerify
 	authorize(&job.HTTPClientConfig, t, u)
 	job.ServiceDiscoveryConfigs = discovery.Configs{discovery.StaticConfig{{
 		Source:  t.ID,
@@ -173,17 +173,17 @@ func fileJob(folder string, s settings.Embedded) *config.ScrapeConfig {
 func newJob(name string, s settings.Embedded) *config.ScrapeConfig {
 	job := config.DefaultScrapeConfig
 	job.JobName = name
-	setInterval(&job, s.Interval, s.Timeout)
+	setInterval(&job, s.Interval, s.ScrapeTimeout)
 	job.ScrapeFallbackProtocol = config.PrometheusText0_0_4
 	native, classic := true, true
 	// Profiles read the classic buckets, so a native histogram comes in addition.
 	job.ScrapeNativeHistograms, job.AlwaysScrapeClassicHistograms = &native, &classic
 	job.NativeHistogramBucketLimit = 160
-	job.BodySizeLimit = units.Base2Bytes(s.Limits.BodyBytes)
-	job.SampleLimit = limit(s.Limits.Samples)
-	job.LabelLimit = limit(s.Limits.Labels)
-	job.LabelNameLengthLimit = limit(s.Limits.LabelNameLength)
-	job.LabelValueLengthLimit = limit(s.Limits.LabelValueLength)
+	job.BodySizeLimit = units.Base2Bytes(s.ScrapeLimits.BodyBytes)
+	job.SampleLimit = limit(s.ScrapeLimits.Samples)
+	job.LabelLimit = limit(s.ScrapeLimits.Labels)
+	job.LabelNameLengthLimit = limit(s.ScrapeLimits.LabelNameLength)
+	job.LabelValueLengthLimit = limit(s.ScrapeLimits.LabelValueLength)
 	job.HTTPClientConfig.TLSConfig.CA = s.CACertificate
 	job.HTTPClientConfig.ProxyFromEnvironment = true
 	return &job

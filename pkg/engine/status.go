@@ -118,14 +118,14 @@ var (
 	scrapeStatus = regexp.MustCompile(`^server returned HTTP status (\d{3})`)
 	scrapeLimits = []struct {
 		words, reason string
-		limit         func(settings.Limits) int
+		limit         func(settings.ScrapeLimits) int
 	}{
-		{"sample limit exceeded", "it has more than the limit of %d samples", func(l settings.Limits) int { return l.Samples }},
-		{"label_limit exceeded", "a series has more than the limit of %d labels", func(l settings.Limits) int { return l.Labels }},
+		{"sample limit exceeded", "it has more than the limit of %d samples", func(l settings.ScrapeLimits) int { return l.Samples }},
+		{"label_limit exceeded", "a series has more than the limit of %d labels", func(l settings.ScrapeLimits) int { return l.Labels }},
 		{"label_name_length_limit exceeded", "a label name is longer than the limit of %d bytes",
-			func(l settings.Limits) int { return l.LabelNameLength }},
+			func(l settings.ScrapeLimits) int { return l.LabelNameLength }},
 		{"label_value_length_limit exceeded", "a label value is longer than the limit of %d bytes",
-			func(l settings.Limits) int { return l.LabelValueLength }},
+			func(l settings.ScrapeLimits) int { return l.LabelValueLength }},
 	}
 )
 
@@ -135,7 +135,7 @@ func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded
 	if interval == 0 {
 		interval = s.Interval
 	}
-	subject := target.Subject{URL: u, KeySet: t.APIKey != "", Timeout: min(s.Timeout, interval)}
+	subject := target.Subject{URL: u, KeySet: t.APIKey != "", Timeout: min(s.ScrapeTimeout, interval)}
 	text := err.Error()
 	var network *url.Error
 	if errors.As(err, &network) {
@@ -147,11 +147,11 @@ func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded
 		}
 	}
 	if strings.Contains(text, "body size limit exceeded") {
-		return subject.TooLarge(s.Limits.BodyBytes).Sentence
+		return subject.TooLarge(s.ScrapeLimits.BodyBytes).Sentence
 	}
 	for _, over := range scrapeLimits {
 		if strings.Contains(text, over.words) {
-			return fmt.Sprintf("The page of %s was not taken: "+over.reason+".", target.Redact(u), over.limit(s.Limits))
+			return fmt.Sprintf("The page of %s was not taken: "+over.reason+".", target.Redact(u), over.limit(s.ScrapeLimits))
 		}
 	}
 	return subject.ExplainReading(err).Sentence

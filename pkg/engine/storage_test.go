@@ -54,7 +54,7 @@ func TestRetentionChangesInPlace(t *testing.T) {
 	for _, age := range []time.Duration{10 * 24 * time.Hour, 5 * 24 * time.Hour, 12 * time.Hour} {
 		writeBlock(t, key.dataFolder(o.DataPath), now.Add(-age))
 	}
-	s := settings.Embedded{Interval: time.Second, Timeout: time.Second, RetentionTime: 15 * 24 * time.Hour}
+	s := settings.Embedded{Interval: time.Second, ScrapeTimeout: time.Second, RetentionTime: 15 * 24 * time.Hour}
 	e, err := openEngine(key, o, newQueryRunner(), s)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.close()) }()

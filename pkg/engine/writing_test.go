@@ -18,13 +18,13 @@ import (
 
 func writing(targets ...settings.Target) settings.Embedded {
 	s := embedded(targets...)
-	s.RemoteWrite = settings.RemoteWrite{On: true, History: time.Hour}
+	s.RemoteWrite = settings.RemoteWrite{Enabled: true, History: time.Hour}
 	return s
 }
 
 func destination(t *testing.T, server *prometheustest.Server) *remote.Writer {
 	t.Helper()
-	to, err := remote.NewWriter(t.Context(), server.Instance(), settings.RemoteWrite{On: true})
+	to, err := remote.NewWriter(t.Context(), server.Instance(), settings.RemoteWrite{Enabled: true})
 	require.NoError(t, err)
 	return to
 }
@@ -44,7 +44,7 @@ func answers(t *testing.T, of executor.PromQL, expr string, from, to time.Time) 
 // the same query has the same answer on both.
 func TestWhatIsScrapedIsSentToAPrometheus(t *testing.T) {
 	server, prometheus := newModelServer(t), prometheustest.New(t, prometheustest.WithoutLateSamples)
-	client, err := remote.New(t.Context(), prometheus.Instance(), settings.Prometheus{Method: "POST", Limits: settings.DefaultAnswerLimits, Timeout: 10 * time.Second, Parallel: 1})
+	client, err := remote.New(t.Context(), prometheus.Instance(), settings.Prometheus{HTTPMethod: "POST", ResponseLimits: settings.DefaultResponseLimits, QueryTimeout: 10 * time.Second, MaxConcurrentQueries: 1})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	folder := t.TempDir()

@@ -50,7 +50,7 @@ func clientAt(t *testing.T, protocol, url, key string, timeout time.Duration) *m
 	p, known := management.Find(protocol)
 	require.True(t, known)
 	configured := settings.Target{URL: "http://127.0.0.1:1/metrics", ManagementURL: url, APIKey: key}
-	c, err := management.New(p, configured, settings.Embedded{Timeout: timeout}, 8000)
+	c, err := management.New(p, configured, settings.Embedded{ScrapeTimeout: timeout}, 8000)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c

@@ -106,7 +106,7 @@ func TestSaveAndTestChecksProfilesAgainstStores(t *testing.T) {
 	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 		add("feature_seconds" + suffix)
 	}
-	message, verbose := checkWithProfile(t, server.Instance(), map[string]any{"kind": "prometheus"}, misspelt)
+	message, verbose := checkWithProfile(t, server.Instance(), map[string]any{"mode": "prometheus"}, misspelt)
 	for _, mistake := range mistakesOfMisspelt {
 		require.Contains(t, message, mistake)
 		require.Contains(t, verbose, mistake)

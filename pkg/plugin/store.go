@@ -15,11 +15,11 @@ import (
 // remoteStore puts the query cache in front of a Prometheus-compatible server, unless it is switched off, or the server may answer
 // each user differently.
 func remoteStore(client *remote.Client, s settings.Prometheus) query.Store {
-	if s.Incremental.Off || client.PerUser() {
+	if !s.IncrementalQuerying || client.PerUser() {
 		return client
 	}
 	return querycache.New(client, querycache.Options{
-		Overlap: s.Incremental.Overlap, Bytes: s.Incremental.Bytes, IndependentSteps: client.IndependentSteps, ClockLag: client.Behind,
+		Overlap: s.IncrementalQueryOverlapWindow, Bytes: s.QueryCacheBytes, IndependentSteps: client.IndependentSteps, ClockLag: client.Behind,
 	})
 }
 

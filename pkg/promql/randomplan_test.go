@@ -32,7 +32,7 @@ func (r randomPlan) node(depth int) plan.Node {
 		return r.leaf()
 	}
 	of := func() plan.Node { return r.node(depth - 1) }
-	switch r.IntN(19) {
+	switch r.IntN(20) {
 	case 0:
 		return plan.Aggregate{Op: pick(r, []plan.Operation{plan.Sum, plan.Mean, plan.Max, plan.Count, plan.Group}), By: r.labels(0), Of: of()}
 	case 1:
@@ -56,7 +56,8 @@ func (r randomPlan) node(depth int) plan.Node {
 	case 8:
 		return plan.TopK{Of: of(), By: r.labels(0), K: r.IntN(1000) + 1, Rank: of(), Rest: r.IntN(2) == 0}
 	case 9:
-		return plan.SemiJoin{Of: of(), On: r.labels(1), Exists: of()}
+		on := r.labels(1)
+		return plan.SemiJoin{Of: of(), On: on, Exists: r.exists(on, of)}
 	case 10:
 		return plan.LabelReplace{Of: of(), From: pick(r, words), To: pick(r, words), Match: pick(r, []string{"2..", "4..|408", "[45]xx", "ok"}), Class: pick(r, awkward)}
 	case 11:
@@ -72,9 +73,36 @@ func (r randomPlan) node(depth int) plan.Node {
 	case 17:
 		return plan.SumOverTime{Of: of(), Window: r.window(), Every: r.window()}
 	case 12:
-		return plan.AntiJoin{Of: of(), On: r.labels(1), Exists: of()}
+		on := r.labels(1)
+		return plan.AntiJoin{Of: of(), On: on, Exists: r.exists(on, of)}
+	case 18:
+		return plan.Highest{K: r.IntN(1000) + 1, Of: of()}
 	}
 	return r.leaf()
+}
+
+// exists is what a join compares with. A join with Highest has the text of a TopK.
+func (r randomPlan) exists(on []string, of func() plan.Node) plan.Node {
+	if r.IntN(3) == 0 {
+		return r.groups(on)
+	}
+	n := of()
+	if _, ambiguous := n.(plan.Highest); ambiguous {
+		return plan.Aggregate{Op: plan.Group, By: on, Of: n}
+	}
+	return n
+}
+
+func (r randomPlan) groups(by []string) plan.Groups {
+	out := plan.Groups{By: by}
+	for range r.IntN(9) {
+		row := make([]string, len(by))
+		for i := range row {
+			row[i] = r.value()
+		}
+		out.Values = append(out.Values, row)
+	}
+	return out
 }
 
 func (r randomPlan) leaf() plan.Node {
@@ -82,7 +110,11 @@ func (r randomPlan) leaf() plan.Node {
 	case 0:
 		return plan.Rate{Of: r.selection(), Window: r.window()}
 	case 1:
-		return plan.IncreaseOverRange{Of: r.selection()}
+		total := plan.IncreaseOverRange{Of: r.selection()}
+		if r.IntN(2) == 0 {
+			total.End = time.UnixMilli(pick(r, []int64{1, 999, 1000, 1_700_000_000_000, 1_700_000_000_123, 253_402_300_799_999, -86_400_001}))
+		}
+		return total
 	case 2:
 		return plan.OverTime{Of: r.selection(), Window: r.window(), Reduce: pick(r, []plan.Reduction{plan.MeanOver, plan.MaxOver})}
 	}

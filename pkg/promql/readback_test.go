@@ -34,6 +34,10 @@ func (r readBack) node(e parser.Expr) plan.Node {
 		return plan.Last{Of: r.selection(e), Before: e.OriginalOffset}
 	case *parser.AggregateExpr:
 		require.False(r.t, e.Without)
+		if e.Op == parser.TOPK {
+			require.Empty(r.t, e.Grouping)
+			return plan.Highest{K: int(r.number(e.Param)), Of: r.node(e.Expr)}
+		}
 		return plan.Aggregate{Op: inverse(r.t, operations, e.Op.String()), By: none(e.Grouping), Of: r.node(e.Expr)}
 	case *parser.Call:
 		return r.call(e)
@@ -91,8 +95,11 @@ func (r readBack) call(c *parser.Call) plan.Node {
 	case "rate":
 		return plan.Rate{Of: r.selection(vector), Window: window.Range}
 	case "increase":
-		require.Equal(r.t, parser.ItemType(parser.END), vector.StartOrEnd)
 		require.Equal(r.t, r.span, window.Range)
+		if vector.Timestamp != nil {
+			return plan.IncreaseOverRange{Of: r.selection(vector), End: time.UnixMilli(*vector.Timestamp)}
+		}
+		require.Equal(r.t, parser.ItemType(parser.END), vector.StartOrEnd)
 		return plan.IncreaseOverRange{Of: r.selection(vector)}
 	}
 	return plan.OverTime{Of: r.selection(vector), Window: window.Range, Reduce: inverse(r.t, reductions, c.Func.Name)}
@@ -134,9 +141,70 @@ func (r readBack) binary(b *parser.BinaryExpr) plan.Node {
 		return plan.TopK{Of: r.node(b.LHS), By: on(), K: int(r.number(top.Param)), Rank: r.node(top.Expr), Rest: b.Op == parser.LUNLESS}
 	}
 	if b.Op == parser.LUNLESS {
-		return plan.AntiJoin{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
+		return plan.AntiJoin{Of: r.node(b.LHS), On: on(), Exists: r.exists(b.RHS, on())}
 	}
-	return plan.SemiJoin{Of: r.node(b.LHS), On: on(), Exists: r.node(b.RHS)}
+	return plan.SemiJoin{Of: r.node(b.LHS), On: on(), Exists: r.exists(b.RHS, on())}
+}
+
+// exists reads groups where there are any. Text without rows does not say of which labels they are: of those of the join.
+func (r readBack) exists(e parser.Expr, on []string) plan.Node {
+	literal := false
+	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+		call, ok := n.(*parser.Call)
+		literal = literal || ok && call.Func.Name == "vector"
+		return nil
+	})
+	if !literal || containsSelector(e) {
+		return r.node(e)
+	}
+	groups := plan.Groups{By: on}
+	r.rows(e, &groups)
+	return groups
+}
+
+func containsSelector(e parser.Expr) (found bool) {
+	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+		_, ok := n.(*parser.VectorSelector)
+		found = found || ok
+		return nil
+	})
+	return found
+}
+
+// rows adds the rows of a literal vector to groups.
+func (r readBack) rows(e parser.Expr, to *plan.Groups) {
+	switch e := e.(type) {
+	case *parser.ParenExpr:
+		r.rows(e.Expr, to)
+	case *parser.BinaryExpr:
+		if e.Op == parser.GTR {
+			require.Equal(r.t, "vector(1) > 1", e.String())
+			return
+		}
+		require.Equal(r.t, parser.ItemType(parser.LOR), e.Op)
+		r.rows(e.LHS, to)
+		r.rows(e.RHS, to)
+	default:
+		by, row := r.row(e)
+		require.Equal(r.t, to.By, by)
+		to.Values = append(to.Values, row)
+	}
+}
+
+// row is the labels and the values of one series of value 1.
+func (r readBack) row(e parser.Expr) (by, values []string) {
+	call, ok := e.(*parser.Call)
+	require.True(r.t, ok, e)
+	if call.Func.Name == "vector" {
+		require.InDelta(r.t, 1, r.number(call.Args[0]), 0)
+		return nil, nil
+	}
+	outer := *call
+	outer.Args = append(parser.Expressions{&parser.VectorSelector{}}, call.Args[1:]...)
+	set, ok := r.call(&outer).(plan.SetLabel)
+	require.True(r.t, ok, e)
+	by, values = r.row(call.Args[0])
+	return append(by, set.Label), append(values, set.Value)
 }
 
 func (r readBack) number(e parser.Expr) float64 {

@@ -41,6 +41,16 @@ func TestTextOfEveryNode(t *testing.T) {
 		`a > 0`:                                    plan.GreaterThan{Of: last("a")},
 		`2 * (((a - last_over_time(a[1h] offset 15s)) >= 0 or a) unless a offset 15s)`: plan.Scale{Factor: 2,
 			Of: plan.NewCounter{Of: plan.Select{Metric: "a"}, Offset: 15 * time.Second, Lookback: time.Hour}},
+		`increase(a[1h] @ 1700000000.123)`:                  plan.IncreaseOverRange{Of: plan.Select{Metric: "a"}, End: time.UnixMilli(1_700_000_000_123)},
+		`increase(a[1h] @ 1700000000)`:                      plan.IncreaseOverRange{Of: plan.Select{Metric: "a"}, End: time.UnixMilli(1_700_000_000_000)},
+		`topk(3, a)`:                                        plan.Highest{K: 3, Of: last("a")},
+		`2 * topk(3, a)`:                                    plan.Scale{Factor: 2, Of: plan.Highest{K: 3, Of: last("a")}},
+		`vector(1)`:                                         plan.Groups{Values: [][]string{{}}},
+		`a and on (model) (vector(1) > 1)`:                  plan.SemiJoin{Of: last("a"), On: []string{"model"}, Exists: plan.Groups{By: []string{"model"}}},
+		`label_replace(vector(1), "model", "x$$y", "", "")`: plan.Groups{By: []string{"model"}, Values: [][]string{{"x$y"}}},
+		`a unless on (m, v) (label_replace(label_replace(vector(1), "m", "a", "", ""), "v", "1", "", "")` +
+			` or (label_replace(label_replace(vector(1), "m", "b", "", ""), "v", "2", "", "") or label_replace(label_replace(vector(1), "m", "c", "", ""), "v", "", "", "")))`: plan.AntiJoin{
+			Of: last("a"), On: []string{"m", "v"}, Exists: plan.Groups{By: []string{"m", "v"}, Values: [][]string{{"a", "1"}, {"b", "2"}, {"c", ""}}}},
 		`a == 0`:                          plan.EqualTo{Of: last("a")},
 		`a offset 30s`:                    plan.Last{Of: plan.Select{Metric: "a"}, Before: 30 * time.Second},
 		`a offset -30s`:                   plan.Last{Of: plan.Select{Metric: "a"}, Before: -30 * time.Second},

@@ -26,22 +26,22 @@ func (r *signalRun) withEstimatedColdHits(ctx context.Context, counted []analysi
 		return counted, nil
 	}
 	split := &splitting{by: r.query.GroupBy, kinds: map[string]distribution.Kind{}}
-	guessed, err := r.within("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
+	guessed, err := r.inSubquery("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
 		return o.splitHistograms(ctx, split)
 	})
 	if err != nil {
 		return nil, err
 	}
-	answer := append(counted, r.missing(counted, guessed, "the modes of the response times overlap")...)
-	guessed, err = r.within("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
+	answer := append(counted, r.missing(counted, guessed, "the two modes overlap")...)
+	guessed, err = r.inSubquery("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
 		return o.readQuantiles(ctx)
 	})
 	if err != nil {
 		return nil, err
 	}
-	answer = append(answer, r.missing(answer, guessed, "no more follows from quantiles of response times")...)
+	answer = append(answer, r.missing(answer, guessed, "percentiles allow no more")...)
 	if len(answer) == 0 && split.refused != "" {
-		r.warn("The cold-hit rate cannot be estimated from the response times: " + split.refused)
+		r.warn("The cold-hit rate cannot be estimated from response times: " + split.refused)
 	}
 	return answer, nil
 }
@@ -53,11 +53,11 @@ func (r *signalRun) missing(known, guessed []analysis.Series, whyNoMore string) 
 		return slices.DeleteFunc(slices.Clone(missing), func(s analysis.Series) bool { return s.Interval.Kind != kind })
 	}
 	if estimates := ofKind(distribution.Estimated); len(estimates) > 0 {
-		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("The cold-hit rate of %s is estimated, with an interval, from response times that have two modes.",
+		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("Cold-hit rate of %s: estimated from response times with two modes, with an interval.",
 			describeGroups(estimates, r.query.GroupBy)))
 	}
 	if bounds := ofKind(distribution.AtLeast); len(bounds) > 0 {
-		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("The cold-hit rate of %s is estimated and at least what is shown: %s.",
+		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("Cold-hit rate of %s: estimated from response times, a lower bound (%s).",
 			describeGroups(bounds, r.query.GroupBy), whyNoMore))
 	}
 	return missing

@@ -27,7 +27,7 @@ func (r *signalRun) withColdHitsWithoutReplica(ctx context.Context, counted []an
 	if err != nil {
 		return nil, err
 	}
-	derived = analysis.Derived(analysis.ColdShares(derived, r.query.GroupBy), fmt.Sprintf("%s; looked at every %s", signal.WithoutReplica.How, pieces.Every))
+	derived = analysis.Derived(analysis.ColdShares(derived, r.query.GroupBy), fmt.Sprintf("%s, checked every %s", signal.WithoutReplica.How, pieces.Every))
 	return append(counted, analysis.Missing(counted, derived, r.query.GroupBy)...), nil
 }
 

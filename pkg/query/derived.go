@@ -30,7 +30,7 @@ func (r *signalRun) compute(ctx context.Context) ([]analysis.Series, error) {
 		return nil, err
 	}
 	answer = analysis.Derived(answer, r.query.Signal.Derivation.How)
-	r.executed = append([]string{fmt.Sprintf("# %s is computed from what follows: %s.", r.query.Signal.Name, r.query.Signal.Derivation.How)}, r.executed...)
+	r.executed = append([]string{fmt.Sprintf("# %s is computed from the queries below: %s.", r.query.Signal.Name, r.query.Signal.Derivation.How)}, r.executed...)
 	if len(answer) == 0 {
 		r.explainDerivation()
 	}
@@ -56,7 +56,7 @@ func (r *signalRun) derive(ctx context.Context) ([]analysis.Series, error) {
 	case signal.SLOBurnRate:
 		return r.sloBurnRate(ctx)
 	}
-	return nil, fmt.Errorf("the signal %s is derived, but nothing derives it", r.query.Signal.Name)
+	return nil, fmt.Errorf("the signal %s is derived, but has no formula", r.query.Signal.Name)
 }
 
 // explainDerivation says which of the signals that a derived one is computed from the servers here do not report.
@@ -70,12 +70,12 @@ func (r *signalRun) explainDerivation() {
 }
 
 // ask runs another query within this one: a statistic of a signal by labels, with this query's filters except for some.
-func (r *signalRun) ask(ctx context.Context, name string, st signal.Statistic, by []signal.Label, without ...signal.Label) ([]analysis.Series, error) {
-	return r.within(name, st, by, without, func(o *signalRun) ([]analysis.Series, error) { return o.compute(ctx) })
+func (r *signalRun) subquery(ctx context.Context, name string, st signal.Statistic, by []signal.Label, without ...signal.Label) ([]analysis.Series, error) {
+	return r.inSubquery(name, st, by, without, func(o *signalRun) ([]analysis.Series, error) { return o.compute(ctx) })
 }
 
 // within has a run of another query answer, and takes over what it has to say.
-func (r *signalRun) within(name string, st signal.Statistic, by, without []signal.Label, answer func(*signalRun) ([]analysis.Series, error)) ([]analysis.Series, error) {
+func (r *signalRun) inSubquery(name string, st signal.Statistic, by, without []signal.Label, answer func(*signalRun) ([]analysis.Series, error)) ([]analysis.Series, error) {
 	sig, ok := r.Catalogue.Find(name)
 	if !ok {
 		return nil, fmt.Errorf("there is no signal %s", name)
@@ -97,16 +97,16 @@ func (r *signalRun) within(name string, st signal.Statistic, by, without []signa
 }
 
 func (r *signalRun) cacheHitRatio(ctx context.Context) ([]analysis.Series, error) {
-	cold, err := r.ask(ctx, coldHitRate, signal.Mean, r.query.GroupBy)
+	cold, err := r.subquery(ctx, coldHitRate, signal.Mean, r.query.GroupBy)
 	return analysis.Linear(cold, func(map[string]string) (a, b float64) { return 1, -1 }), err
 }
 
 // limited keeps as many series as the query allows, those with the highest values, and says how many there are.
-func (r *signalRun) limited(in []analysis.Series) []analysis.Series {
+func (r *signalRun) topN(in []analysis.Series) []analysis.Series {
 	if r.query.Limit == 0 || len(in) <= r.query.Limit {
 		return in
 	}
 	r.notices = appendNotice(r.notices, data.NoticeSeverityInfo,
-		fmt.Sprintf("The %d highest of %d are shown.", r.query.Limit, len(in)))
+		fmt.Sprintf("Showing the %d highest of %d series.", r.query.Limit, len(in)))
 	return analysis.Top(in, r.query.Limit)
 }

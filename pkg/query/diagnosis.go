@@ -44,7 +44,7 @@ func (e *Evaluator) diagnosisQuery(ctx context.Context, r Request) (data.Frames,
 			return nil, err
 		}
 	case len(rows) == 0:
-		run.notices = appendNotice(run.notices, data.NoticeSeverityInfo, "Nothing is wrong with the scaling in this time range.")
+		run.notices = appendNotice(run.notices, data.NoticeSeverityInfo, "No scaling problem found in this time range.")
 	}
 	return frames.OfDiagnosis(rows, strings.Join(run.executed, "\n\n"), run.notices), nil
 }
@@ -57,7 +57,7 @@ type scaling struct {
 
 // scalings asks for what a diagnosis needs, for every deployment whose replicas are known.
 func (r *signalRun) scalings(ctx context.Context) ([]*scaling, error) {
-	replicas, err := r.ask(ctx, "replicas", signal.Last, append(slices.Clone(deploymentIdentity), signal.State))
+	replicas, err := r.subquery(ctx, "replicas", signal.Last, append(slices.Clone(deploymentIdentity), signal.State))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (r *signalRun) scalings(ctx context.Context) ([]*scaling, error) {
 		{"response_time", signal.Mean, func(s *scaling) []float64 { return s.Latency }},
 		{"response_time", signal.P95, func(s *scaling) []float64 { s.LatencyName = string(signal.P95); return s.Latency }},
 	} {
-		answer, err := r.ask(ctx, c.signal, c.statistic, deploymentIdentity, signal.State)
+		answer, err := r.subquery(ctx, c.signal, c.statistic, deploymentIdentity, signal.State)
 		if err != nil {
 			return nil, err
 		}

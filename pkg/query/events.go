@@ -48,7 +48,7 @@ type eventsRun struct {
 
 // eventsQuery answers what happened to models, for annotations.
 func (e *Evaluator) eventsQuery(ctx context.Context, r Request) (data.Frames, error) {
-	kinds, err := wantedEventTypes(r.EventTypes)
+	kinds, err := validEventTypes(r.EventTypes)
 	if err != nil {
 		return nil, UserError{err}
 	}
@@ -72,18 +72,18 @@ func (e *Evaluator) eventsQuery(ctx context.Context, r Request) (data.Frames, er
 		}
 	}
 	if len(run.executed) == 0 {
-		run.notices = appendNotice(run.notices, data.NoticeSeverityInfo, "Nothing here tells of such events: no target has a management endpoint that answers, counts replicas, or counts requests.")
+		run.notices = appendNotice(run.notices, data.NoticeSeverityInfo, "No event source: no target exposes a management API, replica counts or request counters.")
 	}
 	slices.SortStableFunc(run.found, func(a, b frames.Event) int { return a.Time.Compare(b.Time) })
 	if n := len(run.found); n > maxEvents {
-		run.notices = appendNotice(run.notices, data.NoticeSeverityWarning, fmt.Sprintf("There are %d events in this time range; the latest %d are shown.", n, maxEvents))
+		run.notices = appendNotice(run.notices, data.NoticeSeverityWarning, fmt.Sprintf("This time range has %d events. The latest %d are shown.", n, maxEvents))
 		run.found = run.found[n-maxEvents:]
 	}
 	return frames.Events(run.found, strings.Join(run.executed, "\n\n"), run.notices), nil
 }
 
-// wantedEventTypes are the event types that a query names; all if it names none.
-func wantedEventTypes(kinds []string) ([]string, error) {
+// validEventTypes are the event types that a query names; all if it names none.
+func validEventTypes(kinds []string) ([]string, error) {
 	for _, k := range kinds {
 		if !slices.Contains(eventKinds, k) {
 			return nil, fmt.Errorf("unknown event type %q: choose from %s", k, strings.Join(eventKinds, ", "))
@@ -138,7 +138,7 @@ func (e *eventsRun) steps(ctx context.Context, name, title, tag string) error {
 	if len(all) == 0 {
 		return nil
 	}
-	if err := e.meetServers(ctx); err != nil {
+	if err := e.findServers(ctx); err != nil {
 		return err
 	}
 	for _, s := range all {
@@ -150,7 +150,7 @@ func (e *eventsRun) steps(ctx context.Context, name, title, tag string) error {
 }
 
 // meetServers finds out since when each server has been seen in the range.
-func (e *eventsRun) meetServers(ctx context.Context) error {
+func (e *eventsRun) findServers(ctx context.Context) error {
 	n := e.present.Servers(e.filters)
 	if e.known != nil || n == nil {
 		return nil

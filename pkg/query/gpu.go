@@ -15,21 +15,21 @@ var (
 )
 
 func (r *signalRun) modelGPUUtilization(ctx context.Context) ([]analysis.Series, error) {
-	return r.sharedOut(ctx, "gpu_utilization", analysis.MeanOfGPUs)
+	return r.sharedByModel(ctx, "gpu_utilization", analysis.MeanOfGPUs)
 }
 
 // energyPerThousandRequests is in joules. Whatever its requests were worth, a GPU's idle time is part of a group's energy; of a
 // model's only what the GPU draws while it works.
 func (r *signalRun) energyPerThousandRequests(ctx context.Context) (power []analysis.Series, err error) {
 	if r.aboutModels() {
-		power, err = r.sharedOut(ctx, "gpu_power", analysis.SumOfGPUs)
+		power, err = r.sharedByModel(ctx, "gpu_power", analysis.SumOfGPUs)
 	} else {
-		power, err = r.ask(ctx, "gpu_power", signal.Mean, r.query.GroupBy)
+		power, err = r.subquery(ctx, "gpu_power", signal.Mean, r.query.GroupBy)
 	}
 	if err != nil || len(power) == 0 {
 		return nil, err
 	}
-	requests, err := r.ask(ctx, "requests", signal.Rate, r.query.GroupBy)
+	requests, err := r.subquery(ctx, "requests", signal.Rate, r.query.GroupBy)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func (r *signalRun) aboutModels() bool {
 
 // sharedOut is a signal of GPUs by model: in proportion to what each model's processes do on the GPU where that is read, else to
 // the time that its requests took to compute beside it.
-func (r *signalRun) sharedOut(ctx context.Context, name string, fold analysis.Fold) ([]analysis.Series, error) {
-	readings, err := r.ask(ctx, name, r.query.Statistics[0], ofGPU, ofModels...)
+func (r *signalRun) sharedByModel(ctx context.Context, name string, fold analysis.Fold) ([]analysis.Series, error) {
+	readings, err := r.subquery(ctx, name, r.query.Statistics[0], ofGPU, ofModels...)
 	if err != nil || len(readings) == 0 {
 		return nil, err
 	}
@@ -62,9 +62,9 @@ func (r *signalRun) sharedOut(ctx context.Context, name string, fold analysis.Fo
 		}
 		work = append(work, computed...)
 	}
-	shares, unjoined := analysis.GPUShares(readings, work, r.query.GroupBy, fold, r.wanted)
+	shares, unjoined := analysis.GPUShares(readings, work, r.query.GroupBy, fold, r.matchesFilter)
 	if unjoined > 0 {
-		r.warn(fmt.Sprintf("%d of %d GPUs are shared out among no models: nothing reads their processes, and no server in their environment and deployment times its execution. Give the target that reports the GPUs the environment and deployment of the servers on them.",
+		r.warn(fmt.Sprintf("%d of %d GPUs are not attributed to models: no process readings exist, and no server in the same environment and deployment reports inference times. Give the GPU target the environment and deployment of the servers on these GPUs.",
 			unjoined, len(readings)))
 	}
 	for i := range shares {
@@ -78,7 +78,7 @@ func (r *signalRun) sharedOut(ctx context.Context, name string, fold analysis.Fo
 // workOfProcesses is each model's part of the GPUs as its processes were seen to use them. It names the GPUs.
 func (r *signalRun) workOfProcesses(ctx context.Context) ([]analysis.Series, error) {
 	by := append(slices.Clone(ofGPU), ofModels...)
-	return r.within(signal.ModelGPUUtilization, signal.Mean, by, append(ofModels, signal.GPU), func(o *signalRun) ([]analysis.Series, error) {
+	return r.inSubquery(signal.ModelGPUUtilization, signal.Mean, by, append(ofModels, signal.GPU), func(o *signalRun) ([]analysis.Series, error) {
 		return o.run(ctx, o.present.Compile(o.query, o.environ))
 	})
 }
@@ -89,7 +89,7 @@ func (r *signalRun) computeTime(ctx context.Context) ([]analysis.Series, error) 
 	if _, filtered := r.query.Filters[signal.Version]; filtered || slices.Contains(r.query.GroupBy, signal.Version) {
 		by = append(by, signal.Version)
 	}
-	return r.within("inference_time", signal.Mean, by, append(ofModels, signal.GPU), func(o *signalRun) ([]analysis.Series, error) {
+	return r.inSubquery("inference_time", signal.Mean, by, append(ofModels, signal.GPU), func(o *signalRun) ([]analysis.Series, error) {
 		return o.run(ctx, o.present.ComputeTime(o.query, o.environ))
 	})
 }
@@ -104,7 +104,7 @@ func everyGPU(readings, work []analysis.Series) bool {
 }
 
 // wanted says whether the query's filters for models and versions leave a series in.
-func (r *signalRun) wanted(labels map[string]string) bool {
+func (r *signalRun) matchesFilter(labels map[string]string) bool {
 	for _, l := range ofModels {
 		if values, filtered := r.query.Filters[l]; filtered && !slices.Contains(values, labels[string(l)]) {
 			return false

@@ -184,7 +184,7 @@ func (r *signalRun) warnOfSaturation(p profile.Part, answered []analysis.Series)
 		}
 	}
 	if len(beyond) > 0 {
-		r.warn(fmt.Sprintf("%s is at least what is shown (%s): it lies beyond the histogram's last bound of %g %s.",
+		r.warn(fmt.Sprintf("%s of %s is a lower bound: it is beyond the histogram's last bucket bound (%g %s).",
 			p.Statistic, describeGroups(beyond, r.query.GroupBy), beyond[0].Newest.Lower, r.query.Signal.Unit))
 	}
 }

@@ -68,7 +68,7 @@ func (e *Evaluator) modelsQuery(ctx context.Context, r Request) (data.Frames, er
 		first.executed = append(first.executed, runs[i].executed...)
 	}
 	if table.Merged() {
-		first.warn("Where a model's versions or replicas have quantiles of their own, the table shows the highest.")
+		first.warn("Percentiles in the table are those of a model's slowest version or replica.")
 	}
 	if err := first.explain(ctx, table.Rows() > 0); err != nil {
 		return nil, err

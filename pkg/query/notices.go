@@ -30,14 +30,14 @@ func (r *signalRun) explain(ctx context.Context, answered bool) error {
 	for _, w := range append(status.warnings, r.Mistakes...) {
 		r.warn(w)
 	}
-	r.warn(unanswering(status.targets))
+	r.warn(describeDown(status.targets))
 	if answered {
 		return nil
 	}
 	if why := r.collecting(status); why != "" {
 		r.warn(why)
 	} else if len(r.notices) == 0 {
-		r.warn(fmt.Sprintf("No data for %s in this time range: there was no traffic, or nothing matches the filters.", r.query.Signal.Name))
+		r.warn(fmt.Sprintf("No data for %s in this time range: no traffic, or no match for the filters.", r.query.Signal.Name))
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (e *Evaluator) collecting(s status) string {
 		return "" // somebody else collects
 	}
 	if len(s.targets) == 0 {
-		return "No targets are configured: add a model server's metrics URL in the data source's settings."
+		return "No targets are configured. Add the metrics URL of a model server in the data source settings."
 	}
 	interval := e.Store.Grid().Interval
 	if s.since.IsZero() {
@@ -61,7 +61,7 @@ func (e *Evaluator) collecting(s status) string {
 }
 
 // unanswering names the targets that cannot be scraped at present.
-func unanswering(targets []Target) string {
+func describeDown(targets []Target) string {
 	const shown = 3
 	var reasons []string
 	for _, t := range targets {
@@ -73,8 +73,8 @@ func unanswering(targets []Target) string {
 	case n == 0:
 		return ""
 	case n > shown:
-		return fmt.Sprintf("%d of %d targets do not answer, among them %s", n, len(targets), strings.Join(reasons[:shown], "; "))
+		return fmt.Sprintf("%d of %d targets are down, for example %s", n, len(targets), strings.Join(reasons[:shown], "; "))
 	default:
-		return fmt.Sprintf("%d of %d targets do not answer: %s", n, len(targets), strings.Join(reasons, "; "))
+		return fmt.Sprintf("%d of %d targets are down: %s", n, len(targets), strings.Join(reasons, "; "))
 	}
 }

@@ -44,11 +44,11 @@ var objectives = []heldTo{
 // sloObjective is the most that each model may do, of what is measured of it.
 func (r *signalRun) sloObjective(ctx context.Context) ([]analysis.Series, error) {
 	return r.againstObjectives(ctx, func(h heldTo) ([]analysis.Series, error) {
-		values, err := r.ask(ctx, h.signal, h.statistic, modelIdentity, signal.Objective)
+		values, err := r.subquery(ctx, h.signal, h.statistic, modelIdentity, signal.Objective)
 		if err != nil {
 			return nil, err
 		}
-		return analysis.Linear(r.held(values, h), func(labels map[string]string) (a, b float64) { return r.allowed(h, labels), 0 }), nil
+		return analysis.Linear(r.withObjective(values, h), func(labels map[string]string) (a, b float64) { return r.allowed(h, labels), 0 }), nil
 	})
 }
 
@@ -64,7 +64,7 @@ func (r *signalRun) sloBurnRate(ctx context.Context) ([]analysis.Series, error) 
 		case h.budget:
 			return r.relative(ctx, h)
 		case h.statistic == signal.P95:
-			return r.slow(ctx, h)
+			return r.slowShare(ctx, h)
 		}
 		return nil, nil // no share of requests: it has no budget to burn
 	})
@@ -91,26 +91,26 @@ func (r *signalRun) againstObjectives(ctx context.Context, ask func(heldTo) ([]a
 			}
 		}
 	}
-	enough, err := r.enough(ctx, ofRequests, modelIdentity)
+	enough, err := r.withMinimumRequests(ctx, ofRequests, modelIdentity)
 	if err != nil {
 		return nil, err
 	}
 	all = append(enough, all...)
-	return r.limited(analysis.Highest(all, r.query.GroupBy)), nil
+	return r.topN(analysis.Highest(all, r.query.GroupBy)), nil
 }
 
 // relative is a value divided by what the model's objective allows.
 func (r *signalRun) relative(ctx context.Context, h heldTo) ([]analysis.Series, error) {
-	values, err := r.ask(ctx, h.signal, h.statistic, modelIdentity, signal.Objective)
+	values, err := r.subquery(ctx, h.signal, h.statistic, modelIdentity, signal.Objective)
 	if err != nil {
 		return nil, err
 	}
-	return analysis.Linear(r.held(values, h), func(labels map[string]string) (a, b float64) { return 0, 1 / r.allowed(h, labels) }), nil
+	return analysis.Linear(r.withObjective(values, h), func(labels map[string]string) (a, b float64) { return 0, 1 / r.allowed(h, labels) }), nil
 }
 
 // slow is the share of requests that took longer than the model's objective, divided by the share that may.
-func (r *signalRun) slow(ctx context.Context, h heldTo) ([]analysis.Series, error) {
-	answer, err := r.within(h.signal, h.statistic, modelIdentity, []signal.Label{signal.Objective}, func(o *signalRun) ([]analysis.Series, error) {
+func (r *signalRun) slowShare(ctx context.Context, h heldTo) ([]analysis.Series, error) {
+	answer, err := r.inSubquery(h.signal, h.statistic, modelIdentity, []signal.Label{signal.Objective}, func(o *signalRun) ([]analysis.Series, error) {
 		var all []analysis.Series
 		for _, p := range o.present.Compile(o.query, o.environ) {
 			if len(p.Buckets) == 0 {
@@ -134,7 +134,7 @@ func (r *signalRun) slow(ctx context.Context, h heldTo) ([]analysis.Series, erro
 	if err != nil {
 		return nil, err
 	}
-	return analysis.Linear(r.held(answer, h), func(map[string]string) (a, b float64) { return 0, 1 / slowerThanP95 }), nil
+	return analysis.Linear(r.withObjective(answer, h), func(map[string]string) (a, b float64) { return 0, 1 / slowerThanP95 }), nil
 }
 
 // warnOfCoarseness names the models whose objective lies beyond the last bound of their histogram: nothing tells which of the requests
@@ -147,8 +147,8 @@ func (r *signalRun) warnOfCoarseness(above []analysis.Series, newest []distribut
 		}
 	}
 	if len(atMost) > 0 {
-		r.warn(fmt.Sprintf("The burn rate of the response time is at most what is shown (%s): the objective lies beyond the histogram's last bound, "+
-			"and every request beyond that is taken to have been too slow. Set a shorter objective, or let the server have a longer bucket.",
+		r.warn(fmt.Sprintf("Response time burn rate of %s is an upper bound: the objective is above the histogram's last bucket bound, "+
+			"so every request above that bound counts as too slow. Set a shorter objective, or configure a longer bucket on the server.",
 			describeGroups(atMost, r.query.GroupBy)))
 	}
 }
@@ -159,6 +159,6 @@ func (r *signalRun) allowed(h heldTo, labels map[string]string) float64 {
 }
 
 // held leaves out the models that are not held to an objective.
-func (r *signalRun) held(in []analysis.Series, h heldTo) []analysis.Series {
+func (r *signalRun) withObjective(in []analysis.Series, h heldTo) []analysis.Series {
 	return slices.DeleteFunc(in, func(s analysis.Series) bool { return r.allowed(h, s.Labels) <= 0 })
 }

@@ -39,7 +39,7 @@ func (e *Evaluator) objectivesQuery(ctx context.Context, r Request) (data.Frames
 	if err != nil {
 		return nil, err
 	}
-	resident, err := run.ask(ctx, "models_resident", signal.Last, modelIdentity)
+	resident, err := run.subquery(ctx, "models_resident", signal.Last, modelIdentity)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (e *Evaluator) promqlQuery(ctx context.Context, r Request) (data.Frames, er
 	}
 	if len(answer.Histograms) > 0 {
 		notices = appendNotice(notices, data.NoticeSeverityWarning,
-			"Native histograms among the results are left out: reduce them with histogram_quantile() or histogram_avg().")
+			"Native histograms are not shown. Reduce them with histogram_quantile() or histogram_avg().")
 	}
 	finite := analysis.Finite(answer.Series)
 	if len(finite) == 0 {

@@ -57,7 +57,7 @@ func (r *signalRun) interpret(ctx context.Context, p profile.Part, result partRe
 		var added []signal.Label
 		all, added = analysis.Separate(all, p.Separate, r.query.GroupBy)
 		if len(added) > 0 {
-			r.warn(fmt.Sprintf("The server's summaries cannot be merged, so %s is shown by %s.", p.Statistic, JoinLabels(added)))
+			r.warn(fmt.Sprintf("One series per %[2]s: the server reports finished percentiles (%[1]s), which cannot be merged.", p.Statistic, JoinLabels(added)))
 		}
 	}
 	provenanceOf, err := r.provenance(ctx, p)
@@ -80,7 +80,7 @@ func (r *signalRun) provenance(ctx context.Context, p profile.Part) (func(labels
 	if len(p.Sources) < 2 || p.Others {
 		return func(map[string]string) []series.Provenance { return all }, nil
 	}
-	told := map[string][]series.Provenance{}
+	byGroup := map[string][]series.Provenance{}
 	for i, s := range p.Sources {
 		if s.Evidence == nil {
 			continue
@@ -91,11 +91,11 @@ func (r *signalRun) provenance(ctx context.Context, p profile.Part) (func(labels
 		}
 		for _, e := range evidence.Series {
 			key := analysis.Key(e.Labels, p.By)
-			told[key] = append(told[key], all[i])
+			byGroup[key] = append(byGroup[key], all[i])
 		}
 	}
 	return func(labels map[string]string) []series.Provenance {
-		if some := told[analysis.Key(labels, p.By)]; len(some) > 0 {
+		if some := byGroup[analysis.Key(labels, p.By)]; len(some) > 0 {
 			return some
 		}
 		return all // what came and went between two checks

@@ -58,17 +58,17 @@ const maxResets = 100
 
 // restarts finds where a server's process began anew: where it says when it began, by that, else by its counters of requests.
 func (e *eventsRun) restarts(ctx context.Context) error {
-	said := map[string]bool{}
+	known := map[string]bool{}
 	if n := e.present.ProcessStarts(e.filters); n != nil {
 		starts, err := e.series(ctx, n)
 		if err != nil {
 			return err
 		}
 		for _, s := range starts {
-			said[serverOf(s.Labels)] = true
+			known[serverOf(s.Labels)] = true
 			for _, c := range analysis.Changes(s, e.fine.Step, 0, e.fine.Start.UnixMilli()) {
 				if c.To > c.From {
-					e.found = append(e.found, restarted(s.Labels, c.Time, "its process began anew"))
+					e.found = append(e.found, restarted(s.Labels, c.Time, "its process started again"))
 				}
 			}
 		}
@@ -81,7 +81,7 @@ func (e *eventsRun) restarts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.resets(ctx, slices.DeleteFunc(all, func(s series.Series) bool { return said[serverOf(s.Labels)] }))
+	return e.resets(ctx, slices.DeleteFunc(all, func(s series.Series) bool { return known[serverOf(s.Labels)] }))
 }
 
 // resets looks into the falls of servers' counters: where a model was unloaded only its own are gone.
@@ -98,7 +98,7 @@ func (e *eventsRun) resets(ctx context.Context, servers []series.Series) error {
 	}
 	slices.SortStableFunc(falls, func(a, b fall) int { return int(b.Time - a.Time) })
 	if n := len(falls); n > maxResets {
-		e.notices = appendNotice(e.notices, data.NoticeSeverityWarning, fmt.Sprintf("Counters of requests fell %d times in this time range; the latest %d were looked at for restarts.", n, maxResets))
+		e.notices = appendNotice(e.notices, data.NoticeSeverityWarning, fmt.Sprintf("Request counters fell %d times in this time range. Only the latest %d were checked for restarts.", n, maxResets))
 		falls = falls[:maxResets]
 	}
 	for _, f := range falls {
@@ -115,7 +115,7 @@ func (e *eventsRun) resets(ctx context.Context, servers []series.Series) error {
 			return err
 		}
 		if analysis.BeganAgain(before, after, loaded) {
-			e.found = append(e.found, restarted(f.labels, f.Time, "all of its counters of requests began again"))
+			e.found = append(e.found, restarted(f.labels, f.Time, "all of its request counters started again"))
 		}
 	}
 	return nil
@@ -124,8 +124,8 @@ func (e *eventsRun) resets(ctx context.Context, servers []series.Series) error {
 // countersAt are the counters of requests of one server at a time, model by model and metric by metric.
 func (e *eventsRun) countersAt(ctx context.Context, at int64, labels map[string]string) ([]series.Series, error) {
 	var all []series.Series
-	for i, n := range e.present.RequestCountersByModel(only(labels), e.environ) {
-		counters, err := e.standing(ctx, n, time.UnixMilli(at))
+	for i, n := range e.present.RequestCountersByModel(serverFilter(labels), e.environ) {
+		counters, err := e.countersNow(ctx, n, time.UnixMilli(at))
 		if err != nil {
 			return nil, err
 		}
@@ -149,12 +149,12 @@ const scrapesOfLoads = 2
 // before its first load.
 func (e *eventsRun) loadedAround(ctx context.Context, fall analysis.Change, labels map[string]string) (func(map[string]string) bool, error) {
 	sig, _ := signal.Find("model_loads")
-	counter, off := e.present.Counter(sig, only(labels)), scrapesOfLoads*e.Store.Grid().Interval
-	before, err := e.standing(ctx, counter, time.UnixMilli(fall.Before).Add(-off))
+	counter, off := e.present.Counter(sig, serverFilter(labels)), scrapesOfLoads*e.Store.Grid().Interval
+	before, err := e.countersNow(ctx, counter, time.UnixMilli(fall.Before).Add(-off))
 	if err != nil {
 		return nil, err
 	}
-	after, err := e.standing(ctx, counter, time.UnixMilli(fall.Time).Add(off))
+	after, err := e.countersNow(ctx, counter, time.UnixMilli(fall.Time).Add(off))
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (e *eventsRun) loadedAround(ctx context.Context, fall analysis.Change, labe
 }
 
 // standing are counters as they stand at a time; none where nothing counts.
-func (e *eventsRun) standing(ctx context.Context, n plan.Node, at time.Time) ([]series.Series, error) {
+func (e *eventsRun) countersNow(ctx context.Context, n plan.Node, at time.Time) ([]series.Series, error) {
 	if n == nil {
 		return nil, nil
 	}
@@ -181,7 +181,7 @@ func (e *eventsRun) standing(ctx context.Context, n plan.Node, at time.Time) ([]
 }
 
 // only filters by the server that labels tell of.
-func only(labels map[string]string) map[signal.Label][]string {
+func serverFilter(labels map[string]string) map[signal.Label][]string {
 	filters := map[signal.Label][]string{}
 	for _, l := range []signal.Label{signal.Environment, signal.Deployment, signal.Replica} {
 		filters[l] = []string{labels[string(l)]}

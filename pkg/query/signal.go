@@ -104,7 +104,7 @@ func (r *signalRun) rateInterval() time.Duration {
 func (r *signalRun) answer(ctx context.Context) ([]analysis.Series, error) {
 	answer, err := r.compute(ctx)
 	if err == nil && r.query.Signal.Group != signal.Objectives { // those have seen to it for each objective
-		answer, err = r.enough(ctx, answer, r.query.GroupBy)
+		answer, err = r.withMinimumRequests(ctx, answer, r.query.GroupBy)
 	}
 	if err != nil || r.query.Signal.Derivation != nil {
 		return answer, err
@@ -130,7 +130,7 @@ func (r *signalRun) answer(ctx context.Context) ([]analysis.Series, error) {
 	}
 	missing := analysis.Missing(answer, fallback, r.query.GroupBy)
 	if len(missing) > 0 {
-		r.warn(fmt.Sprintf("Means are shown where there is no quantile (%s): from a sum and a count no quantile follows. %s",
+		r.warn(fmt.Sprintf("Mean shown instead of percentiles for %s: the server exports only sum and count. %s",
 			describeGroups(missing, r.query.GroupBy), r.present.Explain(r.query.Signal, r.query.Statistics[0], func(string) bool { return false })))
 	}
 	return append(answer, missing...), nil
@@ -177,7 +177,7 @@ func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.S
 	}
 	answer, contested := analysis.Combine(answer)
 	if len(contested) > 0 {
-		r.warn(fmt.Sprintf("Servers are grouped together here whose numbers cannot be merged (%s): only %s counts. Group by deployment or model to see them all.",
+		r.warn(fmt.Sprintf("Results of different servers cannot be merged here (%s): only %s is shown. Group by deployment or model to see all.",
 			describeGroups(contested, r.query.GroupBy), contested[0].Provenance[0].Server))
 	}
 	return answer, nil

@@ -94,7 +94,7 @@ type clock struct{ seconds atomic.Int64 }
 
 func (c *clock) now() time.Time { return at(int(c.seconds.Load())) }
 
-func newCache(behind Store, bytes int64) (*Cache, *clock) {
+func newCache(store Store, bytes int64) (*Cache, *clock) {
 	c := &clock{}
 	return New(store, Options{Overlap: time.Minute, Bytes: bytes, Now: c.now}), c
 }
@@ -236,7 +236,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.Equal(t, Statistics{Hits: cache.Statistics().Hits, Misses: cache.Statistics().Misses}, cache.Statistics())
 }
 
-// The bytes that are countingStore are not less than what Go's memory takes.
+// The bytes that are counted are not less than what Go's memory takes.
 func TestBytesAreCountedHonestly(t *testing.T) {
 	store := &countingStore{series: 500}
 	cache, clock := newCache(store, 1<<30)

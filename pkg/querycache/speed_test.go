@@ -97,27 +97,27 @@ func BenchmarkRefresh(b *testing.B) {
 	plain := client(b, server)
 	cache := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 512 << 20, Now: func() time.Time { return now }})
 	all := panels(count)
-	refresh(b, kept, all, now)
+	refresh(b, cache, all, now)
 	for i := 0; b.Loop(); i++ {
 		fleet(b, server, models, before+i, 1, random)
 		now = now.Add(scrape)
 		var shown [2]int
 		of := [2]cost{
 			measure(server, func() { shown[0] = refresh(b, plain, all, now) }),
-			measure(server, func() { shown[1] = refresh(b, kept, all, now) }),
+			measure(server, func() { shown[1] = refresh(b, cache, all, now) }),
 		}
 		if shown[0] != shown[1] || shown[0] == 0 {
 			b.Fatalf("%d series are not %d", shown[1], shown[0])
 		}
 		s := cache.Statistics()
-		b.Logf("plain, of Prometheus %s: %s, %d requests, %.1f MB; from what is kept: %s, %d requests, %.2f MB; %.3f of the time, %.3f of the bytes; %d answers in %.0f MB are kept",
+		b.Logf("plain, of Prometheus %s: %s, %d requests, %.1f MB; with the cache: %s, %d requests, %.2f MB; %.3f of the time, %.3f of the bytes; %d entries in %.0f MB",
 			prometheustest.Version, of[0].time, of[0].requests, mb(of[0].bytes), of[1].time, of[1].requests, mb(of[1].bytes),
 			float64(of[1].time)/float64(of[0].time), float64(of[1].bytes)/float64(of[0].bytes), s.Entries, mb(s.Bytes))
 		b.ReportMetric(float64(of[1].time)/float64(of[0].time), "time-ratio")
 		b.ReportMetric(float64(of[1].bytes)/float64(of[0].bytes), "bytes-ratio")
 		b.ReportMetric(float64(of[1].requests), "requests/refresh")
 		b.ReportMetric(float64(of[1].bytes), "bytes/refresh")
-		b.ReportMetric(float64(s.Bytes), "kept-bytes")
+		b.ReportMetric(float64(s.Bytes), "cache-bytes")
 	}
 }
 
@@ -132,10 +132,10 @@ func TestARefreshCostsLittle(t *testing.T) {
 	plain := client(t, server)
 	cache := querycache.New(plain, querycache.Options{Overlap: overlap, Bytes: 64 << 20, Now: func() time.Time { return now }})
 	all := panels(12)
-	refresh(t, kept, all, now)
+	refresh(t, cache, all, now)
 	now = now.Add(scrape)
 	whole := measure(server, func() { refresh(t, plain, all, now) })
-	part := measure(server, func() { refresh(t, kept, all, now) })
+	part := measure(server, func() { refresh(t, cache, all, now) })
 	if part.bytes*5 > whole.bytes || part.requests != whole.requests {
 		t.Fatalf("%+v is not little beside %+v", part, whole)
 	}

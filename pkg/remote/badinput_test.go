@@ -214,7 +214,7 @@ func TestLabelsThatAreNotUTF8(t *testing.T) {
 // A server that answers slowly, or dies in the middle, is left within the time-out.
 func TestSlowServers(t *testing.T) {
 	t.Parallel()
-	quick := func(s *settings.Prometheus) { s.Timeout = 300 * time.Millisecond }
+	quick := func(s *settings.Prometheus) { s.QueryTimeout = 300 * time.Millisecond }
 	ended := func(r *http.Request) { // a server notices who has gone only behind the request's body
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
@@ -272,7 +272,7 @@ func TestEndlessAnswers(t *testing.T) {
 		}
 	}
 	limited := func(s *settings.Prometheus) {
-		s.Limits = settings.AnswerLimits{BodyBytes: 32 << 20, Series: 1000, Samples: 100_000}
+		s.ResponseLimits = settings.ResponseLimits{BodyBytes: 32 << 20, Series: 1000, Samples: 100_000}
 	}
 	for name, c := range map[string]struct {
 		handler  http.HandlerFunc
@@ -340,7 +340,7 @@ func FuzzDecodeQuery(f *testing.F) {
 	f.Add([]byte(matrix(`{"metric":{"a":"\ud83d\ude00"},"values":[[1.5,"NaN"],[2.25,"-Inf"]],"histograms":[[1,{"count":"1","sum":"2","buckets":[[0,"-1","+Inf","3"]]}]]}`)))
 	f.Add([]byte(`{"status":"success","data":{"resultType":"scalar","result":[1,"2"]},"warnings":["w"],"infos":["i"]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		limits := settings.AnswerLimits{Series: 10, Samples: 5000}
+		limits := settings.ResponseLimits{Series: 10, Samples: 5000}
 		whole, err := decodeQuery(bytes.NewReader(text), newBudget(limits))
 		parts, errInParts := decodeQuery(&byteByByte{text}, newBudget(limits))
 		require.Equal(t, err == nil, errInParts == nil, "it does not matter how an answer arrives: %v, %v", err, errInParts)

@@ -59,7 +59,7 @@ func New(ctx context.Context, instance backend.DataSourceInstanceSettings, s set
 	}
 	return &Client{
 		base: base, settings: s, timeout: transport.timeout, http: transport.client, perUser: transport.perUser,
-		slots: make(chan struct{}, max(1, s.Parallel)),
+		slots: make(chan struct{}, max(1, s.MaxConcurrentQueries)),
 	}, nil
 }
 
@@ -83,7 +83,7 @@ func baseURL(text string) (*url.URL, error) {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Grid is that of the scrape interval in the settings.
-func (c *Client) Grid() executor.Grid { return executor.Scraped(c.settings.Interval) }
+func (c *Client) Grid() executor.Grid { return executor.Scraped(c.settings.TimeInterval) }
 
 // Behind is how far the server's clock was behind this one when it answered last, as far as it says what time it is: to the second,
 // zero where it is ahead.
@@ -114,7 +114,7 @@ func (c *Client) endpoint(parts ...string) *url.URL {
 
 // post sends a query's parameters in the body, or in the address where the settings or the server want it so.
 func (c *Client) post(ctx context.Context, u *url.URL, parameters url.Values, read func(io.Reader) error) error {
-	if c.settings.Method == http.MethodGet || c.onlyGET.Load() {
+	if c.settings.HTTPMethod == http.MethodGet || c.onlyGET.Load() {
 		return c.get(ctx, u, parameters, read)
 	}
 	status, err := c.send(ctx, http.MethodPost, u, parameters, read)
@@ -153,7 +153,7 @@ func (c *Client) send(ctx context.Context, method string, u *url.URL, parameters
 	}
 	defer func() { _ = response.Body.Close() }()
 	c.noteClock(response, time.Now())
-	body, err := decompressed(response, c.settings.Limits.BodyBytes)
+	body, err := decompressed(response, c.settings.ResponseLimits.BodyBytes)
 	if err != nil {
 		return response.StatusCode, about.explain(ctx, err)
 	}

@@ -28,7 +28,7 @@ var origin = time.Unix(1_700_000_000, 0)
 
 // plain is what the settings are where nothing is set.
 func plain() settings.Prometheus {
-	s, err := settings.Decode([]byte(`{"kind": "prometheus"}`), nil)
+	s, err := settings.Decode([]byte(`{"mode": "prometheus"}`), nil)
 	if err != nil {
 		panic(err)
 	}
@@ -81,7 +81,7 @@ func TestAnswersAreThoseOfTheStockClient(t *testing.T) {
 	oracle := stock.NewAPI(raw)
 	end := origin.Add(14 * time.Minute)
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		client := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.Method = method })
+		client := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.HTTPMethod = method })
 		for _, expr := range []string{
 			`requests_total`, `odd`, `rate(requests_total[1m])`, `latency`, `{__name__=~".+"}`, `histogram_quantile(0.9, latency)`, `absent(nothing)`, `nothing`, `1/3`, `vector(-0)`,
 			`sum by (model) (rate(requests_total[1m]))`, `odd * -1`, `rate(odd[1m])`,
@@ -205,7 +205,7 @@ func TestLabelValues(t *testing.T) {
 // Google's service knows no regular expression for a metric's name.
 func TestLabelValuesWithoutNameExpressions(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, stored(t).Instance(), func(s *settings.Prometheus) { s.Flavour = "google" })
+	client := newClient(t, stored(t).Instance(), func(s *settings.Prometheus) { s.PrometheusType = "Google" })
 	got, err := client.LabelValues(t.Context(), "__name__", []plan.Select{named("lat.*|nothing"), {Metric: "odd"}}, origin, origin.Add(time.Hour), 0)
 	require.NoError(t, err)
 	require.Equal(t, []string{"latency", "odd"}, got)
@@ -217,7 +217,7 @@ func TestLongRangesAreSplit(t *testing.T) {
 	t.Parallel()
 	server := stored(t)
 	whole := newClient(t, server.Instance())
-	parts := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.LongestRange = time.Minute })
+	parts := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.MaxQueryRange = time.Minute })
 	end := origin.Add(14*time.Minute + 7*time.Second)
 	for _, expr := range []string{
 		`requests_total`, `latency`, `1`, `odd`, `increase(requests_total[5m] @ end())`, `requests_total and on (model) topk(1, increase(requests_total[5m] @ start()))`,
@@ -237,7 +237,7 @@ func TestLongRangesAreSplit(t *testing.T) {
 	require.Len(t, got.Series[0].Values, 20_001)
 	_, err = parts.RangePromQL(t.Context(), "sum(nonsense", executor.Range{Start: origin, End: end, Step: 15 * time.Second})
 	require.ErrorContains(t, err, "parse error")
-	few := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.Limits.Samples = 20_000 })
+	few := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.ResponseLimits.Samples = 20_000 })
 	_, err = few.RangePromQL(t.Context(), "time()", executor.Range{Start: origin, End: origin.Add(20 * time.Second), Step: time.Millisecond})
 	require.ErrorContains(t, err, "more than 20000 samples", "the parts' samples are counted together")
 }
@@ -335,22 +335,22 @@ func TestServerIsDetected(t *testing.T) {
 	require.Equal(t, int64(1), server.Requests.Load())
 }
 
-func TestFlavours(t *testing.T) {
+func TestServerTypes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"version": "2.24.0"}`: "victoriametrics",
-		`{"version": "2.45.0", "revision": "x", "goVersion": "go1.20"}`:                          "prometheus",
-		`{"version": "0.36.1", "revision": "x", "goVersion": "go1.20"}`:                          "thanos",
-		`{"application": "Grafana Mimir", "version": "2.14.0", "revision": "", "goVersion": ""}`: "mimir",
-		`{"application": "Grafana Enterprise Metrics", "version": "2.14.0", "revision": ""}`:     "mimir",
-		`{"application": "cortex", "version": "1.19.0", "revision": "x"}`:                        "cortex",
+		`{"version": "2.24.0"}`: "VictoriaMetrics",
+		`{"version": "2.45.0", "revision": "x", "goVersion": "go1.20"}`:                          "Prometheus",
+		`{"version": "0.36.1", "revision": "x", "goVersion": "go1.20"}`:                          "Thanos",
+		`{"application": "Grafana Mimir", "version": "2.14.0", "revision": "", "goVersion": ""}`: "Mimir",
+		`{"application": "Grafana Enterprise Metrics", "version": "2.14.0", "revision": ""}`:     "Mimir",
+		`{"application": "cortex", "version": "1.19.0", "revision": "x"}`:                        "Cortex",
 	} {
 		var info buildInfo
 		require.NoError(t, decodeJSON(reader(text), &info))
-		require.Equal(t, Flavour(want), info.flavour(""), text)
+		require.Equal(t, ServerType(want), info.serverType(""), text)
 	}
-	require.Equal(t, VictoriaMetricsCluster, buildInfo{Version: "2.24.0"}.flavour("/select/0/prometheus"))
-	for url, want := range map[string]Flavour{
+	require.Equal(t, VictoriaMetricsCluster, buildInfo{Version: "2.24.0"}.serverType("/select/0/prometheus"))
+	for url, want := range map[string]ServerType{
 		"https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1":          Amazon,
 		"https://monitoring.googleapis.com/v1/projects/p/location/global/prometheus": Google,
 		"https://x.eastus.prometheus.monitor.azure.com":                              Azure,
@@ -358,15 +358,15 @@ func TestFlavours(t *testing.T) {
 		"http://prometheus:9090":                                                     "",
 		"https://amazonaws.com.evil.example":                                         "",
 	} {
-		require.Equal(t, want, newClient(t, backend.DataSourceInstanceSettings{URL: url}).flavourOfHost(), url)
+		require.Equal(t, want, newClient(t, backend.DataSourceInstanceSettings{URL: url}).serverTypeOfHost(), url)
 	}
 	require.False(t, newServer(Prometheus, "2.39.1").Features.NativeHistograms)
 	require.True(t, newServer(Prometheus, "2.40.0-rc.1").Features.NativeHistograms)
 	require.False(t, newServer(Thanos, "0.9.9").Features.NativeHistograms)
 	require.True(t, newServer(Prometheus, "").Features.NativeHistograms)
-	// The names that settings accept are the flavours there are.
+	// The names that settings accept are those of the types.
 	for f := range known {
-		_, err := settings.Decode([]byte(`{"kind": "prometheus", "prometheus": {"flavour": "`+string(f)+`"}}`), nil)
+		_, err := settings.Decode([]byte(`{"mode": "prometheus", "prometheus": {"prometheusType": "`+string(f)+`"}}`), nil)
 		require.NoError(t, err)
 	}
 }

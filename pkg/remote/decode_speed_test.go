@@ -89,7 +89,7 @@ var _ stock.API // its package registers the reading of samples with json-iterat
 func TestDecodingToFramesIsFasterThanTheStockDecoder(t *testing.T) {
 	text := answerOf500()
 	ours := func() {
-		got, err := decodeQuery(bytes.NewReader(text), newBudget(plain().Limits))
+		got, err := decodeQuery(bytes.NewReader(text), newBudget(plain().ResponseLimits))
 		require.NoError(t, err)
 		require.Len(t, frames.Raw(got.Series, "", time.Second, "", nil), 500)
 	}
@@ -129,7 +129,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.ReportAllocs()
 		b.SetBytes(int64(len(text)))
 		for b.Loop() {
-			got, err := decodeQuery(bytes.NewReader(text), newBudget(plain().Limits))
+			got, err := decodeQuery(bytes.NewReader(text), newBudget(plain().ResponseLimits))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -48,7 +48,7 @@ func (c *Client) LabelValues(ctx context.Context, label string, of []plan.Select
 	requests := packed(selectors)
 	found := make([][]string, len(requests))
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, c.settings.Parallel))
+	group.SetLimit(max(1, c.settings.MaxConcurrentQueries))
 	for i, some := range requests {
 		group.Go(func() (err error) {
 			own := maps.Clone(parameters)
@@ -119,8 +119,8 @@ func (c *Client) valuesAtOnce(ctx context.Context, label string, parameters url.
 				if err != nil {
 					return err
 				}
-				if len(values) >= c.settings.Limits.Series {
-					return &tooMuch{c.settings.Limits.Series, "values"}
+				if len(values) >= c.settings.ResponseLimits.Series {
+					return &tooMuch{c.settings.ResponseLimits.Series, "values"}
 				}
 				values = append(values, strings.ToValidUTF8(v, "\uFFFD"))
 				return nil

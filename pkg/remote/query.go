@@ -32,9 +32,9 @@ func (c *Client) Range(ctx context.Context, n plan.Node, r executor.Range) (seri
 	if err := checkRange(r); err != nil {
 		return series.Result{}, err
 	}
-	parts := split(r.Start, r.End, r.Step, c.settings.LongestRange)
+	parts := split(r.Start, r.End, r.Step, c.settings.MaxQueryRange)
 	if len(parts) == 1 {
-		return c.rangeAtOnce(ctx, promql.Text(n, r.Span), parts[0], r.Step, newBudget(c.settings.Limits))
+		return c.rangeAtOnce(ctx, promql.Text(n, r.Span), parts[0], r.Step, newBudget(c.settings.ResponseLimits))
 	}
 	return c.rangeInParts(ctx, promql.Text(passes.Pin(n, r.End), r.Span), parts, r.Step)
 }
@@ -45,14 +45,14 @@ func (c *Client) RangePromQL(ctx context.Context, expr string, r executor.Range)
 	if err := checkRange(r); err != nil {
 		return series.Result{}, err
 	}
-	parts := split(r.Start, r.End, r.Step, c.settings.LongestRange)
+	parts := split(r.Start, r.End, r.Step, c.settings.MaxQueryRange)
 	whole := span{r.Start, r.End}
 	if len(parts) == 1 {
-		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.Limits))
+		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.ResponseLimits))
 	}
 	pinned, divisible := pin(expr, whole)
 	if !divisible {
-		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.Limits))
+		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.ResponseLimits))
 	}
 	return c.rangeInParts(ctx, pinned, parts, r.Step)
 }
@@ -80,13 +80,13 @@ func (c *Client) Instant(ctx context.Context, n plan.Node, at executor.Instant) 
 
 // InstantPromQL evaluates what a user typed at one time.
 func (c *Client) InstantPromQL(ctx context.Context, expr string, at time.Time) (series.Result, error) {
-	return c.query(ctx, c.endpoint("query"), url.Values{"query": {expr}, "time": {seconds(at)}}, newBudget(c.settings.Limits))
+	return c.query(ctx, c.endpoint("query"), url.Values{"query": {expr}, "time": {seconds(at)}}, newBudget(c.settings.ResponseLimits))
 }
 
 func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, left *budget) (answer series.Result, err error) {
 	// The server gives up when nobody waits any more.
 	parameters.Set("timeout", strconv.FormatFloat(c.timeout.Seconds(), 'f', -1, 64)+"s")
-	maps.Copy(parameters, c.settings.Parameters)
+	maps.Copy(parameters, c.settings.CustomQueryParameters)
 	err = c.post(ctx, u, parameters, func(body io.Reader) error {
 		answer, err = decodeQuery(body, left)
 		return err
@@ -99,11 +99,11 @@ func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, l
 
 // budget is what the answers to the parts of one query may have together.
 type budget struct {
-	limits  settings.AnswerLimits
+	limits  settings.ResponseLimits
 	samples atomic.Int64
 }
 
-func newBudget(limits settings.AnswerLimits) *budget { return &budget{limits: limits} }
+func newBudget(limits settings.ResponseLimits) *budget { return &budget{limits: limits} }
 
 func (b *budget) takeSamples(n int) error {
 	if b.samples.Add(int64(n)) > int64(b.limits.Samples) {

@@ -39,13 +39,13 @@ func newTransport(ctx context.Context, instance backend.DataSourceInstanceSettin
 	if options.Timeouts != nil {
 		timeouts = *options.Timeouts
 	}
-	if s.Timeout > 0 {
-		timeouts.Timeout = s.Timeout
+	if s.QueryTimeout > 0 {
+		timeouts.Timeout = s.QueryTimeout
 	}
 	if timeouts.Timeout <= 0 {
 		timeouts.Timeout = timeoutWithoutSettings
 	}
-	timeouts.MaxIdleConnsPerHost = max(timeouts.MaxIdleConnsPerHost, s.Parallel)
+	timeouts.MaxIdleConnsPerHost = max(timeouts.MaxIdleConnsPerHost, s.MaxConcurrentQueries)
 	options.Timeouts = &timeouts
 	options.Middlewares, err = middlewares(s.Identity, base, timeouts.Timeout)
 	if err != nil {

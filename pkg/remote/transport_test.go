@@ -51,7 +51,7 @@ func TestHTTPSettings(t *testing.T) {
 		URL: address + "/prometheus/?tenant=a", BasicAuthEnabled: true, BasicAuthUser: "me",
 		JSONData:                []byte(`{"httpHeaderName1": "X-Scope-OrgID", "timeout": "10s"}`),
 		DecryptedSecureJSONData: map[string]string{"basicAuthPassword": "secret", "httpHeaderValue1": "tenant"},
-	}, func(s *settings.Prometheus) { s.Parameters = url.Values{"dedup": {"true"}} })
+	}, func(s *settings.Prometheus) { s.CustomQueryParameters = url.Values{"dedup": {"true"}} })
 	require.Equal(t, timeoutWithoutSettings, client.timeout, "the embedded engine's setting of that name is no number")
 	_, err := client.RangePromQL(t.Context(), "up + 1", executor.Range{Start: origin, End: origin.Add(time.Minute), Step: 1500 * time.Millisecond})
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestHTTPSettings(t *testing.T) {
 	require.Equal(t, []string{"me", "secret", "tenant", "zstd, gzip"}, []string{user, password, r.Header.Get("X-Scope-OrgID"), r.Header.Get("Accept-Encoding")})
 	require.NotContains(t, r.Header, "Idempotency-Key")
 
-	got := newClient(t, backend.DataSourceInstanceSettings{URL: address + "/api/v1/"}, func(s *settings.Prometheus) { s.Method = http.MethodGet })
+	got := newClient(t, backend.DataSourceInstanceSettings{URL: address + "/api/v1/"}, func(s *settings.Prometheus) { s.HTTPMethod = http.MethodGet })
 	_, err = got.InstantPromQL(t.Context(), "up", origin.Add(1234*time.Microsecond))
 	require.NoError(t, err)
 	r = <-asked

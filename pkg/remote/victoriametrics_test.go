@@ -84,7 +84,7 @@ func TestVictoriaMetricsAgreesWithPrometheus(t *testing.T) {
 		victoria := newClient(t, backend.DataSourceInstanceSettings{URL: base + path})
 		found, err := victoria.Server(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, VictoriaMetrics, found.Flavour)
+		require.Equal(t, VictoriaMetrics, found.Type)
 		require.False(t, found.Features.NativeHistograms)
 		for _, c := range []struct {
 			expr string
@@ -125,7 +125,7 @@ func TestVictoriaMetricsAgreesWithPrometheus(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, BadQuery, e.Problem, err)
 	}
-	split := newClient(t, backend.DataSourceInstanceSettings{URL: base}, func(s *settings.Prometheus) { s.LongestRange = 7 * time.Minute })
+	split := newClient(t, backend.DataSourceInstanceSettings{URL: base}, func(s *settings.Prometheus) { s.MaxQueryRange = 7 * time.Minute })
 	whole := newClient(t, backend.DataSourceInstanceSettings{URL: base})
 	want, err := whole.RangePromQL(t.Context(), "queue_size", executor.Range{Start: end.Add(-time.Hour), End: end, Step: 15 * time.Second})
 	require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestVictoriaMetricsLooksBeyondTheStep(t *testing.T) {
 		samples = append(samples, prometheustest.Sample{Labels: labels.FromStrings("__name__", "queue_size", "model", "a"), At: origin.Add(time.Duration(gap) * time.Second), Value: float64(i)})
 	}
 	client := newClient(t, backend.DataSourceInstanceSettings{URL: runVictoria(t, samples)}, func(s *settings.Prometheus) {
-		s.Parameters = url.Values{"nocache": {"1"}} // which would answer the parts from the whole
+		s.CustomQueryParameters = url.Values{"nocache": {"1"}} // which would answer the parts from the whole
 	})
 	differs := func(expr string) bool {
 		from := origin.Truncate(time.Minute)

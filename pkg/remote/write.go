@@ -3,7 +3,6 @@ package remote
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,10 +45,7 @@ func NewWriter(ctx context.Context, instance backend.DataSourceInstanceSettings,
 	if err != nil {
 		return nil, backend.DownstreamError(fmt.Errorf("remote write: %w", err))
 	}
-	if instance.JSONData, err = withoutScrapeTimeout(instance.JSONData); err != nil {
-		return nil, backend.DownstreamError(err)
-	}
-	transport, err := newTransport(ctx, instance, settings.Prometheus{Timeout: s.Timeout, Parallel: settings.DefaultParallel}, to)
+	transport, err := newTransport(ctx, instance, settings.Prometheus{MaxConcurrentQueries: settings.DefaultMaxConcurrentQueries}, to)
 	if err != nil {
 		return nil, backend.DownstreamError(fmt.Errorf("remote write: %w", err))
 	}
@@ -78,18 +74,6 @@ func writeAddress(server, whole string) (*url.URL, error) {
 		return nil, errors.New("the URL holds a user name or password; remove it and use basic authentication instead")
 	}
 	return to, nil
-}
-
-// withoutScrapeTimeout takes out what the embedded engine and the SDK's HTTP settings both call timeout.
-func withoutScrapeTimeout(jsonData []byte) ([]byte, error) {
-	all := map[string]json.RawMessage{}
-	if len(jsonData) > 0 {
-		if err := json.Unmarshal(jsonData, &all); err != nil {
-			return nil, fmt.Errorf("the settings of the data source are not readable: %w", err)
-		}
-	}
-	delete(all, "timeout")
-	return json.Marshal(all)
 }
 
 // Name is the address without what may be secret.

@@ -40,13 +40,13 @@ func TestWritesAreAuthenticatedAndReadable(t *testing.T) {
 	t.Cleanup(server.Close)
 	w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{
 		URL: server.URL + "/base/", BasicAuthEnabled: true, BasicAuthUser: "me",
-		// The embedded engine's time-out is a text under a name that the HTTP settings use for a number.
-		JSONData:                []byte(`{"timeout": "10s", "httpHeaderName1": "X-Scope-OrgID"}`),
+		JSONData:                []byte(`{"timeout": 10, "httpHeaderName1": "X-Scope-OrgID"}`),
 		DecryptedSecureJSONData: map[string]string{"basicAuthPassword": "key", "httpHeaderValue1": "team-a"},
-	}, settings.RemoteWrite{On: true})
+	}, settings.RemoteWrite{Enabled: true})
 	require.NoError(t, err)
 	t.Cleanup(w.Close)
 	require.Equal(t, server.URL+"/base/api/v1/write", w.Name())
+	require.Equal(t, 10*time.Second, w.timeout, "the timeout of the HTTP settings")
 	require.NoError(t, w.Write(t.Context(), oneSeries))
 	require.Equal(t, oneSeries, got.Timeseries)
 }
@@ -61,7 +61,7 @@ func TestWriteSettingsThatCannotWork(t *testing.T) {
 		{"http://h", "", `{"oauthPassThru": true}`, "remote write goes on while nobody is there"},
 		{"http://h", "", `{`, "not readable"},
 	} {
-		_, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: c.url, JSONData: []byte(c.jsonData)}, settings.RemoteWrite{On: true, URL: c.whole})
+		_, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: c.url, JSONData: []byte(c.jsonData)}, settings.RemoteWrite{Enabled: true, URL: c.whole})
 		require.ErrorContains(t, err, c.sentence)
 		require.True(t, backend.IsDownstreamError(err))
 		require.NotContains(t, err.Error(), "secret")
@@ -97,7 +97,7 @@ func TestWhatIsRefusedIsToldFromWhatCanBeTriedAgain(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = io.WriteString(w, "too old sample\n")
 		}))
-		w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: server.URL}, settings.RemoteWrite{On: true})
+		w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: server.URL}, settings.RemoteWrite{Enabled: true})
 		require.NoError(t, err)
 		err = w.Write(t.Context(), oneSeries)
 		server.Close()
@@ -116,7 +116,7 @@ func TestAWriterThatReachesNothingSaysSo(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: server.URL}, settings.RemoteWrite{On: true})
+	w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: server.URL}, settings.RemoteWrite{Enabled: true})
 	require.NoError(t, err)
 	err = w.Write(t.Context(), nil)
 	require.ErrorContains(t, err, "refused the connection")
@@ -130,7 +130,7 @@ func TestWritesWithoutAnAnswer(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		panic(http.ErrAbortHandler)
 	}))
-	w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: server.URL}, settings.RemoteWrite{On: true})
+	w, err := NewWriter(t.Context(), backend.DataSourceInstanceSettings{URL: server.URL}, settings.RemoteWrite{Enabled: true})
 	require.NoError(t, err)
 	err = w.Write(t.Context(), oneSeries)
 	require.ErrorIs(t, err, remotewrite.ErrUnanswered)

@@ -98,7 +98,7 @@ func withoutHint(h *histogram.FloatHistogram) string {
 
 func writer(t *testing.T, server *prometheustest.Server) *remote.Writer {
 	t.Helper()
-	w, err := remote.NewWriter(t.Context(), server.Instance(), settings.RemoteWrite{On: true})
+	w, err := remote.NewWriter(t.Context(), server.Instance(), settings.RemoteWrite{Enabled: true})
 	require.NoError(t, err)
 	return w
 }

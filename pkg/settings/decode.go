@@ -15,24 +15,30 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Defaults of what is left empty.
+// Defaults and bounds of the settings.
 const (
 	DefaultInterval      = 15 * time.Second
-	DefaultTimeout       = 10 * time.Second
+	DefaultScrapeTimeout = 10 * time.Second
 	DefaultRetentionTime = 15 * 24 * time.Hour
-	DefaultWriteTimeout  = 30 * time.Second
 	minInterval          = time.Second
 	maxInterval          = time.Hour
-	maxProfiles          = 100
-	maxProfileBytes      = 256 << 10
-	maxTargets           = 1000
+	minTimeout           = 100 * time.Millisecond
+	maxScrapeTimeout     = 5 * time.Minute
+	minRetentionTime     = time.Hour
+	minRetentionBytes    = 1 << 20
+	minBodyBytes         = 1 << 10
+	// longestTime bounds what may be as long as you like, well inside time.Duration.
+	longestTime     = 100 * 365 * 24 * time.Hour
+	maxProfiles     = 100
+	maxProfileBytes = 256 << 10
+	maxTargets      = 1000
 )
 
-// What the limits of a scrape may be raised to: who edits a data source must not be able to exhaust the server's memory.
-var highestLimits = Limits{BodyBytes: 1 << 30, Samples: 10_000_000, Labels: 1000, LabelNameLength: 1 << 16, LabelValueLength: 1 << 20}
+// highestScrapeLimits bound the limits: an editor of a data source must not be able to exhaust the server's memory.
+var highestScrapeLimits = ScrapeLimits{BodyBytes: 1 << 30, Samples: 10_000_000, Labels: 1000, LabelNameLength: 1 << 16, LabelValueLength: 1 << 20}
 
-// DefaultLimits bound a scrape where the settings do not.
-var DefaultLimits = Limits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}
+// DefaultScrapeLimits bound a scrape where the settings do not.
+var DefaultScrapeLimits = ScrapeLimits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}
 
 // The names of secure settings.
 const (
@@ -41,20 +47,20 @@ const (
 )
 
 type stored struct {
-	Kind          Kind             `json:"kind"`
-	Interval      string           `json:"interval"`
-	Timeout       string           `json:"timeout"`
-	RetentionTime string           `json:"retentionTime"`
-	RetentionSize string           `json:"retentionSize"`
-	FileDiscovery bool             `json:"fileDiscovery"`
-	Limits        storedLimits     `json:"limits"`
-	Targets       []storedTarget   `json:"targets"`
-	Profiles      []Profile        `json:"profiles"`
-	Objectives    storedObjectives `json:"objectives"`
-	RemoteWrite   storedWrite      `json:"remoteWrite"`
+	Mode          Mode               `json:"mode"`
+	Interval      string             `json:"interval"`
+	ScrapeTimeout string             `json:"scrapeTimeout"`
+	RetentionTime string             `json:"retentionTime"`
+	RetentionSize string             `json:"retentionSize"`
+	FileDiscovery bool               `json:"fileDiscovery"`
+	ScrapeLimits  storedScrapeLimits `json:"scrapeLimits"`
+	Targets       []storedTarget     `json:"targets"`
+	Profiles      []Profile          `json:"profiles"`
+	Objectives    storedObjectives   `json:"objectives"`
+	RemoteWrite   storedWrite        `json:"remoteWrite"`
 }
 
-type storedLimits struct {
+type storedScrapeLimits struct {
 	BodySize         string `json:"bodySize"`
 	Samples          int    `json:"samples"`
 	Labels           int    `json:"labels"`
@@ -63,33 +69,33 @@ type storedLimits struct {
 }
 
 type storedTarget struct {
-	ID            string `json:"id"`
-	URL           string `json:"url"`
-	Profile       string `json:"profile"`
-	Environment   string `json:"environment"`
-	Deployment    string `json:"deployment"`
-	Interval      string `json:"interval"`
-	ManagementURL string `json:"managementUrl"`
-	AuthScheme    string `json:"authScheme"`
-	TLSSkipVerify bool   `json:"tlsSkipVerify"`
+	ID                 string `json:"id"`
+	URL                string `json:"url"`
+	Profile            string `json:"profile"`
+	Environment        string `json:"environment"`
+	Deployment         string `json:"deployment"`
+	Interval           string `json:"interval"`
+	ManagementURL      string `json:"managementUrl"`
+	AuthScheme         string `json:"authScheme"`
+	InsecureSkipVerify bool   `json:"insecureSkipVerify"`
 }
 
-// Decode reads a data source's settings. Its errors are sentences that name the setting; none quotes a secret.
+// Decode decodes and validates a data source's settings. Its errors name the setting and never quote a secret.
 func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
-	kind, err := decodeKind(jsonData)
+	kind, err := decodeMode(jsonData)
 	if err != nil {
 		return Settings{}, err
 	}
-	if kind == KindPrometheus {
+	if kind == ModePrometheus {
 		return decodeRemote(jsonData, secrets)
 	}
 	var s stored
 	if len(jsonData) > 0 {
 		if err := json.Unmarshal(jsonData, &s); err != nil {
-			return Settings{}, unreadable(err)
+			return Settings{}, decodeError(err)
 		}
 	}
-	s.Kind = kind
+	s.Mode = kind
 	e, err := s.embedded(secrets)
 	if err != nil {
 		return Settings{}, err
@@ -101,46 +107,46 @@ func Decode(jsonData []byte, secrets map[string]string) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	return Settings{Kind: s.Kind, Embedded: e, Profiles: s.Profiles, Objectives: objectives}, nil
+	return Settings{Mode: s.Mode, Embedded: e, Profiles: s.Profiles, Objectives: objectives}, nil
 }
 
-func decodeKind(jsonData []byte) (Kind, error) {
+func decodeMode(jsonData []byte) (Mode, error) {
 	var s struct {
-		Kind Kind `json:"kind"`
+		Mode Mode `json:"mode"`
 	}
 	if len(jsonData) > 0 {
 		if err := json.Unmarshal(jsonData, &s); err != nil {
-			return "", unreadable(err)
+			return "", decodeError(err)
 		}
 	}
-	switch s.Kind {
+	switch s.Mode {
 	case "":
-		return KindEmbedded, nil
-	case KindEmbedded, KindPrometheus:
-		return s.Kind, nil
+		return ModeEmbedded, nil
+	case ModeEmbedded, ModePrometheus:
+		return s.Mode, nil
 	}
-	return "", fmt.Errorf("the data source's kind is %q; this version of the plugin knows %q and %q", s.Kind, KindEmbedded, KindPrometheus)
+	return "", fmt.Errorf("unknown mode %q of the data source; choose %q or %q", s.Mode, ModeEmbedded, ModePrometheus)
 }
 
-func unreadable(err error) error {
-	return fmt.Errorf("the data source's settings are not readable: %w", err)
+func decodeError(err error) error {
+	return fmt.Errorf("the data source's settings cannot be read: %w", err)
 }
 
-// checkProfiles bounds what has to be read; what is in the texts is said where they are.
+// checkProfiles checks number, names and sizes. The texts are checked when they are parsed.
 func checkProfiles(profiles []Profile) error {
 	if len(profiles) > maxProfiles {
-		return fmt.Errorf("there are %d profiles; at most %d are possible", len(profiles), maxProfiles)
+		return fmt.Errorf("%d profiles are configured; the maximum is %d", len(profiles), maxProfiles)
 	}
 	seen := map[string]bool{}
 	for i, p := range profiles {
 		name := strings.TrimSpace(p.Name)
 		switch {
 		case name == "":
-			return fmt.Errorf("profile %d has no name", i+1)
+			return fmt.Errorf("profile %d has no name; enter one", i+1)
 		case seen[name]:
-			return fmt.Errorf("profile %d: the name %q belongs to another profile already", i+1, name)
+			return fmt.Errorf("profile %d: the name %q is already used by another profile", i+1, name)
 		case len(p.Text) > maxProfileBytes:
-			return fmt.Errorf("profile %q has %d bytes; at most %d are possible", name, len(p.Text), maxProfileBytes)
+			return fmt.Errorf("profile %q has %d bytes; the maximum is %d", name, len(p.Text), maxProfileBytes)
 		}
 		seen[name] = true
 	}
@@ -153,20 +159,20 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 	if e.Interval, err = duration("interval", s.Interval, DefaultInterval, minInterval, maxInterval); err != nil {
 		return e, err
 	}
-	if e.Timeout, err = duration("time-out", s.Timeout, min(DefaultTimeout, e.Interval), 100*time.Millisecond, 5*time.Minute); err != nil {
+	if e.ScrapeTimeout, err = duration("scrape timeout", s.ScrapeTimeout, min(DefaultScrapeTimeout, e.Interval), minTimeout, maxScrapeTimeout); err != nil {
 		return e, err
 	}
-	if e.RetentionTime, err = duration("retention time", s.RetentionTime, DefaultRetentionTime, time.Hour, 100*365*24*time.Hour); err != nil {
+	if e.RetentionTime, err = duration("retention time", s.RetentionTime, DefaultRetentionTime, minRetentionTime, longestTime); err != nil {
 		return e, err
 	}
-	if e.RetentionBytes, err = size("retention size", s.RetentionSize, 0, 1<<20, math.MaxInt64); err != nil {
+	if e.RetentionBytes, err = size("retention size", s.RetentionSize, 0, minRetentionBytes, math.MaxInt64); err != nil {
 		return e, err
 	}
-	if e.Limits, err = s.Limits.decode(); err != nil {
+	if e.ScrapeLimits, err = s.ScrapeLimits.decode(); err != nil {
 		return e, err
 	}
 	if len(s.Targets) > maxTargets {
-		return e, fmt.Errorf("there are %d targets; at most %d are possible", len(s.Targets), maxTargets)
+		return e, fmt.Errorf("%d targets are configured; the maximum is %d", len(s.Targets), maxTargets)
 	}
 	if e.RemoteWrite, err = s.RemoteWrite.decode(e.RetentionTime); err != nil {
 		return e, err
@@ -185,12 +191,12 @@ func decodeTargets(all []storedTarget, secrets map[string]string) ([]Target, err
 			return nil, fmt.Errorf("target %d: %w", i+1, err)
 		}
 		if ids[target.ID] {
-			return nil, fmt.Errorf("target %d: its id %q belongs to another target already", i+1, target.ID)
+			return nil, fmt.Errorf("target %d: its id %q is already used by another target", i+1, target.ID)
 		}
 		ids[target.ID] = true
 		at := place{target.URL, target.Environment, target.Deployment}
 		if first, taken := places[at]; taken {
-			return nil, fmt.Errorf("target %d: it is target %d again; its requests would be counted twice", i+1, first)
+			return nil, fmt.Errorf("target %d: it has the same URL, environment and deployment as target %d, so requests would be counted twice; remove one", i+1, first)
 		}
 		places[at] = i + 1
 		out = append(out, target)
@@ -198,16 +204,16 @@ func decodeTargets(all []storedTarget, secrets map[string]string) ([]Target, err
 	return out, nil
 }
 
-func (l storedLimits) decode() (out Limits, err error) {
-	out = DefaultLimits
-	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultLimits.BodyBytes, 1<<10, highestLimits.BodyBytes); err != nil {
+func (l storedScrapeLimits) decode() (out ScrapeLimits, err error) {
+	out = DefaultScrapeLimits
+	if out.BodyBytes, err = size("body size limit", l.BodySize, DefaultScrapeLimits.BodyBytes, minBodyBytes, highestScrapeLimits.BodyBytes); err != nil {
 		return out, err
 	}
 	err = decodeCounts(
-		count{"sample limit", l.Samples, highestLimits.Samples, &out.Samples},
-		count{"label limit", l.Labels, highestLimits.Labels, &out.Labels},
-		count{"label name length limit", l.LabelNameLength, highestLimits.LabelNameLength, &out.LabelNameLength},
-		count{"label value length limit", l.LabelValueLength, highestLimits.LabelValueLength, &out.LabelValueLength},
+		count{"sample limit", l.Samples, highestScrapeLimits.Samples, &out.Samples},
+		count{"label limit", l.Labels, highestScrapeLimits.Labels, &out.Labels},
+		count{"label name length limit", l.LabelNameLength, highestScrapeLimits.LabelNameLength, &out.LabelNameLength},
+		count{"label value length limit", l.LabelValueLength, highestScrapeLimits.LabelValueLength, &out.LabelValueLength},
 	)
 	return out, err
 }
@@ -242,16 +248,16 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	}
 	out := Target{
 		ID: t.ID, Profile: t.Profile, Environment: strings.TrimSpace(t.Environment), Deployment: strings.TrimSpace(t.Deployment),
-		AuthScheme: strings.TrimSpace(t.AuthScheme), APIKey: strings.TrimSpace(secrets[apiKeyPrefix+t.ID]), TLSSkipVerify: t.TLSSkipVerify,
+		AuthScheme: strings.TrimSpace(t.AuthScheme), APIKey: strings.TrimSpace(secrets[apiKeyPrefix+t.ID]), InsecureSkipVerify: t.InsecureSkipVerify,
 	}
 	if out.AuthScheme == "" {
 		out.AuthScheme = "Bearer"
 	}
 	if !authScheme.MatchString(out.AuthScheme) {
-		return Target{}, errors.New("its authorization scheme must be one word, such as Bearer, Api-Key or Token; the key itself is set as the API key")
+		return Target{}, errors.New("its authorization scheme must be one word, such as Bearer, Api-Key or Token; enter the key itself as the API key")
 	}
 	if strings.ContainsFunc(out.APIKey, unicode.IsControl) {
-		return Target{}, errors.New("its API key has a line break or another control character, which no header can hold; paste it again")
+		return Target{}, errors.New("its API key contains a line break or another control character; paste it again")
 	}
 	page, err := address(t.URL, "/metrics")
 	if err != nil {
@@ -276,7 +282,7 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	return out, nil
 }
 
-// address parses a URL and leaves out of its errors what may be secret; path is that of an example.
+// address parses a URL. Its errors never quote the URL, which may contain a secret. The path is that of the example in an error.
 func address(text, path string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -284,13 +290,13 @@ func address(text, path string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("is not valid; write it as http://host:port%s or https://…", path)
+		return nil, fmt.Errorf("is not valid; enter it as http://host:port%s or https://…", path)
 	}
 	if u.User != nil {
-		return nil, errors.New("holds a user name or password; remove it and set the API key instead")
+		return nil, errors.New("contains a user name or password; remove it and enter the API key instead")
 	}
 	if u.Fragment != "" {
-		return nil, errors.New("has a fragment (#…), which has no meaning here")
+		return nil, errors.New("has a fragment (#…), which has no effect; remove it")
 	}
 	return u, nil
 }
@@ -301,7 +307,7 @@ func duration(name, text string, unset, least, most time.Duration) (time.Duratio
 	}
 	d, err := model.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("the %s %q is not a duration; write it like 15s, 5m or 15d", name, text)
+		return 0, fmt.Errorf("the %s %q is not a duration; enter one such as 15s, 5m or 15d", name, text)
 	}
 	if got := time.Duration(d); got < least || got > most {
 		return 0, fmt.Errorf("the %s %q must be between %s and %s", name, text, model.Duration(least), model.Duration(most))
@@ -315,7 +321,7 @@ func size(name, text string, unset, least, most int64) (int64, error) {
 	}
 	n, err := units.ParseBase2Bytes(text)
 	if err != nil {
-		return 0, fmt.Errorf("the %s %q is not a size; write it like 512MB or 10GB", name, text)
+		return 0, fmt.Errorf("the %s %q is not a size; enter one such as 512MB or 10GB", name, text)
 	}
 	if int64(n) < least {
 		return 0, fmt.Errorf("the %s %q must be at least %s", name, text, units.Base2Bytes(least))

@@ -6,18 +6,18 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// LabelNames say what somebody else's Prometheus calls what the project calls environment, deployment and replica.
+// LabelNames are the server's labels for environment, deployment and replica.
 type LabelNames struct {
 	Environment string `json:"environment"`
 	Deployment  string `json:"deployment"`
 	Replica     string `json:"replica"`
 }
 
-// DefaultLabelNames are those that Prometheus gives what it discovers in Kubernetes, by ServiceMonitor, PodMonitor or its own
+// DefaultLabelNames are the labels that Prometheus sets in Kubernetes, with ServiceMonitor, PodMonitor or its own service
 // discovery: the namespace, the job, which is the service's name, and the address.
 var DefaultLabelNames = LabelNames{Environment: "namespace", Deployment: "job", Replica: "instance"}
 
-// decode fills defaults in. Two labels cannot have one name.
+// decode fills in defaults and checks that the three names differ.
 func (l LabelNames) decode() (LabelNames, error) {
 	taken := map[string]string{}
 	for _, n := range []struct {
@@ -31,10 +31,10 @@ func (l LabelNames) decode() (LabelNames, error) {
 			*n.name = n.unspecified
 		}
 		if !model.LegacyValidation.IsValidLabelName(*n.name) {
-			return l, fmt.Errorf("the label for the %s is %q, which cannot name a label: letters, digits and underscores can", n.what, *n.name)
+			return l, fmt.Errorf("the %s label %q is not a valid label name; use letters, digits and underscores, and no digit first", n.what, *n.name)
 		}
 		if other := taken[*n.name]; other != "" {
-			return l, fmt.Errorf("the label %q is named for the %s and for the %s; each needs one of its own", *n.name, other, n.what)
+			return l, fmt.Errorf("the label %q is used for both the %s and the %s; choose a different label for each", *n.name, other, n.what)
 		}
 		taken[*n.name] = n.what
 	}

@@ -15,8 +15,8 @@ const (
 	maxOverrides         = 200
 	maxPatternCharacters = 200
 	minObjective         = time.Millisecond
-	maxObjective         = 100 * 365 * 24 * time.Hour
-	// switchedOff is written where a model is not held to an objective.
+	maxObjective         = longestTime
+	// switchedOff disables an objective.
 	switchedOff = "none"
 )
 
@@ -41,7 +41,7 @@ type storedOverride struct {
 
 func (s storedObjectives) decode() (objective.Set, error) {
 	if len(s.Overrides) > maxOverrides {
-		return objective.Set{}, fmt.Errorf("there are %d objective overrides; at most %d are possible", len(s.Overrides), maxOverrides)
+		return objective.Set{}, fmt.Errorf("%d objective overrides are configured; the maximum is %d", len(s.Overrides), maxOverrides)
 	}
 	forAll, err := s.Default.decode()
 	if err != nil {
@@ -72,30 +72,30 @@ func (s storedOverride) decode() (objective.Override, error) {
 		// The labels of targets are trimmed too.
 		*p.to = strings.TrimSpace(p.text)
 		if n := utf8.RuneCountInString(*p.to); n > maxPatternCharacters {
-			return objective.Override{}, fmt.Errorf("its %s pattern has %d characters; at most %d are possible", p.label, n, maxPatternCharacters)
+			return objective.Override{}, fmt.Errorf("its %s pattern has %d characters; the maximum is %d", p.label, n, maxPatternCharacters)
 		}
 	}
 	return out, nil
 }
 
-// decode is an override for every model.
+// decode returns an override that matches every model.
 func (s storedObjective) decode() (out objective.Override, err error) {
-	if out.P95, err = longest("p95 response time", s.P95); err != nil {
+	if out.P95, err = decodeDuration("p95 response time", s.P95); err != nil {
 		return objective.Override{}, err
 	}
-	if out.ErrorRate, err = share("error rate", s.ErrorRate); err != nil {
+	if out.ErrorRate, err = decodeShare("error rate", s.ErrorRate); err != nil {
 		return objective.Override{}, err
 	}
-	if out.CacheHitRatio, err = share("cache-hit ratio", s.CacheHitRatio); err != nil {
+	if out.CacheHitRatio, err = decodeShare("cache-hit ratio", s.CacheHitRatio); err != nil {
 		return objective.Override{}, err
 	}
-	if out.Staleness, err = longest("staleness", s.Staleness); err != nil {
+	if out.Staleness, err = decodeDuration("staleness", s.Staleness); err != nil {
 		return objective.Override{}, err
 	}
 	return out, nil
 }
 
-func longest(name, text string) (*time.Duration, error) {
+func decodeDuration(name, text string) (*time.Duration, error) {
 	switch text {
 	case "":
 		return nil, nil
@@ -111,7 +111,7 @@ func longest(name, text string) (*time.Duration, error) {
 
 var shareNotation = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?(%?)$`)
 
-func share(name, text string) (*float64, error) {
+func decodeShare(name, text string) (*float64, error) {
 	switch text {
 	case "":
 		return nil, nil
@@ -120,9 +120,9 @@ func share(name, text string) (*float64, error) {
 	}
 	match := shareNotation.FindStringSubmatch(text)
 	if match == nil {
-		return nil, fmt.Errorf("the %s %q is not a share; write it like 1%% or 0.01; %q switches the objective off", name, text, switchedOff)
+		return nil, fmt.Errorf("the %s %q is not a share; enter one such as 1%% or 0.01; %q switches the objective off", name, text, switchedOff)
 	}
-	// What is too large to be a number is infinite, and refused as such.
+	// A number that is too large becomes infinite and is rejected below.
 	value, _ := strconv.ParseFloat(match[1], 64)
 	if match[2] == "%" {
 		value /= 100

@@ -141,17 +141,17 @@ func TestRefusedObjectives(t *testing.T) {
 		objectives any
 		sentence   string
 	}{
-		"not an object":    {"strict", "the data source's settings are not readable: "},
+		"not an object":    {"strict", "the data source's settings cannot be read: "},
 		"a number":         {object{"default": object{"errorRate": 0.01}}, "objectives.default.errorRate"},
-		"default duration": {object{"default": object{"p95": "fast"}}, `default objective: the p95 response time "fast" is not a duration; write it like 15s, 5m or 15d; "none" switches the objective off`},
+		"default duration": {object{"default": object{"p95": "fast"}}, `default objective: the p95 response time "fast" is not a duration; enter one such as 15s, 5m or 15d; "none" switches the objective off`},
 		"no duration":      {object{"default": object{"staleness": "0s"}}, `default objective: the staleness "0s" must be between 1ms and 100y; "none" switches the objective off`},
-		"default share":    {object{"default": object{"errorRate": "few"}}, `default objective: the error rate "few" is not a share; write it like 1% or 0.01; "none" switches the objective off`},
+		"default share":    {object{"default": object{"errorRate": "few"}}, `default objective: the error rate "few" is not a share; enter one such as 1% or 0.01; "none" switches the objective off`},
 		"override's share": {object{"overrides": []object{{}, {"cacheHitRatio": "80"}}}, `objective override 2: the cache-hit ratio "80" must be more than 0% and less than 100%; "none" switches the objective off`},
 		"long pattern": {
 			object{"overrides": []object{{}, {}, {"deployment": strings.Repeat("é", n.MostPatternCharacters+1)}}},
-			"objective override 3: its deployment pattern has 201 characters; at most 200 are possible",
+			"objective override 3: its deployment pattern has 201 characters; the maximum is 200",
 		},
-		"too many overrides": {object{"overrides": make([]object, n.MostOverrides+1)}, "there are 201 objective overrides; at most 200 are possible"},
+		"too many overrides": {object{"overrides": make([]object, n.MostOverrides+1)}, "201 objective overrides are configured; the maximum is 200"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,23 +10,27 @@ import (
 	"time"
 )
 
-// KindPrometheus asks a Prometheus-compatible server that scrapes and stores by itself.
-const KindPrometheus Kind = "prometheus"
+// ModePrometheus queries a Prometheus-compatible server that scrapes and stores by itself.
+const ModePrometheus Mode = "prometheus"
 
-// What is used where the settings of a Prometheus-compatible server are empty.
+// Defaults and bounds of the settings of a Prometheus-compatible server.
 const (
-	DefaultOverlap           = 2 * time.Minute
-	DefaultIncrementalMemory = 128 << 20
-	DefaultParallel          = 4
-	maxParallel              = 32
-	maxIncrementalMemory     = 4 << 30
-	maxQueryTimeout          = 10 * time.Minute
+	DefaultQueryOverlapWindow   = 2 * time.Minute
+	DefaultQueryCacheBytes      = 128 << 20
+	DefaultMaxConcurrentQueries = 4
+	mostConcurrentQueries       = 32
+	minQueryCacheBytes          = 1 << 20
+	maxQueryCacheBytes          = 4 << 30
+	minOverlapWindow            = time.Second
+	maxOverlapWindow            = 24 * time.Hour
+	minQueryRange               = time.Minute
+	maxQueryTimeout             = 10 * time.Minute
 )
 
-// DefaultAnswerLimits bound one answer where the settings do not: some 160 MB in memory.
-var DefaultAnswerLimits = AnswerLimits{BodyBytes: 256 << 20, Series: 50_000, Samples: 10_000_000}
+// DefaultResponseLimits bound one response where the settings do not: some 160 MB in memory.
+var DefaultResponseLimits = ResponseLimits{BodyBytes: 256 << 20, Series: 50_000, Samples: 10_000_000}
 
-var highestAnswerLimits = AnswerLimits{BodyBytes: 4 << 30, Series: 5_000_000, Samples: 200_000_000}
+var highestResponseLimits = ResponseLimits{BodyBytes: 4 << 30, Series: 5_000_000, Samples: 200_000_000}
 
 // The names of secure settings.
 const (
@@ -34,48 +38,45 @@ const (
 	azureClientSecret = "azureClientSecret"
 )
 
-// Prometheus configures how a Prometheus-compatible server is asked. Its address, basic authentication, headers, certificates,
-// proxy and AWS signature are in the data source's HTTP settings, which the SDK decodes.
+// Prometheus configures how a Prometheus-compatible server is queried. Its address, basic authentication, headers, certificates,
+// proxy and AWS signature are in the data source's HTTP settings, which the SDK decodes. The names are those of Grafana's own
+// Prometheus data source where it has the setting.
 type Prometheus struct {
-	// Interval is how often the server scrapes.
-	Interval time.Duration
-	// Timeout bounds one request from its start to the end of its answer; zero leaves it to the HTTP settings.
-	Timeout time.Duration
-	// Method is POST or GET.
-	Method string
-	// Flavour names the kind of server; empty to detect it.
-	Flavour string
-	// Parameters are added to every query, such as max_source_resolution for Thanos.
-	Parameters url.Values
-	Limits     AnswerLimits
-	// LongestRange is what the server answers at once; zero for no bound. Longer ranges are asked for in parts.
-	LongestRange time.Duration
-	// Parallel is how many requests run side by side.
-	Parallel    int
-	Incremental Incremental
-	Identity    CloudIdentity
-	Labels      LabelNames
+	// TimeInterval is how often the server scrapes.
+	TimeInterval time.Duration
+	// QueryTimeout bounds one request from its start to the end of its response; zero leaves it to the HTTP settings.
+	QueryTimeout time.Duration
+	// HTTPMethod is POST or GET.
+	HTTPMethod string
+	// PrometheusType names the type of server; empty to detect it.
+	PrometheusType string
+	// CustomQueryParameters are added to every query, such as max_source_resolution for Thanos.
+	CustomQueryParameters url.Values
+	ResponseLimits        ResponseLimits
+	// MaxQueryRange is the longest range of one request; zero for no bound. Longer ranges are split.
+	MaxQueryRange time.Duration
+	// MaxConcurrentQueries is how many requests run at the same time.
+	MaxConcurrentQueries int
+	// IncrementalQuerying keeps results in the query cache, so that a refresh queries only for what is new.
+	IncrementalQuerying bool
+	// IncrementalQueryOverlapWindow is how much recent data is queried again, to pick up late samples.
+	IncrementalQueryOverlapWindow time.Duration
+	// QueryCacheBytes bounds the memory of the query cache.
+	QueryCacheBytes int64
+	Identity        CloudIdentity
+	Labels          LabelNames
 }
 
-// AnswerLimits bound one answer. An answer over a limit is an error as a whole.
-type AnswerLimits struct {
+// ResponseLimits bound one response. A response over a limit is an error as a whole.
+type ResponseLimits struct {
 	// BodyBytes are counted after decompression.
 	BodyBytes int64
 	Series    int
-	// Samples counts numbers, and of native histograms every bucket.
+	// Samples counts numbers, and every bucket of native histograms.
 	Samples int
 }
 
-// Incremental says how answers are kept, so that a refresh asks only for what is new.
-type Incremental struct {
-	Off bool
-	// Overlap is how far behind the present samples may still arrive; what is younger is asked for again.
-	Overlap time.Duration
-	// Bytes is the most memory that kept answers take.
-	Bytes int64
-}
-
-// Cloud names whose tokens are sent.
+// Cloud names the cloud whose token replaces basic authentication.
 type Cloud string
 
 // The clouds. AWS is not among them: its signatures are part of the HTTP settings.
@@ -85,7 +86,7 @@ const (
 	Azure   Cloud = "azure"
 )
 
-// CloudIdentity is who asks, where a cloud's token takes the place of a password.
+// CloudIdentity is the account that a cloud's token is fetched for.
 type CloudIdentity struct {
 	Cloud Cloud
 	// GoogleKey is a service account's key, JSON. It is a secret.
@@ -97,35 +98,31 @@ type CloudIdentity struct {
 }
 
 type storedPrometheus struct {
-	Interval     string             `json:"interval"`
-	Timeout      string             `json:"timeout"`
-	Method       string             `json:"method"`
-	Flavour      string             `json:"flavour"`
-	Parameters   string             `json:"parameters"`
-	Limits       storedAnswerLimits `json:"limits"`
-	LongestRange string             `json:"longestRange"`
-	Parallel     int                `json:"parallel"`
-	Incremental  storedIncremental  `json:"incremental"`
-	Labels       LabelNames         `json:"labels"`
-	Cloud        Cloud              `json:"cloud"`
-	AzureTenant  string             `json:"azureTenant"`
-	AzureClient  string             `json:"azureClient"`
-	AzureCloud   string             `json:"azureCloud"`
+	TimeInterval                  string               `json:"timeInterval"`
+	QueryTimeout                  string               `json:"queryTimeout"`
+	HTTPMethod                    string               `json:"httpMethod"`
+	PrometheusType                string               `json:"prometheusType"`
+	CustomQueryParameters         string               `json:"customQueryParameters"`
+	ResponseLimits                storedResponseLimits `json:"responseLimits"`
+	MaxQueryRange                 string               `json:"maxQueryRange"`
+	MaxConcurrentQueries          int                  `json:"maxConcurrentQueries"`
+	IncrementalQuerying           *bool                `json:"incrementalQuerying"`
+	IncrementalQueryOverlapWindow string               `json:"incrementalQueryOverlapWindow"`
+	QueryCacheSize                string               `json:"queryCacheSize"`
+	Labels                        LabelNames           `json:"labels"`
+	Cloud                         Cloud                `json:"cloud"`
+	AzureTenant                   string               `json:"azureTenant"`
+	AzureClient                   string               `json:"azureClient"`
+	AzureCloud                    string               `json:"azureCloud"`
 }
 
-type storedAnswerLimits struct {
+type storedResponseLimits struct {
 	BodySize string `json:"bodySize"`
 	Series   int    `json:"series"`
 	Samples  int    `json:"samples"`
 }
 
-type storedIncremental struct {
-	Off     bool   `json:"off"`
-	Overlap string `json:"overlap"`
-	Memory  string `json:"memory"`
-}
-
-// storedRemote is what is read of the settings of the kind prometheus. The embedded engine's are not: the HTTP settings
+// storedRemote is what is read of the settings in Prometheus mode. Those of the embedded engine are not: the HTTP settings
 // have a timeout of their own among them, which is a number.
 type storedRemote struct {
 	Prometheus storedPrometheus `json:"prometheus"`
@@ -136,7 +133,7 @@ type storedRemote struct {
 func decodeRemote(jsonData []byte, secrets map[string]string) (Settings, error) {
 	var s storedRemote
 	if err := json.Unmarshal(jsonData, &s); err != nil {
-		return Settings{}, unreadable(err)
+		return Settings{}, decodeError(err)
 	}
 	p, err := s.Prometheus.decode(secrets)
 	if err != nil {
@@ -149,46 +146,44 @@ func decodeRemote(jsonData []byte, secrets map[string]string) (Settings, error) 
 	if err != nil {
 		return Settings{}, err
 	}
-	return Settings{Kind: KindPrometheus, Prometheus: p, Profiles: s.Profiles, Objectives: objectives}, nil
+	return Settings{Mode: ModePrometheus, Prometheus: p, Profiles: s.Profiles, Objectives: objectives}, nil
 }
 
-// flavours are the names of pkg/remote's flavours that a setting may hold.
-var flavours = []string{"prometheus", "mimir", "cortex", "thanos", "victoriametrics", "victoriametrics-cluster", "amazon", "google", "azure", "grafana-cloud"}
+// prometheusTypes are the types of servers that pkg/remote distinguishes. The first four are spelled as in Grafana's own
+// Prometheus data source.
+var prometheusTypes = []string{
+	"Prometheus", "Cortex", "Mimir", "Thanos", "VictoriaMetrics", "VictoriaMetricsCluster", "Amazon", "Google", "Azure", "GrafanaCloud",
+}
 
 func (s storedPrometheus) decode(secrets map[string]string) (p Prometheus, err error) {
-	if p.Interval, err = duration("scrape interval", s.Interval, DefaultInterval, minInterval, maxInterval); err != nil {
+	if p.TimeInterval, err = duration("scrape interval", s.TimeInterval, DefaultInterval, minInterval, maxInterval); err != nil {
 		return p, err
 	}
-	if p.Timeout, err = duration("query time-out", s.Timeout, 0, 100*time.Millisecond, maxQueryTimeout); err != nil {
+	if p.QueryTimeout, err = duration("query timeout", s.QueryTimeout, 0, minTimeout, maxQueryTimeout); err != nil {
 		return p, err
 	}
-	if p.LongestRange, err = duration("longest range", s.LongestRange, 0, time.Minute, 100*365*24*time.Hour); err != nil {
+	if p.MaxQueryRange, err = duration("max query range", s.MaxQueryRange, 0, minQueryRange, longestTime); err != nil {
 		return p, err
 	}
-	if p.Method, err = oneOf("HTTP method", strings.ToUpper(s.Method), http.MethodPost, http.MethodGet); err != nil {
+	if p.HTTPMethod, err = oneOf("HTTP method", strings.ToUpper(s.HTTPMethod), http.MethodPost, http.MethodGet); err != nil {
 		return p, err
 	}
-	if p.Flavour, err = oneOf("flavour", s.Flavour, append([]string{""}, flavours...)...); err != nil {
+	if p.PrometheusType, err = oneOf("server type", s.PrometheusType, append([]string{""}, prometheusTypes...)...); err != nil {
 		return p, err
 	}
-	if p.Parameters, err = url.ParseQuery(s.Parameters); err != nil {
-		return p, errors.New("the query parameters are not readable; write them like name=value&other=value")
-	}
-	for _, ours := range []string{"query", "start", "end", "step", "time"} {
-		if p.Parameters.Has(ours) {
-			return p, fmt.Errorf("the query parameters set %q, which every query sets itself; remove it", ours)
-		}
-	}
-	if p.Parallel = s.Parallel; p.Parallel == 0 {
-		p.Parallel = DefaultParallel
-	}
-	if p.Parallel < 1 || p.Parallel > maxParallel {
-		return p, fmt.Errorf("%d requests side by side are not possible; choose 1 to %d, or 0 for the default of %d", s.Parallel, maxParallel, DefaultParallel)
-	}
-	if p.Limits, err = s.Limits.decode(); err != nil {
+	if p.CustomQueryParameters, err = decodeParameters(s.CustomQueryParameters); err != nil {
 		return p, err
 	}
-	if p.Incremental, err = s.Incremental.decode(); err != nil {
+	if p.MaxConcurrentQueries = s.MaxConcurrentQueries; p.MaxConcurrentQueries == 0 {
+		p.MaxConcurrentQueries = DefaultMaxConcurrentQueries
+	}
+	if p.MaxConcurrentQueries < 1 || p.MaxConcurrentQueries > mostConcurrentQueries {
+		return p, fmt.Errorf("the number of max concurrent queries is %d; enter 1 to %d, or 0 for the default of %d", s.MaxConcurrentQueries, mostConcurrentQueries, DefaultMaxConcurrentQueries)
+	}
+	if p.ResponseLimits, err = s.ResponseLimits.decode(); err != nil {
+		return p, err
+	}
+	if err = s.decodeCache(&p); err != nil {
 		return p, err
 	}
 	if p.Labels, err = s.Labels.decode(); err != nil {
@@ -196,6 +191,29 @@ func (s storedPrometheus) decode(secrets map[string]string) (p Prometheus, err e
 	}
 	p.Identity, err = s.identity(secrets)
 	return p, err
+}
+
+func decodeParameters(text string) (url.Values, error) {
+	parameters, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, errors.New("the custom query parameters cannot be parsed; write them as name=value&other=value")
+	}
+	for _, reserved := range []string{"query", "start", "end", "step", "time"} {
+		if parameters.Has(reserved) {
+			return nil, fmt.Errorf("the custom query parameters set %q, which every query sets itself; remove it", reserved)
+		}
+	}
+	return parameters, nil
+}
+
+// decodeCache fills in the settings of the query cache, which is on unless it is switched off.
+func (s storedPrometheus) decodeCache(p *Prometheus) (err error) {
+	p.IncrementalQuerying = s.IncrementalQuerying == nil || *s.IncrementalQuerying
+	if p.IncrementalQueryOverlapWindow, err = duration("overlap window", s.IncrementalQueryOverlapWindow, DefaultQueryOverlapWindow, minOverlapWindow, maxOverlapWindow); err != nil {
+		return err
+	}
+	p.QueryCacheBytes, err = size("query cache size", s.QueryCacheSize, DefaultQueryCacheBytes, minQueryCacheBytes, maxQueryCacheBytes)
+	return err
 }
 
 func oneOf(name, chosen string, possible ...string) (string, error) {
@@ -207,27 +225,18 @@ func oneOf(name, chosen string, possible ...string) (string, error) {
 			return p, nil
 		}
 	}
-	return "", fmt.Errorf("the %s %q is not known; choose one of: %s", name, chosen, strings.TrimPrefix(strings.Join(possible, ", "), ", "))
+	return "", fmt.Errorf("unknown %s %q; choose one of: %s", name, chosen, strings.TrimPrefix(strings.Join(possible, ", "), ", "))
 }
 
-func (l storedAnswerLimits) decode() (out AnswerLimits, err error) {
-	out = DefaultAnswerLimits
-	if out.BodyBytes, err = size("answer size limit", l.BodySize, DefaultAnswerLimits.BodyBytes, 1<<10, highestAnswerLimits.BodyBytes); err != nil {
+func (l storedResponseLimits) decode() (out ResponseLimits, err error) {
+	out = DefaultResponseLimits
+	if out.BodyBytes, err = size("response size limit", l.BodySize, DefaultResponseLimits.BodyBytes, minBodyBytes, highestResponseLimits.BodyBytes); err != nil {
 		return out, err
 	}
 	err = decodeCounts(
-		count{"series limit", l.Series, highestAnswerLimits.Series, &out.Series},
-		count{"sample limit", l.Samples, highestAnswerLimits.Samples, &out.Samples},
+		count{"series limit", l.Series, highestResponseLimits.Series, &out.Series},
+		count{"sample limit", l.Samples, highestResponseLimits.Samples, &out.Samples},
 	)
-	return out, err
-}
-
-func (s storedIncremental) decode() (out Incremental, err error) {
-	out.Off = s.Off
-	if out.Overlap, err = duration("overlap", s.Overlap, DefaultOverlap, time.Second, 24*time.Hour); err != nil {
-		return out, err
-	}
-	out.Bytes, err = size("memory for kept answers", s.Memory, DefaultIncrementalMemory, 1<<20, maxIncrementalMemory)
 	return out, err
 }
 
@@ -238,7 +247,7 @@ func (s storedPrometheus) identity(secrets map[string]string) (CloudIdentity, er
 	case Google:
 		key := strings.TrimSpace(secrets[googleKey])
 		if key == "" {
-			return CloudIdentity{}, errors.New("the service account's key for Google is missing; paste the JSON key of an account that may read metrics (roles/monitoring.viewer)")
+			return CloudIdentity{}, errors.New("the Google service account key is missing; paste the JSON key of an account with the role roles/monitoring.viewer")
 		}
 		return CloudIdentity{Cloud: Google, GoogleKey: key}, nil
 	case Azure:
@@ -247,7 +256,7 @@ func (s storedPrometheus) identity(secrets map[string]string) (CloudIdentity, er
 			AzureClientSecret: strings.TrimSpace(secrets[azureClientSecret]),
 		}
 		if out.AzureTenant == "" || out.AzureClient == "" || out.AzureClientSecret == "" {
-			return CloudIdentity{}, errors.New("for Azure the tenant ID, the client ID and the client secret are needed, of an app registration that may read the workspace (Monitoring Data Reader)")
+			return CloudIdentity{}, errors.New("Azure needs a tenant ID, a client ID and a client secret; enter those of an app registration with the role Monitoring Data Reader on the workspace")
 		}
 		var err error
 		out.AzureCloud, err = oneOf("Azure cloud", s.AzureCloud, "public", "government", "china")
@@ -256,5 +265,5 @@ func (s storedPrometheus) identity(secrets map[string]string) (CloudIdentity, er
 		}
 		return out, nil
 	}
-	return CloudIdentity{}, fmt.Errorf("the cloud %q is not known; choose one of: %s, %s", s.Cloud, Google, Azure)
+	return CloudIdentity{}, fmt.Errorf("unknown cloud %q; choose one of: %s, %s", s.Cloud, Google, Azure)
 }

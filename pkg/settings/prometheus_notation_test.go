@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// prometheusNotation is what the back end and the config editor take alike; the editor's tests read the same file.
+// prometheusNotation is what the backend and the config editor both accept. The editor's tests read the same file.
 type prometheusNotation struct {
-	Defaults                              json.RawMessage
-	Taken, Refused, RefusedWithoutSecrets []json.RawMessage
+	Defaults                                   json.RawMessage
+	Accepted, Rejected, RejectedWithoutSecrets []json.RawMessage
 }
 
 func TestPrometheusNotation(t *testing.T) {
@@ -20,11 +20,11 @@ func TestPrometheusNotation(t *testing.T) {
 	require.NoError(t, err)
 	var n prometheusNotation
 	require.NoError(t, json.Unmarshal(text, &n))
-	require.NotEmpty(t, n.Taken)
-	require.NotEmpty(t, n.Refused)
-	require.NotEmpty(t, n.RefusedWithoutSecrets)
+	require.NotEmpty(t, n.Accepted)
+	require.NotEmpty(t, n.Rejected)
+	require.NotEmpty(t, n.RejectedWithoutSecrets)
 	decode := func(fields json.RawMessage, secrets map[string]string) (Prometheus, error) {
-		s, err := Decode([]byte(`{"kind": "prometheus", "prometheus": `+string(fields)+`}`), secrets)
+		s, err := Decode([]byte(`{"mode": "prometheus", "prometheus": `+string(fields)+`}`), secrets)
 		return s.Prometheus, err
 	}
 	unset, err := decode(json.RawMessage(`{}`), nil)
@@ -32,28 +32,28 @@ func TestPrometheusNotation(t *testing.T) {
 	written, err := decode(n.Defaults, nil)
 	require.NoError(t, err)
 	require.Equal(t, unset, written, "what the editor shows as defaults are the defaults")
-	for _, fields := range n.Taken {
+	for _, fields := range n.Accepted {
 		_, err := decode(fields, remoteSecrets)
 		require.NoError(t, err, string(fields))
 	}
-	for _, fields := range n.Refused {
+	for _, fields := range n.Rejected {
 		_, err := decode(fields, remoteSecrets)
 		require.Error(t, err, string(fields))
 	}
-	for _, fields := range n.RefusedWithoutSecrets {
+	for _, fields := range n.RejectedWithoutSecrets {
 		_, err := decode(fields, nil)
 		require.Error(t, err, string(fields))
 	}
-	// Every flavour is among what is taken, so that the editor's list cannot fall behind.
-	require.Subset(t, flavoursOf(t, n.Taken), flavours)
+	// Every type of server is among the accepted values, so that the list of the editor is complete.
+	require.Subset(t, prometheusTypesOf(t, n.Accepted), prometheusTypes)
 }
 
-func flavoursOf(t *testing.T, all []json.RawMessage) (out []string) {
+func prometheusTypesOf(t *testing.T, all []json.RawMessage) (out []string) {
 	t.Helper()
 	for _, fields := range all {
 		var s storedPrometheus
 		require.NoError(t, json.Unmarshal(fields, &s))
-		out = append(out, s.Flavour)
+		out = append(out, s.PrometheusType)
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-// Package settings decodes and validates what is configured on a data source.
+// Package settings decodes and validates the settings of a data source.
 package settings
 
 import (
@@ -7,25 +7,25 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
 )
 
-// Kind says what stores the data that a data source answers from.
-type Kind string
+// Mode is where a data source's samples are stored.
+type Mode string
 
-// KindEmbedded scrapes and stores in the plugin's own process.
-const KindEmbedded Kind = "embedded"
+// ModeEmbedded scrapes and stores in the plugin's own process.
+const ModeEmbedded Mode = "embedded"
 
 // Settings is a data source's configuration, decoded, validated and with its defaults filled in.
 type Settings struct {
-	Kind Kind
-	// Embedded and Prometheus: the one that Kind names is filled in.
+	Mode Mode
+	// Embedded and Prometheus: the one that Mode names is filled in.
 	Embedded   Embedded
 	Prometheus Prometheus
 	// Profiles are the user's own.
 	Profiles []Profile
-	// Objectives is what each model is held to.
+	// Objectives are the objectives (SLOs) of each model.
 	Objectives objective.Set
 }
 
-// Profile is a profile's text, as yet unread, under the name that messages call it by.
+// Profile is a profile's text, not yet parsed, and the name that messages show.
 type Profile struct{ Name, Text string }
 
 // Embedded configures the embedded engine. Nothing in it names a file or folder on the server.
@@ -33,34 +33,32 @@ type Embedded struct {
 	Targets []Target
 	// FileDiscovery also reads targets from the discovery folder that the server's administrator set.
 	FileDiscovery bool
-	// Interval and Timeout hold for targets that set none of their own.
-	Interval time.Duration
-	Timeout  time.Duration
+	// Interval and ScrapeTimeout are those of targets that set none.
+	Interval      time.Duration
+	ScrapeTimeout time.Duration
 	// RetentionTime and RetentionBytes bound the stored history; zero bytes means no bound by size.
 	RetentionTime  time.Duration
 	RetentionBytes int64
-	Limits         Limits
+	ScrapeLimits   ScrapeLimits
 	// CACertificate, PEM, is trusted in addition to the system's; empty for the system's alone.
 	CACertificate string
 	RemoteWrite   RemoteWrite
 }
 
-// RemoteWrite sends what the embedded engine stores to a Prometheus-compatible server, too. Authentication, headers and certificates
-// are in the data source's HTTP settings.
+// RemoteWrite sends what the embedded engine stores to a Prometheus-compatible server, too. Authentication, headers, certificates
+// and the timeout are in the data source's HTTP settings.
 type RemoteWrite struct {
-	On bool
+	Enabled bool
 	// URL is where samples are sent; empty for the HTTP settings' URL followed by /api/v1/write.
 	URL string
-	// History is how far back sending begins where nothing has been sent yet.
+	// History is the backfill window: how much stored history is sent at first.
 	History time.Duration
-	// NativeHistograms are sent, too.
+	// NativeHistograms sends native histograms as well.
 	NativeHistograms bool
-	// Timeout bounds one request.
-	Timeout time.Duration
 }
 
-// Limits bound one scrape. A scrape over a limit fails as a whole and says which limit it was.
-type Limits struct {
+// ScrapeLimits bound one scrape. A scrape over a limit fails as a whole and says which limit it was.
+type ScrapeLimits struct {
 	BodyBytes        int64
 	Samples          int
 	Labels           int
@@ -81,7 +79,7 @@ type Target struct {
 	// ManagementURL is the base URL of the server's management or inference API; empty for the profile's default.
 	ManagementURL string
 	// AuthScheme goes before APIKey in the Authorization header ("Bearer" unless set).
-	AuthScheme    string
-	APIKey        string
-	TLSSkipVerify bool
+	AuthScheme         string
+	APIKey             string
+	InsecureSkipVerify bool
 }

@@ -37,7 +37,7 @@ func TestParseURLRefuses(t *testing.T) {
 	for _, address := range []string{"", "host:8002/metrics", "file:///etc/passwd", "http://", "http://:80/metrics", "http://a\nb"} {
 		_, err := target.ParseURL(address)
 		require.Error(t, err, address)
-		_, err = target.New(settings.Target{URL: address}, settings.Embedded{Timeout: time.Second})
+		_, err = target.New(settings.Target{URL: address}, settings.Embedded{ScrapeTimeout: time.Second})
 		var reason *target.Error
 		require.ErrorAs(t, err, &reason)
 		require.Equal(t, target.InvalidSettings, reason.Problem)

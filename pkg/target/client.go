@@ -40,16 +40,16 @@ func New(t settings.Target, embedded settings.Embedded) (*Client, error) {
 	}
 	options := httpclient.Options{
 		Timeouts: &httpclient.TimeoutOptions{
-			Timeout:               embedded.Timeout,
-			DialTimeout:           embedded.Timeout,
+			Timeout:               embedded.ScrapeTimeout,
+			DialTimeout:           embedded.ScrapeTimeout,
 			KeepAlive:             httpclient.DefaultTimeoutOptions.KeepAlive,
-			TLSHandshakeTimeout:   embedded.Timeout,
+			TLSHandshakeTimeout:   embedded.ScrapeTimeout,
 			ExpectContinueTimeout: httpclient.DefaultTimeoutOptions.ExpectContinueTimeout,
 			MaxIdleConns:          MaxConcurrent,
 			MaxIdleConnsPerHost:   MaxConcurrent,
 			IdleConnTimeout:       httpclient.DefaultTimeoutOptions.IdleConnTimeout,
 		},
-		TLS: &httpclient.TLSOptions{InsecureSkipVerify: t.TLSSkipVerify},
+		TLS: &httpclient.TLSOptions{InsecureSkipVerify: t.InsecureSkipVerify},
 		// None of the SDK's middlewares: they would put the URL with its query into traces.
 		Middlewares: []httpclient.Middleware{},
 		ConfigureClient: func(_ httpclient.Options, client *http.Client) {
@@ -67,7 +67,7 @@ func New(t settings.Target, embedded settings.Embedded) (*Client, error) {
 	if err != nil {
 		return nil, &Error{Problem: InvalidSettings, Sentence: "The HTTP client cannot be made: " + err.Error() + ".", cause: err}
 	}
-	return &Client{settings: t, url: u, timeout: embedded.Timeout, http: client}, nil
+	return &Client{settings: t, url: u, timeout: embedded.ScrapeTimeout, http: client}, nil
 }
 
 // redirectPolicy follows no redirect when credentials go along, so that they reach no other server.

@@ -39,7 +39,7 @@ type Result struct {
 }
 
 // Probe reads the target's metrics page once, under the limits that scraping has too.
-func (c *Client) Probe(ctx context.Context, limits settings.Limits) Result {
+func (c *Client) Probe(ctx context.Context, limits settings.ScrapeLimits) Result {
 	request := Request{Method: http.MethodGet, URL: c.url, Header: http.Header{"Accept": {acceptMetrics}}}
 	answer, err := c.Do(ctx, request, limits.BodyBytes)
 	subject := c.subject(c.url)
@@ -95,7 +95,7 @@ func newParser(body []byte, contentType string) (textparse.Parser, error) {
 		textparse.ParserOptions{FallbackContentType: FallbackContentType})
 }
 
-func (s Subject) parse(answer Answer, limits settings.Limits, added int) (Page, *Error) {
+func (s Subject) parse(answer Answer, limits settings.ScrapeLimits, added int) (Page, *Error) {
 	if len(bytes.TrimSpace(answer.Body)) == 0 {
 		return Page{}, s.problem(Empty, nil, "The page of %s is empty. Check that metrics are switched on in the server.",
 			Redact(s.URL))
@@ -180,7 +180,7 @@ func lineOf(body []byte, read int) (number int, last bool) {
 	return number, true
 }
 
-func (s Subject) overLimit(samples int, series labels.Labels, limits settings.Limits, added int) *Error {
+func (s Subject) overLimit(samples int, series labels.Labels, limits settings.ScrapeLimits, added int) *Error {
 	where := Redact(s.URL)
 	if limits.Samples > 0 && samples > limits.Samples {
 		return s.problem(TooManySamples, nil, "The page of %s has more than %d samples, which is the limit. Raise the limit or let "+

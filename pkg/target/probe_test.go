@@ -21,12 +21,12 @@ import (
 	"github.com/coldhit/modelserving-datasource/tests/captures"
 )
 
-var limits = settings.Limits{BodyBytes: 1 << 20, Samples: 10_000, Labels: 30, LabelNameLength: 100, LabelValueLength: 200}
+var limits = settings.ScrapeLimits{BodyBytes: 1 << 20, Samples: 10_000, Labels: 30, LabelNameLength: 100, LabelValueLength: 200}
 
 func probe(t *testing.T, configured settings.Target, embedded settings.Embedded) target.Result {
 	t.Helper()
-	if embedded.Timeout == 0 {
-		embedded.Timeout = 5 * time.Second
+	if embedded.ScrapeTimeout == 0 {
+		embedded.ScrapeTimeout = 5 * time.Second
 	}
 	client, err := target.New(configured, embedded)
 	require.NoError(t, err)
@@ -239,12 +239,12 @@ func TestSlow(t *testing.T) {
 	}
 	for name, handler := range map[string]http.HandlerFunc{"no answer": wait, "half an answer": trickle} {
 		t.Run(name, func(t *testing.T) {
-			fails(t, serve(t, handler), settings.Embedded{Timeout: 100 * time.Millisecond}, target.Timeout, "100ms")
+			fails(t, serve(t, handler), settings.Embedded{ScrapeTimeout: 100 * time.Millisecond}, target.Timeout, "100ms")
 		})
 	}
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		client, err := target.New(settings.Target{URL: serve(t, wait)}, settings.Embedded{Timeout: time.Minute})
+		client, err := target.New(settings.Target{URL: serve(t, wait)}, settings.Embedded{ScrapeTimeout: time.Minute})
 		require.NoError(t, err)
 		time.AfterFunc(20*time.Millisecond, cancel)
 		result := client.Probe(ctx, limits)
@@ -265,7 +265,7 @@ func TestTLS(t *testing.T) {
 		require.Nil(t, probe(t, settings.Target{URL: server.URL}, settings.Embedded{CACertificate: authority}).Err)
 	})
 	t.Run("not verified", func(t *testing.T) {
-		require.Nil(t, probe(t, settings.Target{URL: server.URL, TLSSkipVerify: true}, settings.Embedded{}).Err)
+		require.Nil(t, probe(t, settings.Target{URL: server.URL, InsecureSkipVerify: true}, settings.Embedded{}).Err)
 	})
 	t.Run("another name", func(t *testing.T) {
 		url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)

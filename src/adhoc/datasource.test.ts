@@ -1,13 +1,13 @@
 import { DataFrame, DataQueryRequest, DataQueryResponse } from '@grafana/data';
 import { lastValueFrom } from 'rxjs';
-import { answerRequests, resourceOf } from '../testing/backendSrv';
+import { mockBackend, resourceOf } from '../testing/backendSrvMock';
 import { LABELS, newDataSource, SIGNALS, timeRange } from '../testing/datasource';
 import { DashboardVariable } from '../testing/templateSrv';
 import { AdHocFilter, ModelServingQuery } from '../types';
 
 const BERT: AdHocFilter = { key: 'model', operator: '=', value: 'bert' };
 const NOT_BERT: AdHocFilter = { key: 'model', operator: '!=', value: 'bert' };
-const REFUSED = /"model != bert" cannot be applied: use =, or =\| \(one of\)/;
+const REFUSED = /"model != bert" is not supported: use the operator = or/;
 const RANGE = timeRange(1_000, 61_000);
 
 const onDashboard = (filters: AdHocFilter[]): DashboardVariable => ({
@@ -30,7 +30,7 @@ function request(targets: ModelServingQuery[], filters?: AdHocFilter[]): DataQue
 
 function answerWithFrames(refIds: string[]) {
   const frame = { schema: { fields: [{ name: 'Value', type: 'number' }] }, data: { values: [[1]] } };
-  return answerRequests(() => ({
+  return mockBackend(() => ({
     results: Object.fromEntries(refIds.map((refId) => [refId, { status: 200, frames: [frame] }])),
   }));
 }
@@ -65,7 +65,7 @@ describe('queries', () => {
     });
   });
 
-  it('take the filters that Grafana hands over, rather than those of the variables', () => {
+  it('use the filters that Grafana passes instead of those of the variables', () => {
     const datasource = newDataSource([onDashboard([BERT]), { name: 'wanted', value: ['gpt', 't5'], multi: true }]);
     const query: ModelServingQuery = { refId: 'A', signal: 'requests' };
     const handedOver = [{ key: 'model', operator: '=|', value: '$wanted', values: ['$wanted', 'opt'] }];
@@ -92,7 +92,7 @@ describe('queries', () => {
     expect(query.filters).toEqual({ model: ['(no model passes all filters)'] });
   });
 
-  it('are refused other operators of a variable, in the panel', async () => {
+  it('reject other operators of a variable, in the panel', async () => {
     const requests = answerWithFrames(['A']);
     const datasource = newDataSource([onDashboard([NOT_BERT])]);
     const answer = datasource.query(request([{ refId: 'A', signal: 'requests' }]));
@@ -100,7 +100,7 @@ describe('queries', () => {
     expect(requests).toEqual([]);
   });
 
-  it('are refused other operators that Grafana hands over', () => {
+  it('reject other operators that Grafana passes', () => {
     const datasource = newDataSource();
     expect(() => datasource.applyTemplateVariables({ refId: 'A', signal: 'x' }, {}, [NOT_BERT])).toThrow(REFUSED);
   });
@@ -115,7 +115,7 @@ describe('queries', () => {
     const response = await lastValueFrom(datasource.query(request(targets)));
     expect(requests[0].data.queries[0].filters).toBeUndefined();
     expect(requests[0].data.queries[1].filters).toEqual({ model: ['bert'] });
-    expect(noticesOf(response, 'A')).toEqual([expect.stringContaining('ad-hoc filters do not apply to PromQL')]);
+    expect(noticesOf(response, 'A')).toEqual([expect.stringContaining('Ad-hoc filters do not apply to PromQL')]);
     expect(noticesOf(response, 'B')).toEqual([]);
   });
 
@@ -129,7 +129,7 @@ describe('queries', () => {
     expect(noticesOf(await lastValueFrom(datasource.query(request([target]))), 'A')).toEqual([]);
   });
 
-  it('in PromQL are not refused other operators, which they do not take either', () => {
+  it('in PromQL ignore other operators', () => {
     const datasource = newDataSource([onDashboard([NOT_BERT])]);
     const query: ModelServingQuery = { refId: 'A', queryType: 'promql', expr: 'up' };
     expect(datasource.applyTemplateVariables(query, {})).toEqual(query);
@@ -138,15 +138,15 @@ describe('queries', () => {
 
 describe('suggestions', () => {
   it('are the labels that no other filter has', async () => {
-    answerRequests(() => ({ signals: SIGNALS }));
+    mockBackend(() => ({ signals: SIGNALS }));
     const datasource = newDataSource();
     expect(await datasource.getTagKeys()).toEqual(LABELS.map((label) => ({ text: label, value: label })));
     const left = await datasource.getTagKeys({ filters: [BERT] });
     expect(left.map(({ text }) => text)).toEqual(LABELS.filter((label) => label !== 'model'));
   });
 
-  it('are the values of what passes the other filters, in the time range', async () => {
-    const requests = answerRequests(() => ({ values: ['bert', 'gpt'], truncated: false }));
+  it('are the values of series that pass the other filters, in the time range', async () => {
+    const requests = mockBackend(() => ({ values: ['bert', 'gpt'], truncated: false }));
     const datasource = newDataSource();
     const filters = [
       BERT,
@@ -163,10 +163,10 @@ describe('suggestions', () => {
     expect(JSON.parse(requests[0].params?.filters)).toEqual({ environment: ['a', 'b'] });
   });
 
-  it('are values of the label alone, where Grafana says no more', async () => {
-    const requests = answerRequests(() => ({ values: ['cold', 'hot'], truncated: false }));
-    await newDataSource().getTagValues({ key: 'path' });
-    expect(requests[0].params).toEqual({ label: 'path', filters: '{}' });
+  it('are all values of the label if Grafana passes only the label', async () => {
+    const requests = mockBackend(() => ({ values: ['cold', 'hot'], truncated: false }));
+    await newDataSource().getTagValues({ key: 'start' });
+    expect(requests[0].params).toEqual({ label: 'start', filters: '{}' });
   });
 });
 

@@ -1,6 +1,6 @@
 import { DataSourceInstanceSettings } from '@grafana/data';
 
-/** Grafana's own type for it, AdhocVariableKind, is missing before Grafana 12. */
+/** Grafana's own type, AdhocVariableKind, is missing before Grafana 12. */
 export interface AdHocVariable {
   kind: 'AdhocVariable';
   group: string;
@@ -31,8 +31,7 @@ export function defaultAdHocVariable({ uid, type }: Pick<DataSourceInstanceSetti
     spec: {
       name: 'filters',
       label: 'Filters',
-      description:
-        'Keeps what has the chosen values: in all panels, tables and events of this data source, not in PromQL.',
+      description: 'Applies to all panels, tables and events of this data source, but not to PromQL queries.',
       hide: 'inControlsMenu',
       skipUrlSync: false,
       allowCustomValue: true,

@@ -1,20 +1,20 @@
 import { AdHocFilter, Filters } from '../types';
 
-/** Keeps the series whose label has the one value, or one of the values. */
+/** Operators that select series whose label has the value, or one of the values. */
 const OPERATORS = ['=', '=|'];
 
 /**
- * What ad-hoc filters keep, as filters of a query. Those of one label keep what all of them keep.
+ * Ad-hoc filters as filters of a query. Filters of one label are intersected.
  *
- * @throws Error for a filter whose operator is not one of equality, with what can be used instead.
+ * @throws Error for a filter whose operator is not supported. The message names the operators that are.
  */
 export function toFilters(adHoc: AdHocFilter[]): Filters {
   const filters: Filters = {};
   for (const filter of adHoc.filter(isFiltering)) {
     if (!isApplicable(filter)) {
       throw new Error(
-        `The ad-hoc filter "${filter.key} ${filter.operator} ${filter.value}" cannot be applied: use =, or =| ` +
-          `(one of) where Grafana offers it. Change its operator or remove the filter.`
+        `The ad-hoc filter "${filter.key} ${filter.operator} ${filter.value}" is not supported: use the operator = or, ` +
+          `where Grafana offers it, =| (one of).`
       );
     }
     Object.assign(filters, intersectFilters(filters, { [filter.key]: valuesOf(filter) }));
@@ -22,12 +22,12 @@ export function toFilters(adHoc: AdHocFilter[]): Filters {
   return filters;
 }
 
-/** Whether a filter's operator is one that queries know. */
+/** Whether queries support the operator of a filter. */
 export function isApplicable({ operator }: AdHocFilter): boolean {
   return OPERATORS.includes(operator);
 }
 
-/** Filters that keep what both keep. */
+/** The intersection of two sets of filters. */
 export function intersectFilters(one: Filters, other: Filters): Filters {
   const both: Filters = { ...one };
   for (const [label, values] of Object.entries(other)) {
@@ -36,14 +36,14 @@ export function intersectFilters(one: Filters, other: Filters): Filters {
       both[label] = values;
     } else if (values.length > 0) {
       const common = known.filter((value) => values.includes(value));
-      // A list without values would filter nothing. No label has this value, and it says why nothing is shown.
+      // A list without values would filter nothing. No label has this value, which explains the empty panel.
       both[label] = common.length > 0 ? common : [`(no ${label} passes all filters)`];
     }
   }
   return both;
 }
 
-/** A filter that is still being typed does nothing, nor does Grafana's own way of writing that everything passes. */
+/** Whether a filter has an effect. An incomplete filter has none, nor has Grafana's own notation for no filter. */
 export function isFiltering({ key, operator, value, values }: AdHocFilter): boolean {
   const complete = key !== '' && (value !== '' || Boolean(values?.length));
   return complete && !(operator === '=~' && value === '.*');

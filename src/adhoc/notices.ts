@@ -2,11 +2,11 @@ import { DataFrame, DataQueryResponse, QueryResultMetaNotice } from '@grafana/da
 
 const NOT_FILTERED: QueryResultMetaNotice = {
   severity: 'info',
-  text: "The dashboard's ad-hoc filters do not apply to PromQL queries: write what they are to keep into the expression.",
+  text: 'Ad-hoc filters do not apply to PromQL queries. Add the conditions to the expression.',
 };
 
-/** The response with a notice on all that answers one of the queries, which ad-hoc filters would have been for. */
-export function noticeUnfiltered(response: DataQueryResponse, refIds: Set<string>): DataQueryResponse {
+/** The response with a notice on the frames of the queries, to which ad-hoc filters do not apply. */
+export function addUnfilteredNotice(response: DataQueryResponse, refIds: Set<string>): DataQueryResponse {
   const noticed = (frame: DataFrame): DataFrame => ({
     ...frame,
     meta: { ...frame.meta, notices: [...(frame.meta?.notices ?? []), NOT_FILTERED] },

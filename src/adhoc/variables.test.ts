@@ -1,9 +1,9 @@
 import { DashboardTemplateSrv } from '../testing/templateSrv';
 import { AdHocFilter } from '../types';
-import { filtersOfVariables } from './variables';
+import { adHocFiltersOf } from './variables';
 
 const BERT: AdHocFilter = { key: 'model', operator: '=', value: 'bert' };
-const COLD: AdHocFilter = { key: 'path', operator: '=', value: 'cold' };
+const COLD: AdHocFilter = { key: 'start', operator: '=', value: 'cold' };
 
 const OURS = { uid: 'serving', name: 'Model Serving' };
 
@@ -28,15 +28,15 @@ it.each([
     { name: 'other', value: 'prometheus' },
     on(datasource, [BERT]),
   ]);
-  expect(filtersOfVariables(templateSrv, OURS, {})).toEqual(found ? [BERT] : []);
+  expect(adHocFiltersOf(templateSrv, OURS, {})).toEqual(found ? [BERT] : []);
 });
 
 it('filters on the default data source, which it is', () => {
   const templateSrv = new DashboardTemplateSrv([on('default', [BERT])]);
-  expect(filtersOfVariables(templateSrv, { ...OURS, isDefault: true }, {})).toEqual([BERT]);
+  expect(adHocFiltersOf(templateSrv, { ...OURS, isDefault: true }, {})).toEqual([BERT]);
 });
 
 it('filters of several variables', () => {
   const templateSrv = new DashboardTemplateSrv([on('serving', [BERT]), on('prometheus', []), on('serving', [COLD])]);
-  expect(filtersOfVariables(templateSrv, OURS, {})).toEqual([BERT, COLD]);
+  expect(adHocFiltersOf(templateSrv, OURS, {})).toEqual([BERT, COLD]);
 });

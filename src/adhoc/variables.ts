@@ -5,21 +5,17 @@ import { AdHocFilter } from '../types';
 type Identity = Pick<DataSourceInstanceSettings, 'uid' | 'name' | 'isDefault'>;
 
 /**
- * The filters of the dashboard's ad-hoc variables on a data source, for versions and kinds of requests in which Grafana
- * does not hand them over.
+ * The filters of the dashboard's ad-hoc variables on a data source, for Grafana versions and requests that do not pass
+ * them.
  */
-export function filtersOfVariables(
-  templateSrv: TemplateSrv,
-  datasource: Identity,
-  scopedVars: ScopedVars
-): AdHocFilter[] {
+export function adHocFiltersOf(templateSrv: TemplateSrv, datasource: Identity, scopedVars: ScopedVars): AdHocFilter[] {
   return templateSrv.getVariables().flatMap((variable) => {
     if (variable.type !== 'adhoc' || !variable.datasource?.uid) {
       return [];
     }
-    // A variable of type data source has the name, the uid or the word default for its value, as versions differ.
+    // Depending on the version, the value of a data source variable is the name, the uid or the word default.
     const named = templateSrv.replace(variable.datasource.uid, scopedVars);
-    const ours = named === datasource.uid || named === datasource.name;
-    return ours || (named === 'default' && datasource.isDefault) ? variable.filters : [];
+    const same = named === datasource.uid || named === datasource.name;
+    return same || (named === 'default' && datasource.isDefault) ? variable.filters : [];
   });
 }

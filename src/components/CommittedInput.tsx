@@ -5,13 +5,13 @@ type InputProps = Omit<ComponentProps<typeof Input>, 'value' | 'defaultValue' | 
 
 interface Props extends InputProps {
   value: string;
-  /** Called with the text once typing has ended and it has changed. */
+  /** Called with the changed text when the user leaves the field or presses Enter. */
   onCommit: (text: string) => void;
 }
 
-/** A text input that reports its text when it is left or Enter is pressed, not at every key. */
+/** A text input that reports its text on blur or Enter, not at every key. */
 export function CommittedInput({ value, onCommit, ...input }: Props) {
-  // The draft belongs to the value that it started from; another value from outside replaces it.
+  // The draft belongs to the value that it started from. A new value from outside replaces it.
   const [draft, setDraft] = useState({ of: value, text: value });
   const text = draft.of === value ? draft.text : value;
 

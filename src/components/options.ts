@@ -1,6 +1,6 @@
 import { SelectableValue } from '@grafana/data';
 
-/** Options of a select for plain texts. Texts that are chosen but not offered are put first, so that they stay visible. */
+/** Options of a select for plain texts. Chosen texts that are not offered come first, so that they stay visible. */
 export function toOptions(offered: string[], chosen: string[] = []): Array<SelectableValue<string>> {
   const unoffered = chosen.filter((value) => !offered.includes(value));
   return [...new Set([...unoffered, ...offered])].map((value) => ({ label: value, value }));

@@ -34,7 +34,7 @@ function rowsOf(frame: DataFrame): unknown[][] {
   return Array.from({ length: frame.length }, (_, row) => frame.fields.map(({ values }) => values[row]));
 }
 
-it('says whose number is whose', () => {
+it('shows the labels of each number', () => {
   const { data } = tabulateNumbers({
     data: [
       numberOf('A', { model: 'bert', statistic: 'rate' }, 3, 'means are shown'),
@@ -58,7 +58,7 @@ it('says whose number is whose', () => {
   });
 });
 
-it('tells statistics apart where there are several, and leaves a label empty that a number does not have', () => {
+it('distinguishes statistics if there are several, and leaves missing labels empty', () => {
   const { data } = tabulateNumbers({
     data: [numberOf('A', { statistic: 'p50' }, 1), numberOf('A', { statistic: 'p95', model: 'bert' }, 2)],
   });
@@ -69,7 +69,7 @@ it('tells statistics apart where there are several, and leaves a label empty tha
   ]);
 });
 
-it('makes a table of each query and leaves series, tables and empty answers as they are', () => {
+it('makes a table of each query and keeps series, tables and empty responses', () => {
   const series: DataFrame = { refId: 'B', fields: [], length: 0, meta: { type: DataFrameType.TimeSeriesMulti } };
   const empty: DataFrame = { refId: 'C', fields: [], length: 0, meta: { type: NUMBERS } };
   const { data } = tabulateNumbers({

@@ -2,13 +2,13 @@ import { DataFrame, DataFrameType, DataQueryResponse, Field, FieldType, Labels }
 
 const STATISTIC = 'statistic';
 
-// Grafana 10.1.0 knows no names for these, though its packages have them.
+// Grafana 10.1.0 lacks names for these types, although its packages have them.
 const NUMBERS = 'numeric-multi' as DataFrameType;
 const TABLE = 'numeric-long' as DataFrameType;
 
 /**
- * The response as Explore can show it. Explore merges frames of single numbers into columns of one name and leaves their labels
- * out, so nobody could tell whose number is whose: those of a query become one table with a column a label.
+ * The response for Explore, which would merge frames of single numbers into columns of one name without their labels. The
+ * frames of a query become one table with a column per label.
  */
 export function tabulateNumbers(response: DataQueryResponse): DataQueryResponse {
   const numbersOf = new Map<string | undefined, DataFrame[]>();
@@ -26,7 +26,7 @@ function isNumber(frame: DataFrame): boolean {
   return frame.meta?.type === NUMBERS && frame.fields.length === 1;
 }
 
-/** The first frame has the notices and what was run for all of them. */
+/** The first frame has the notices and the executed queries of all frames. */
 function toTable(frames: DataFrame[]): DataFrame {
   const numbers = frames.map(({ fields: [number] }) => number);
   const labels = numbers.map((number) => number.labels ?? {});
@@ -49,6 +49,6 @@ function columns(rows: Labels[]): Field[] {
     config: {},
     values: rows.map((row) => row[name] ?? ''),
   }));
-  // What all numbers are is said by the query.
+  // A statistic that all numbers share is part of the query.
   return fields.filter(({ name, values }) => name !== STATISTIC || new Set(values).size > 1);
 }

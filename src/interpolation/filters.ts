@@ -1,13 +1,13 @@
 import { ScopedVars } from '@grafana/data';
 import { TemplateSrv } from '@grafana/runtime';
 import { Filters } from '../types';
-import { Resolved, resolve, splitReferences } from './references';
+import { ReferenceValue, resolve, splitReferences } from './references';
 
 /**
  * The filters with every variable replaced by its values.
  *
- * A value that is nothing but a variable whose choice is All drops its label's filter, and so does a variable that has no
- * value, such as a text box that was left empty, where it is all that the filter has.
+ * The filter of a label is dropped if one of its values is only a variable whose choice is All, or if its variables have
+ * no values, such as an empty text box.
  */
 export function interpolateFilters(templateSrv: TemplateSrv, filters: Filters, scopedVars: ScopedVars): Filters {
   const interpolated: Filters = {};
@@ -24,7 +24,7 @@ export function interpolateFilters(templateSrv: TemplateSrv, filters: Filters, s
   return interpolated;
 }
 
-/** A list, such as groupings, with every variable replaced by its values; one that has none is left out. */
+/** A list, such as groupings, with every variable replaced by its values. Variables without values are omitted. */
 export function interpolateList(templateSrv: TemplateSrv, list: string[], scopedVars: ScopedVars): string[] {
   return unique(list.flatMap((value) => expand(templateSrv, value, scopedVars).values));
 }
@@ -36,12 +36,12 @@ interface Expansion {
 
 function expand(templateSrv: TemplateSrv, text: string, scopedVars: ScopedVars): Expansion {
   const parts = splitReferences(text);
-  const resolved = parts.map((part): Resolved =>
-    typeof part === 'string' ? { kind: 'values', values: [part] } : resolve(templateSrv, part, scopedVars)
+  const resolved = parts.map((part): ReferenceValue =>
+    typeof part === 'string' ? { type: 'values', values: [part] } : resolve(templateSrv, part, scopedVars)
   );
-  // "v$version" still says something when the choice is All, unless a custom All value hides what there is.
-  const everything = resolved.some(({ kind, values }) => kind === 'all' && (parts.length === 1 || values.length === 0));
-  // Within a text a variable without a value is empty, as Grafana has it everywhere.
+  // "v$version" still filters if the choice is All, unless a custom All value hides the options.
+  const everything = resolved.some(({ type, values }) => type === 'all' && (parts.length === 1 || values.length === 0));
+  // Within a text, a variable without a value is empty, as everywhere in Grafana.
   const values = resolved.reduce(
     (texts, { values }) => texts.flatMap((start) => (values.length > 0 ? values : ['']).map((end) => start + end)),
     ['']

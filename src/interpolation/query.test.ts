@@ -23,12 +23,12 @@ it('replaces variables in every field', () => {
     groupBy: ['$label'],
     filters: { model: ['$model'] },
     limit: '$top',
-    others: true,
+    includeOthers: true,
     window: '$span',
     instant: false,
     legend: '$model {{version}}',
     expr: 'up{model=~"$model"}',
-    kinds: ['$kind', 'restarts'],
+    eventTypes: ['$kind', 'restarts'],
   };
   const before = JSON.stringify(query);
 
@@ -40,12 +40,12 @@ it('replaces variables in every field', () => {
     groupBy: ['model', 'version'],
     filters: { model: ['resnet', 'bert'] },
     limit: 5,
-    others: true,
+    includeOthers: true,
     window: '10m',
     instant: false,
     legend: 'resnet + bert {{version}}',
     expr: 'up{model=~"(resnet|bert)"}',
-    kinds: ['scaling', 'restarts'],
+    eventTypes: ['scaling', 'restarts'],
   });
   expect(JSON.stringify(query)).toBe(before);
 });
@@ -60,7 +60,7 @@ it.each(['models', 'objectives'] as const)('sends nothing of the table of %s but
     groupBy: ['$label'],
     filters: { deployment: ['vision'], model: ['$model'], version: [] },
     limit: '$nobody',
-    others: true,
+    includeOthers: true,
     window: '$span',
     instant: false,
     legend: '$model',

@@ -5,13 +5,13 @@ import { ModelServingQuery } from '../types';
 import { interpolateFilters, interpolateList } from './filters';
 import { interpolatePromql } from './promql';
 
-/** The query as the backend is to answer it: no template variable is left that Grafana knows. */
+/** The query for the backend: every template variable that Grafana has is replaced. */
 export function interpolateQuery(
   templateSrv: TemplateSrv,
   stored: ModelServingQuery,
   scopedVars: ScopedVars
 ): ModelServingQuery {
-  const query = isTable(stored) ? withFiltersOnly(stored) : stored;
+  const query = isTable(stored) ? keepFiltersOnly(stored) : stored;
   const text = (value: string) => templateSrv.replace(value, scopedVars);
   const interpolated: ModelServingQuery = { ...query };
   if (query.signal !== undefined) {
@@ -23,8 +23,8 @@ export function interpolateQuery(
   if (query.groupBy !== undefined) {
     interpolated.groupBy = interpolateList(templateSrv, query.groupBy, scopedVars);
   }
-  if (query.kinds !== undefined) {
-    interpolated.kinds = interpolateList(templateSrv, query.kinds, scopedVars);
+  if (query.eventTypes !== undefined) {
+    interpolated.eventTypes = interpolateList(templateSrv, query.eventTypes, scopedVars);
   }
   if (query.filters !== undefined) {
     interpolated.filters = interpolateFilters(templateSrv, query.filters, scopedVars);
@@ -44,13 +44,25 @@ export function interpolateQuery(
   return interpolated;
 }
 
-/** Left out are the fields of other types, such as a window that would shorten the time that the table is about. */
-function withFiltersOnly(query: ModelServingQuery): ModelServingQuery {
-  const { signal, statistics, groupBy, limit, others, window, instant, legend, expr, kinds, ...asked } = query;
-  return asked;
+/** Removes the fields of other query types, such as a window that would shorten the range of the table. */
+function keepFiltersOnly(query: ModelServingQuery): ModelServingQuery {
+  const {
+    signal,
+    statistics,
+    groupBy,
+    limit,
+    includeOthers,
+    window,
+    instant,
+    legend,
+    expr,
+    eventTypes,
+    ...filtersOnly
+  } = query;
+  return filtersOnly;
 }
 
-/** A number where the text is one; any other text is kept for the backend to refuse by name. */
+/** A number if the text is one. Any other text stays, so that the backend names it in its error. */
 function parseLimit(text: string): number | string | undefined {
   const trimmed = text.trim();
   if (trimmed === '') {

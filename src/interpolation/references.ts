@@ -3,7 +3,7 @@ import { TemplateSrv } from '@grafana/runtime';
 
 const ALL = '$__all';
 
-/** Ways of joining several values into one text. Where values are listed one by one, they say nothing. */
+/** Formats that join several values into one text. They have no effect where values are listed one by one. */
 const JOINING_FORMATS = new Set([
   'raw',
   'csv',
@@ -25,7 +25,7 @@ interface Reference {
   /** As written. */
   text: string;
   name: string;
-  /** How it is handed to Grafana: without a joining format. */
+  /** The text passed to Grafana, without a joining format. */
   target: string;
 }
 
@@ -50,22 +50,22 @@ export function splitReferences(text: string): Array<string | Reference> {
 }
 
 /**
- * What a reference stands for: a list of values, or everything (the choice All).
- * An unknown variable stands for its own text; one that has no value stands for an empty list.
+ * The values of a reference, or all values (the choice All). An unknown variable has its own text as its value. A
+ * variable without a value has an empty list.
  */
-export type Resolved = { kind: 'values'; values: string[] } | { kind: 'all'; values: string[] };
+export type ReferenceValue = { type: 'values' | 'all'; values: string[] };
 
-export function resolve(templateSrv: TemplateSrv, reference: Reference, scopedVars: ScopedVars): Resolved {
+export function resolve(templateSrv: TemplateSrv, reference: Reference, scopedVars: ScopedVars): ReferenceValue {
   let captured: unknown;
   const replaced = templateSrv.replace(reference.target, scopedVars, (value: unknown) => {
     captured = value;
     return '';
   });
   const values = captured === undefined ? textValues(replaced) : listValues(captured);
-  // A panel repeated by the variable has one value of its own although the dashboard's choice is All.
+  // A panel repeated by the variable has a single value, even if the choice on the dashboard is All.
   const ownValue = captured !== undefined && !Array.isArray(captured) && captured !== ALL;
-  const all = !ownValue && chosenAll(templateSrv, reference.name, scopedVars);
-  return { kind: all ? 'all' : 'values', values: all && captured === undefined ? [] : values };
+  const all = !ownValue && isAllChosen(templateSrv, reference.name, scopedVars);
+  return { type: all ? 'all' : 'values', values: all && captured === undefined ? [] : values };
 }
 
 function textValues(replaced: string): string[] {
@@ -77,7 +77,7 @@ function listValues(captured: unknown): string[] {
   return list.filter((value) => value !== null && value !== undefined && value !== '').map(String);
 }
 
-function chosenAll(templateSrv: TemplateSrv, name: string, scopedVars: ScopedVars): boolean {
+function isAllChosen(templateSrv: TemplateSrv, name: string, scopedVars: ScopedVars): boolean {
   const scoped = scopedVars[name];
   if (scoped) {
     return isAll(scoped.value);

@@ -7,8 +7,8 @@ import {
 } from './objectiveProblems';
 import { parseDuration, parseShare } from './quantities';
 
-// The backend's tests read the same file: what it holds is taken, or refused, on both sides.
-describe('takes what the backend takes:', () => {
+// The backend's tests read the same file: both sides accept and reject the same values.
+describe('accepts what the backend accepts:', () => {
   it.each(shared.durations)('the duration $text', ({ text, seconds }) => {
     expect(objectiveDurationProblem(text) === undefined).toBe(seconds !== null);
     if (seconds) {
@@ -26,19 +26,19 @@ describe('takes what the backend takes:', () => {
   it('so many overrides', () => {
     const most = Array.from({ length: shared.mostOverrides }, () => ({}));
     expect(overrideCountProblem(most)).toBeUndefined();
-    expect(overrideCountProblem([...most, {}])).toBe('There are 201 overrides; at most 200 are possible.');
+    expect(overrideCountProblem([...most, {}])).toBe('201 overrides are configured. The maximum is 200.');
   });
 
   it('patterns of so many characters', () => {
     const longest = '𝛼'.repeat(shared.mostPatternCharacters);
     expect(patternProblem(` ${longest} `)).toBeUndefined();
-    expect(patternProblem(`${longest}*`)).toBe('At most 200 characters are possible.');
+    expect(patternProblem(`${longest}*`)).toBe('Enter at most 200 characters.');
     expect(patternProblem(undefined)).toBeUndefined();
   });
 });
 
 it.each([
-  { text: 'fast', want: 'Write a duration, such as 200ms or 48h, or none.' },
+  { text: 'fast', want: 'Enter a duration, such as 200ms or 48h, or none.' },
   { text: '0s', want: 'The duration must be between 1ms and 100y.' },
   { text: '', want: undefined },
   { text: undefined, want: undefined },
@@ -47,7 +47,7 @@ it.each([
 });
 
 it.each([
-  { text: 'few', want: 'Write a share, such as 1% or 0.01, or none.' },
+  { text: 'few', want: 'Enter a share, such as 1% or 0.01, or none.' },
   { text: '80', want: 'The share must be more than 0% and less than 100%.' },
   { text: '', want: undefined },
   { text: undefined, want: undefined },

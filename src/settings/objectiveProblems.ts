@@ -1,22 +1,20 @@
 import { ObjectiveOverride } from '../types';
-import { Problem, quantityProblem, Range, tooManyProblem } from './problems';
+import bounds from './bounds.json';
+import { Problem, quantityProblem, tooManyProblem } from './problems';
 import { parseDuration, parseShare } from './quantities';
 
-/** Written where a model is not held to an objective. */
+/** Disables an objective. */
 const SWITCHED_OFF = 'none';
-const OBJECTIVE_RANGE: Range = { least: '1ms', most: '100y' };
-const MOST_OVERRIDES = 200;
-const MOST_PATTERN_CHARACTERS = 200;
 
 export function objectiveDurationProblem(text: string | undefined): Problem {
   return text === SWITCHED_OFF
     ? undefined
     : quantityProblem(
         text,
-        OBJECTIVE_RANGE,
+        bounds.objectives.duration,
         parseDuration,
         'duration',
-        'Write a duration, such as 200ms or 48h, or none.'
+        'Enter a duration, such as 200ms or 48h, or none.'
       );
 }
 
@@ -26,17 +24,16 @@ export function objectiveShareProblem(text: string | undefined): Problem {
   }
   const share = parseShare(text);
   if (share === undefined) {
-    return 'Write a share, such as 1% or 0.01, or none.';
+    return 'Enter a share, such as 1% or 0.01, or none.';
   }
   return share > 0 && share < 1 ? undefined : 'The share must be more than 0% and less than 100%.';
 }
 
 export function patternProblem(pattern: string | undefined): Problem {
-  return [...(pattern ?? '').trim()].length > MOST_PATTERN_CHARACTERS
-    ? `At most ${MOST_PATTERN_CHARACTERS} characters are possible.`
-    : undefined;
+  const { max } = bounds.objectives.patternCharacters;
+  return [...(pattern ?? '').trim()].length > max ? `Enter at most ${max} characters.` : undefined;
 }
 
 export function overrideCountProblem(overrides: ObjectiveOverride[]): Problem {
-  return tooManyProblem('overrides', overrides.length, MOST_OVERRIDES);
+  return tooManyProblem('overrides', overrides.length, bounds.objectives.overrides);
 }

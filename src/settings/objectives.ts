@@ -1,10 +1,10 @@
 import { ObjectiveFields, ObjectiveOverride, ObjectiveSettings } from '../types';
+import { changeOptions } from './options';
 import { ModelServingSettings } from './secrets';
-import { withOptions } from './targets';
 
 export function objectivesOf(settings: ModelServingSettings): Required<ObjectiveSettings> {
-  const { default: forAll, overrides } = settings.jsonData.objectives ?? {};
-  return { default: forAll ?? {}, overrides: overrides ?? [] };
+  const { default: defaults, overrides } = settings.jsonData.objectives ?? {};
+  return { default: defaults ?? {}, overrides: overrides ?? [] };
 }
 
 export function changeDefaultObjective(
@@ -12,11 +12,11 @@ export function changeDefaultObjective(
   patch: Partial<ObjectiveFields>
 ): ModelServingSettings {
   const objectives = objectivesOf(settings);
-  return withOptions(settings, { objectives: { ...objectives, default: { ...objectives.default, ...patch } } });
+  return changeOptions(settings, { objectives: { ...objectives, default: { ...objectives.default, ...patch } } });
 }
 
 export function addOverride(settings: ModelServingSettings): ModelServingSettings {
-  return withOverrides(settings, (overrides) => [...overrides, {}]);
+  return changeOverrides(settings, (overrides) => [...overrides, {}]);
 }
 
 export function changeOverride(
@@ -24,27 +24,27 @@ export function changeOverride(
   index: number,
   patch: Partial<ObjectiveOverride>
 ): ModelServingSettings {
-  return withOverrides(settings, (overrides) =>
+  return changeOverrides(settings, (overrides) =>
     overrides.map((override, i) => (i === index ? { ...override, ...patch } : override))
   );
 }
 
 export function removeOverride(settings: ModelServingSettings, index: number): ModelServingSettings {
-  return withOverrides(settings, (overrides) => overrides.filter((_, i) => i !== index));
+  return changeOverrides(settings, (overrides) => overrides.filter((_, i) => i !== index));
 }
 
-/** Moves an override to another place; those between make room. */
+/** Moves an override to another position. */
 export function moveOverride(settings: ModelServingSettings, from: number, to: number): ModelServingSettings {
-  return withOverrides(settings, (overrides) => {
+  return changeOverrides(settings, (overrides) => {
     const others = overrides.filter((_, i) => i !== from);
     return [...others.slice(0, to), overrides[from], ...others.slice(to)];
   });
 }
 
-function withOverrides(
+function changeOverrides(
   settings: ModelServingSettings,
   change: (overrides: ObjectiveOverride[]) => ObjectiveOverride[]
 ): ModelServingSettings {
   const objectives = objectivesOf(settings);
-  return withOptions(settings, { objectives: { ...objectives, overrides: change(objectives.overrides) } });
+  return changeOptions(settings, { objectives: { ...objectives, overrides: change(objectives.overrides) } });
 }

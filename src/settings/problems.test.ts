@@ -1,21 +1,18 @@
 import { TargetSettings } from '../types';
+import bounds from './bounds.json';
 import {
   authSchemeProblem,
-  BODY_SIZE_RANGE,
   countProblem,
   duplicateProblem,
   durationProblem,
-  INTERVAL_RANGE,
   profileCountProblem,
   profileNameProblem,
   profileTextProblem,
-  RETENTION_SIZE_RANGE,
-  RETENTION_TIME_RANGE,
   sizeProblem,
   targetCountProblem,
   timeoutProblem,
   urlProblem,
-  WINDOW_RANGE,
+  WINDOW_BOUNDS,
 } from './problems';
 
 const EXAMPLE = 'http://host:8002/metrics';
@@ -25,14 +22,14 @@ it.each([
   { url: ' https://models.example.com/metrics?format=text ', want: undefined },
   { url: '', want: undefined },
   { url: undefined, want: undefined },
-  { url: 'triton/metrics', want: 'Write the whole address' },
+  { url: 'triton/metrics', want: 'Enter the full URL' },
   { url: 'triton:8002/metrics', want: 'must start with http://' },
   { url: 'ftp://triton/metrics', want: 'must start with http://' },
   { url: 'file:///etc/passwd', want: 'must start with http://' },
   { url: 'http://user:hunter2@triton:8002/metrics', want: 'user and password' },
   { url: 'http://user@triton:8002/metrics', want: 'user and password' },
   { url: 'http://triton:8002/metrics#top', want: 'after #' },
-  { url: 'http://triton:80020/metrics', want: 'Write the whole address' },
+  { url: 'http://triton:80020/metrics', want: 'Enter the full URL' },
 ])('urlProblem($url)', ({ url, want }) => {
   const problem = urlProblem(url, EXAMPLE);
   expect(problem).toEqual(want && expect.stringContaining(want));
@@ -53,8 +50,8 @@ describe('duplicateProblem', () => {
   ])('names the other target: $name', ({ first, second }) => {
     const targets = targetsAt({ url: 'http://other/metrics' }, first, second);
     expect(duplicateProblem(targets, 0)).toBeUndefined();
-    expect(duplicateProblem(targets, 1)).toMatch(/^Target 3 has the same address, environment and deployment/);
-    expect(duplicateProblem(targets, 2)).toMatch(/^Target 2 has the same address, environment and deployment/);
+    expect(duplicateProblem(targets, 1)).toMatch(/^Target 3 has the same URL, environment and deployment/);
+    expect(duplicateProblem(targets, 2)).toMatch(/^Target 2 has the same URL, environment and deployment/);
   });
 
   it.each([
@@ -85,29 +82,29 @@ it.each([
 });
 
 it.each([
-  { text: '15s', range: INTERVAL_RANGE, want: undefined },
-  { text: '', range: INTERVAL_RANGE, want: undefined },
-  { text: undefined, range: INTERVAL_RANGE, want: undefined },
-  { text: 'soon', range: INTERVAL_RANGE, want: 'Write a duration' },
-  { text: '1s', range: INTERVAL_RANGE, want: undefined },
-  { text: '999ms', range: INTERVAL_RANGE, want: 'between 1s and 1h' },
-  { text: '1h', range: INTERVAL_RANGE, want: undefined },
-  { text: '1h1ms', range: INTERVAL_RANGE, want: 'between 1s and 1h' },
-  { text: '59m', range: RETENTION_TIME_RANGE, want: 'between 1h and 100y' },
-  { text: '101y', range: RETENTION_TIME_RANGE, want: 'between 1h and 100y' },
-  { text: '0s', range: WINDOW_RANGE, want: 'at least 1ms' },
-  { text: '10y', range: WINDOW_RANGE, want: undefined },
-])('durationProblem($text, $range)', ({ text, range, want }) => {
-  expect(durationProblem(text, range)).toEqual(want && expect.stringContaining(want));
+  { text: '15s', accepted: bounds.interval, want: undefined },
+  { text: '', accepted: bounds.interval, want: undefined },
+  { text: undefined, accepted: bounds.interval, want: undefined },
+  { text: 'soon', accepted: bounds.interval, want: 'Enter a duration' },
+  { text: '1s', accepted: bounds.interval, want: undefined },
+  { text: '999ms', accepted: bounds.interval, want: 'between 1s and 1h' },
+  { text: '1h', accepted: bounds.interval, want: undefined },
+  { text: '1h1ms', accepted: bounds.interval, want: 'between 1s and 1h' },
+  { text: '59m', accepted: bounds.retentionTime, want: 'between 1h and 100y' },
+  { text: '101y', accepted: bounds.retentionTime, want: 'between 1h and 100y' },
+  { text: '0s', accepted: WINDOW_BOUNDS, want: 'at least 1ms' },
+  { text: '10y', accepted: WINDOW_BOUNDS, want: undefined },
+])('durationProblem($text, $accepted)', ({ text, accepted, want }) => {
+  expect(durationProblem(text, accepted)).toEqual(want && expect.stringContaining(want));
 });
 
 it.each([
   { timeout: '10s', interval: '15s', want: undefined },
   { timeout: '15s', interval: '15s', want: undefined },
-  { timeout: '20s', interval: '15s', want: 'not be longer than the interval of 15s' },
+  { timeout: '20s', interval: '15s', want: 'not exceed the interval of 15s' },
   { timeout: '20s', interval: '', want: undefined },
   { timeout: '20s', interval: 'soon', want: undefined },
-  { timeout: 'soon', interval: '15s', want: 'Write a duration' },
+  { timeout: 'soon', interval: '15s', want: 'Enter a duration' },
   { timeout: '6m', interval: '1h', want: 'between 100ms and 5m' },
   { timeout: '50ms', interval: '', want: 'between 100ms and 5m' },
 ])('timeoutProblem($timeout, $interval)', ({ timeout, interval, want }) => {
@@ -115,15 +112,15 @@ it.each([
 });
 
 it.each([
-  { text: '10GB', range: RETENTION_SIZE_RANGE, want: undefined },
-  { text: '', range: RETENTION_SIZE_RANGE, want: undefined },
-  { text: 'ten', range: RETENTION_SIZE_RANGE, want: 'Write a size' },
-  { text: '1023KB', range: RETENTION_SIZE_RANGE, want: 'at least 1MB' },
-  { text: '1GiB', range: BODY_SIZE_RANGE, want: undefined },
-  { text: '1025MB', range: BODY_SIZE_RANGE, want: 'between 1KB and 1GB' },
-  { text: '1000B', range: BODY_SIZE_RANGE, want: 'between 1KB and 1GB' },
-])('sizeProblem($text, $range)', ({ text, range, want }) => {
-  expect(sizeProblem(text, range)).toEqual(want && expect.stringContaining(want));
+  { text: '10GB', accepted: bounds.retentionSize, want: undefined },
+  { text: '', accepted: bounds.retentionSize, want: undefined },
+  { text: 'ten', accepted: bounds.retentionSize, want: 'Enter a size' },
+  { text: '1023KB', accepted: bounds.retentionSize, want: 'at least 1MB' },
+  { text: '1GiB', accepted: bounds.scrapeLimits.bodySize, want: undefined },
+  { text: '1025MB', accepted: bounds.scrapeLimits.bodySize, want: 'between 1KB and 1GB' },
+  { text: '1000B', accepted: bounds.scrapeLimits.bodySize, want: 'between 1KB and 1GB' },
+])('sizeProblem($text, $accepted)', ({ text, accepted, want }) => {
+  expect(sizeProblem(text, accepted)).toEqual(want && expect.stringContaining(want));
 });
 
 it.each([
@@ -136,34 +133,34 @@ it.each([
   { count: 1.5, ok: false },
   { count: NaN, ok: false },
 ])('countProblem($count, 1000)', ({ count, ok }) => {
-  expect(countProblem(count, 1000)).toEqual(ok ? undefined : expect.stringContaining('from 1 to 1000'));
+  expect(countProblem(count, { max: 1000 })).toEqual(ok ? undefined : expect.stringContaining('from 1 to 1000'));
 });
 
 it('bounds how many targets and profiles there are', () => {
   const targets = Array.from({ length: 1001 }, (_, i) => ({ id: `t${i}`, url: '' }));
   expect(targetCountProblem(targets.slice(1))).toBeUndefined();
-  expect(targetCountProblem(targets)).toBe('There are 1001 targets; at most 1000 are possible.');
+  expect(targetCountProblem(targets)).toBe('1001 targets are configured. The maximum is 1000.');
   const profiles = Array.from({ length: 101 }, (_, i) => ({ name: `${i}`, text: '' }));
   expect(profileCountProblem(profiles.slice(1))).toBeUndefined();
-  expect(profileCountProblem(profiles)).toBe('There are 101 profiles; at most 100 are possible.');
+  expect(profileCountProblem(profiles)).toBe('101 profiles are configured. The maximum is 100.');
 });
 
-it('wants a name of its own for each profile', () => {
+it('requires a unique name for each profile', () => {
   const profiles = ['a.yaml', ' ', ' a.yaml ', 'A.yaml', ''].map((name) => ({ name, text: 'id: a' }));
   expect(profileNameProblem(profiles, 0)).toBe('Profile 3 has the same name.');
   expect(profileNameProblem(profiles, 2)).toBe('Profile 1 has the same name.');
   expect(profileNameProblem(profiles, 3)).toBeUndefined();
-  expect(profileNameProblem(profiles, 1)).toMatch(/Give the profile a name/);
-  expect(profileNameProblem(profiles, 4)).toMatch(/Give the profile a name/);
+  expect(profileNameProblem(profiles, 1)).toMatch(/Enter a name/);
+  expect(profileNameProblem(profiles, 4)).toMatch(/Enter a name/);
 });
 
 it.each([
   { name: 'a text', text: 'id: a', want: undefined },
-  { name: 'nothing', text: '', want: 'Write the profile' },
-  { name: 'blanks', text: ' \n', want: 'Write the profile' },
+  { name: 'nothing', text: '', want: 'Enter the profile' },
+  { name: 'blanks', text: ' \n', want: 'Enter the profile' },
   { name: 'as much as there may be', text: 'x'.repeat(262_144), want: undefined },
-  { name: 'one byte more', text: 'x'.repeat(262_145), want: 'larger than 256 kB' },
-  { name: 'characters of several bytes', text: 'µ'.repeat(131_073), want: 'larger than 256 kB' },
+  { name: 'one byte more', text: 'x'.repeat(262_145), want: 'larger than 256KB' },
+  { name: 'characters of several bytes', text: 'µ'.repeat(131_073), want: 'larger than 256KB' },
 ])('profileTextProblem of $name', ({ text, want }) => {
   expect(profileTextProblem(text)).toEqual(want && expect.stringContaining(want));
 });

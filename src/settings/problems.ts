@@ -1,54 +1,46 @@
 import { ProfileSettings, TargetSettings } from '../types';
+import bounds from './bounds.json';
 import { parseDuration, parseSize } from './quantities';
 
-/** What is wrong with an entry, as a sentence for who typed it; undefined where nothing is. */
+/** What is wrong with an entry, as a sentence for the user; undefined if nothing is. */
 export type Problem = string | undefined;
 
-/** What the backend takes, in the notation of the entry. Both ends are allowed. */
-export interface Range {
-  least: string;
-  most?: string;
+/** What the backend accepts, in the notation of the entry. Both ends are allowed. */
+export interface Bounds {
+  min: string;
+  max?: string;
 }
 
-export const INTERVAL_RANGE: Range = { least: '1s', most: '1h' };
-const TIMEOUT_RANGE: Range = { least: '100ms', most: '5m' };
-export const RETENTION_TIME_RANGE: Range = { least: '1h', most: '100y' };
-export const RETENTION_SIZE_RANGE: Range = { least: '1MB' };
-export const BODY_SIZE_RANGE: Range = { least: '1KB', most: '1GB' };
-/** What the rates of a query are taken over. */
-export const WINDOW_RANGE: Range = { least: '1ms' };
+/** The range of a query's rates. */
+export const WINDOW_BOUNDS: Bounds = { min: '1ms' };
 
-const MOST_TARGETS = 1000;
-const MOST_PROFILES = 100;
-const MOST_PROFILE_KILOBYTES = 256;
-
-export function durationProblem(text: string | undefined, range: Range): Problem {
-  const example = 'Write a duration as a number and a unit, such as 15s, 5m or 15d.';
-  return quantityProblem(text, range, parseDuration, 'duration', example);
+export function durationProblem(text: string | undefined, accepted: Bounds): Problem {
+  const example = 'Enter a duration: a number and a unit, such as 15s, 5m or 15d.';
+  return quantityProblem(text, accepted, parseDuration, 'duration', example);
 }
 
 /** A scrape that may take longer than the interval would overlap the next one. */
 export function timeoutProblem(timeout: string | undefined, interval: string | undefined): Problem {
-  const problem = durationProblem(timeout, TIMEOUT_RANGE);
+  const problem = durationProblem(timeout, bounds.scrapeTimeout);
   if (problem || !timeout || !interval) {
     return problem;
   }
   const longest = parseDuration(interval);
-  const asked = parseDuration(timeout);
-  return longest !== undefined && asked !== undefined && asked > longest
-    ? `The time-out must not be longer than the interval of ${interval}.`
+  const entered = parseDuration(timeout);
+  return longest !== undefined && entered !== undefined && entered > longest
+    ? `The timeout must not exceed the interval of ${interval}.`
     : undefined;
 }
 
-export function sizeProblem(text: string | undefined, range: Range): Problem {
-  const example = 'Write a size as a number and a unit, such as 16MB or 10GB.';
-  return quantityProblem(text, range, parseSize, 'size', example);
+export function sizeProblem(text: string | undefined, accepted: Bounds): Problem {
+  const example = 'Enter a size: a number and a unit, such as 16MB or 10GB.';
+  return quantityProblem(text, accepted, parseSize, 'size', example);
 }
 
-/** Checks a text that parse makes a number of; example says how it is written, quantity what it is. */
+/** Checks a text that parse turns into a number. Quantity names it, and example explains its notation. */
 export function quantityProblem(
   text: string | undefined,
-  { least, most }: Range,
+  { min, max }: Bounds,
   parse: (text: string) => number | undefined,
   quantity: string,
   example: string
@@ -60,73 +52,72 @@ export function quantityProblem(
   if (value === undefined) {
     return example;
   }
-  if (value >= parse(least)! && (most === undefined || value <= parse(most)!)) {
+  if (value >= parse(min)! && (max === undefined || value <= parse(max)!)) {
     return undefined;
   }
-  const bounds = most === undefined ? `at least ${least}` : `between ${least} and ${most}`;
-  return `The ${quantity} must be ${bounds}.`;
+  return `The ${quantity} must be ${max === undefined ? `at least ${min}` : `between ${min} and ${max}`}.`;
 }
 
-/** Zero asks for the default, as an empty field does. */
-export function countProblem(count: number | undefined, most: number): Problem {
-  return count === undefined || (Number.isInteger(count) && count >= 0 && count <= most)
+/** Zero stands for the default, as an empty field does. */
+export function countProblem(count: number | undefined, { max }: { max: number }): Problem {
+  return count === undefined || (Number.isInteger(count) && count >= 0 && count <= max)
     ? undefined
-    : `Write a whole number from 1 to ${most}, or leave it empty.`;
+    : `Enter a whole number from 1 to ${max}, or leave the field empty.`;
 }
 
 export function urlProblem(text: string | undefined, example: string): Problem {
   if (!text?.trim()) {
     return undefined;
   }
-  const problem = addressProblem(text, example, 'Set the API key instead.');
+  const problem = addressProblem(text, example, 'Enter the API key instead.');
   if (!problem && new URL(text.trim()).hash) {
-    return 'Take the part after # out of the address: it has no meaning here.';
+    return 'Remove the part after # from the URL: it has no effect.';
   }
   return problem;
 }
 
-/** What is wrong with an address; instead says what to do in place of a user and a password in it. */
+/** Checks a URL. Instead names what replaces a user and a password in it. */
 export function addressProblem(text: string, example: string, instead: string): Problem {
   let url: URL;
   try {
     url = new URL(text.trim());
   } catch {
-    return `Write the whole address, such as ${example}.`;
+    return `Enter the full URL, such as ${example}.`;
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return `The address must start with http:// or https://, such as ${example}.`;
+    return `The URL must start with http:// or https://, such as ${example}.`;
   }
   return url.username || url.password
-    ? `Take the user and password out of the address: it is not kept secret. ${instead}`
+    ? `Remove the user and password from the URL: it is not stored encrypted. ${instead}`
     : undefined;
 }
 
 const AUTHORIZATION_SCHEME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** People paste the key here, where it would not be kept secret. */
+/** Users paste the key here, where it would not be encrypted. */
 export function authSchemeProblem(scheme: string | undefined): Problem {
   return !scheme?.trim() || AUTHORIZATION_SCHEME.test(scheme.trim())
     ? undefined
-    : 'Write one word, such as Bearer, Api-Key or Token. The key itself goes into the API key.';
+    : 'Enter one word, such as Bearer, Api-Key or Token. Enter the key itself as the API key.';
 }
 
-/** Which other target, counted from 1, reads the same page under the same environment and deployment. */
+/** Names the other target, counted from 1, that has the same URL, environment and deployment. */
 export function duplicateProblem(targets: TargetSettings[], index: number): Problem {
   const place = placeOf(targets[index]);
   const other = targets.findIndex((target, i) => i !== index && place !== undefined && placeOf(target) === place);
   return other < 0
     ? undefined
-    : `Target ${other + 1} has the same address, environment and deployment: its requests would be counted twice.`;
+    : `Target ${other + 1} has the same URL, environment and deployment: requests would be counted twice.`;
 }
 
 function placeOf({ url, environment, deployment }: TargetSettings): string | undefined {
   return url.trim() === ''
     ? undefined
-    : JSON.stringify([pageOf(url.trim()), environment?.trim() ?? '', deployment?.trim() ?? '']);
+    : JSON.stringify([scrapedUrl(url.trim()), environment?.trim() ?? '', deployment?.trim() ?? '']);
 }
 
-/** The page that is read for an address: without a path, that is /metrics. */
-function pageOf(address: string): string {
+/** The URL that is scraped: without a path, that is /metrics. */
+function scrapedUrl(address: string): string {
   try {
     const url = new URL(address);
     url.pathname = url.pathname === '/' ? '/metrics' : url.pathname;
@@ -137,21 +128,21 @@ function pageOf(address: string): string {
 }
 
 export function targetCountProblem(targets: TargetSettings[]): Problem {
-  return tooManyProblem('targets', targets.length, MOST_TARGETS);
+  return tooManyProblem('targets', targets.length, bounds.targets);
 }
 
 export function profileCountProblem(profiles: ProfileSettings[]): Problem {
-  return tooManyProblem('profiles', profiles.length, MOST_PROFILES);
+  return tooManyProblem('profiles', profiles.length, bounds.profiles);
 }
 
-export function tooManyProblem(what: string, count: number, most: number): Problem {
-  return count > most ? `There are ${count} ${what}; at most ${most} are possible.` : undefined;
+export function tooManyProblem(what: string, count: number, { max }: { max: number }): Problem {
+  return count > max ? `${count} ${what} are configured. The maximum is ${max}.` : undefined;
 }
 
 export function profileNameProblem(profiles: ProfileSettings[], index: number): Problem {
   const name = profiles[index].name.trim();
   if (!name) {
-    return 'Give the profile a name, such as features.yaml: messages about its mistakes begin with it.';
+    return 'Enter a name, such as features.yaml. Messages about mistakes in the profile show it.';
   }
   const other = profiles.findIndex((profile, i) => i !== index && profile.name.trim() === name);
   return other < 0 ? undefined : `Profile ${other + 1} has the same name.`;
@@ -159,9 +150,8 @@ export function profileNameProblem(profiles: ProfileSettings[], index: number): 
 
 export function profileTextProblem(text: string): Problem {
   if (!text.trim()) {
-    return 'Write the profile as YAML, or remove it.';
+    return 'Enter the profile as YAML, or remove it.';
   }
-  return new TextEncoder().encode(text).length > MOST_PROFILE_KILOBYTES * 1024
-    ? `The profile is larger than ${MOST_PROFILE_KILOBYTES} kB.`
-    : undefined;
+  const { max } = bounds.profileSize;
+  return new TextEncoder().encode(text).length > parseSize(max)! ? `The profile is larger than ${max}.` : undefined;
 }

@@ -1,7 +1,7 @@
 import { ProfileSettings } from '../types';
+import { changeOptions } from './options';
 import { ModelServingSettings } from './secrets';
 import { startingProfile } from './startingProfile';
-import { withOptions } from './targets';
 
 export function profilesOf(settings: ModelServingSettings): ProfileSettings[] {
   return settings.jsonData.profiles ?? [];
@@ -15,7 +15,7 @@ export function addProfile(settings: ModelServingSettings): ModelServingSettings
     number++;
   }
   const added = { name: nameOf(number), text: startingProfile(`profile_${number}`) };
-  return withOptions(settings, { profiles: [...profiles, added] });
+  return changeOptions(settings, { profiles: [...profiles, added] });
 }
 
 export function changeProfile(
@@ -23,13 +23,13 @@ export function changeProfile(
   index: number,
   patch: Partial<ProfileSettings>
 ): ModelServingSettings {
-  return withOptions(settings, {
+  return changeOptions(settings, {
     profiles: profilesOf(settings).map((profile, i) => (i === index ? { ...profile, ...patch } : profile)),
   });
 }
 
 export function removeProfile(settings: ModelServingSettings, index: number): ModelServingSettings {
-  return withOptions(settings, { profiles: profilesOf(settings).filter((_, i) => i !== index) });
+  return changeOptions(settings, { profiles: profilesOf(settings).filter((_, i) => i !== index) });
 }
 
 function nameOf(number: number): string {

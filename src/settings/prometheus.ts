@@ -1,49 +1,62 @@
 import { Cloud, LabelNames, PrometheusSettings } from '../types';
+import bounds from './bounds.json';
+import { changeOptions } from './options';
 import { ModelServingSettings } from './secrets';
-import { withOptions } from './targets';
 
-/** What the backend uses for what is empty. */
+const { responseLimits, labels, ...accepted } = bounds.prometheus;
+
+/** What the backend uses for empty fields. */
 export const PROMETHEUS_DEFAULTS = {
-  interval: '15s',
-  method: 'POST',
-  parallel: 4,
-  incremental: { overlap: '2m', memory: '128MB' },
-  limits: { bodySize: '256MB', series: 50_000, samples: 10_000_000 },
-  labels: { environment: 'namespace', deployment: 'job', replica: 'instance' },
+  timeInterval: accepted.timeInterval.default,
+  httpMethod: 'POST',
+  maxConcurrentQueries: accepted.maxConcurrentQueries.default,
+  incrementalQuerying: true,
+  incrementalQueryOverlapWindow: accepted.incrementalQueryOverlapWindow.default,
+  queryCacheSize: accepted.queryCacheSize.default,
+  responseLimits: {
+    bodySize: responseLimits.bodySize.default,
+    series: responseLimits.series.default,
+    samples: responseLimits.samples.default,
+  },
+  labels: {
+    environment: labels.environment.default,
+    deployment: labels.deployment.default,
+    replica: labels.replica.default,
+  },
   azureCloud: 'public',
 };
 
-interface Named<T extends string = string> {
+interface Choice<T extends string = string> {
   value: T;
   label: string;
 }
 
-/** Kinds of servers, by the names that settings hold. */
-export const FLAVOURS: Named[] = [
-  { value: 'prometheus', label: 'Prometheus' },
-  { value: 'mimir', label: 'Grafana Mimir' },
-  { value: 'cortex', label: 'Cortex' },
-  { value: 'thanos', label: 'Thanos' },
-  { value: 'victoriametrics', label: 'VictoriaMetrics' },
-  { value: 'victoriametrics-cluster', label: 'VictoriaMetrics cluster' },
-  { value: 'amazon', label: 'Amazon Managed Service for Prometheus' },
-  { value: 'google', label: 'Google Cloud Managed Service for Prometheus' },
-  { value: 'azure', label: 'Azure Monitor managed service for Prometheus' },
-  { value: 'grafana-cloud', label: 'Grafana Cloud' },
+/** Types of servers, by the names that settings hold: the first four as in Grafana's own Prometheus data source. */
+export const PROMETHEUS_TYPES: Choice[] = [
+  { value: 'Prometheus', label: 'Prometheus' },
+  { value: 'Cortex', label: 'Cortex' },
+  { value: 'Mimir', label: 'Grafana Mimir' },
+  { value: 'Thanos', label: 'Thanos' },
+  { value: 'VictoriaMetrics', label: 'VictoriaMetrics' },
+  { value: 'VictoriaMetricsCluster', label: 'VictoriaMetrics cluster' },
+  { value: 'Amazon', label: 'Amazon Managed Service for Prometheus' },
+  { value: 'Google', label: 'Google Cloud Managed Service for Prometheus' },
+  { value: 'Azure', label: 'Azure Monitor managed service for Prometheus' },
+  { value: 'GrafanaCloud', label: 'Grafana Cloud' },
 ];
 
-export const METHODS: Named[] = [
+export const HTTP_METHODS: Choice[] = [
   { value: 'POST', label: 'POST' },
   { value: 'GET', label: 'GET' },
 ];
 
-export const CLOUDS: Array<Named<Cloud>> = [
+export const CLOUDS: Array<Choice<Cloud>> = [
   { value: '', label: 'None' },
   { value: 'google', label: 'Google' },
   { value: 'azure', label: 'Azure' },
 ];
 
-export const AZURE_CLOUDS: Named[] = [
+export const AZURE_CLOUDS: Choice[] = [
   { value: 'public', label: 'Public' },
   { value: 'government', label: 'US Government' },
   { value: 'china', label: 'China' },
@@ -59,10 +72,10 @@ export function changePrometheus(
   settings: ModelServingSettings,
   patch: Partial<PrometheusSettings>
 ): ModelServingSettings {
-  return withOptions(settings, { prometheus: { ...prometheusOf(settings), ...patch } });
+  return changeOptions(settings, { prometheus: { ...prometheusOf(settings), ...patch } });
 }
 
-/** What each of the project's labels is called, with the defaults. */
+/** The server's labels for environment, deployment and replica, with the defaults filled in. */
 export function labelNamesOf(names: LabelNames = {}): Required<LabelNames> {
   const defaults = PROMETHEUS_DEFAULTS.labels;
   return {

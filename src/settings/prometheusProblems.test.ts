@@ -1,6 +1,6 @@
 import { PrometheusSettings } from '../types';
 import shared from './prometheusNotation.json';
-import { FLAVOURS, PROMETHEUS_DEFAULTS } from './prometheus';
+import { PROMETHEUS_DEFAULTS, PROMETHEUS_TYPES } from './prometheus';
 import { prometheusProblems, serverUrlProblem } from './prometheusProblems';
 
 const SET = { googleKey: true, azureClientSecret: true };
@@ -12,9 +12,9 @@ function wrongFields(prometheus: object, secrets = SET): string[] {
   return problems.flatMap(([field, problem]) => (problem ? [field] : []));
 }
 
-// The backend's tests read the same file: what it holds is taken, or refused, on both sides.
-describe('takes what the backend takes:', () => {
-  it.each(shared.taken.map((prometheus) => [prometheus]))('%j', (prometheus) => {
+// The backend's tests read the same file: both sides accept and reject the same values.
+describe('accepts what the backend accepts:', () => {
+  it.each(shared.accepted.map((prometheus) => [prometheus]))('%j', (prometheus) => {
     expect(wrongFields(prometheus)).toEqual([]);
   });
 
@@ -23,14 +23,14 @@ describe('takes what the backend takes:', () => {
     expect(wrongFields(shared.defaults)).toEqual([]);
   });
 
-  it('every flavour on offer', () => {
-    const taken = shared.taken.flatMap(({ flavour }) => (flavour ? [flavour] : []));
-    expect(FLAVOURS.map(({ value }) => value)).toEqual(taken);
+  it('every type of server on offer', () => {
+    const accepted = shared.accepted.flatMap(({ prometheusType }) => (prometheusType ? [prometheusType] : []));
+    expect(PROMETHEUS_TYPES.map(({ value }) => value)).toEqual(accepted);
   });
 });
 
-describe('refuses what the backend refuses, and at the field:', () => {
-  it.each(shared.refused.map((prometheus) => [prometheus]))('%j', (prometheus) => {
+describe('rejects what the backend rejects, at the field:', () => {
+  it.each(shared.rejected.map((prometheus) => [prometheus]))('%j', (prometheus) => {
     const wrong = wrongFields(prometheus);
     expect(wrong).not.toEqual([]);
     const written = Object.entries(prometheus).flatMap(([field, value]) =>
@@ -40,7 +40,7 @@ describe('refuses what the backend refuses, and at the field:', () => {
     expect(atField || wrong.every((field) => field.startsWith('azure'))).toBe(true);
   });
 
-  it.each(shared.refusedWithoutSecrets.map((prometheus) => [prometheus]))('%j without its secret', (prometheus) => {
+  it.each(shared.rejectedWithoutSecrets.map((prometheus) => [prometheus]))('%j without its secret', (prometheus) => {
     expect(wrongFields(prometheus)).toEqual([]);
     expect(wrongFields(prometheus, UNSET)).toEqual([prometheus.cloud === 'google' ? 'googleKey' : 'azureClientSecret']);
   });
@@ -48,8 +48,8 @@ describe('refuses what the backend refuses, and at the field:', () => {
 
 it('names both labels that have one name', () => {
   const { deployment, environment, replica } = prometheusProblems({ labels: { deployment: 'namespace' } }, SET);
-  expect(deployment).toBe('The environment has this label too; each needs one of its own.');
-  expect(environment).toBe('The deployment has this label too; each needs one of its own.');
+  expect(deployment).toBe('The environment uses the same label. Choose another one.');
+  expect(environment).toBe('The deployment uses the same label. Choose another one.');
   expect(replica).toBeUndefined();
 });
 
@@ -61,10 +61,10 @@ it.each([
     cloud: 'google',
     want: undefined,
   },
-  { url: 'http://prometheus:9090', cloud: 'azure', want: 'over TLS alone' },
-  { url: undefined, want: 'Write the address of the server' },
-  { url: ' ', want: 'Write the address of the server' },
-  { url: 'prometheus', want: 'Write the whole address' },
+  { url: 'http://prometheus:9090', cloud: 'azure', want: 'requires https' },
+  { url: undefined, want: 'Enter the URL of the server' },
+  { url: ' ', want: 'Enter the URL of the server' },
+  { url: 'prometheus', want: 'Enter the full URL' },
   { url: 'prometheus:9090', want: 'must start with http://' },
   { url: 'ftp://prometheus', want: 'must start with http://' },
   { url: 'http://me:hunter2@prometheus:9090', want: 'user and password' },

@@ -1,32 +1,26 @@
 import { LabelNames, PrometheusSettings } from '../types';
-import { addressProblem, countProblem, durationProblem, INTERVAL_RANGE, Problem, Range, sizeProblem } from './problems';
-import { AZURE_CLOUDS, CLOUDS, FLAVOURS, LABEL_FIELDS, labelNamesOf, METHODS } from './prometheus';
+import bounds from './bounds.json';
+import { addressProblem, countProblem, durationProblem, Problem, sizeProblem } from './problems';
+import { AZURE_CLOUDS, CLOUDS, HTTP_METHODS, LABEL_FIELDS, labelNamesOf, PROMETHEUS_TYPES } from './prometheus';
 
-const QUERY_TIMEOUT_RANGE: Range = { least: '100ms', most: '10m' };
-const LONGEST_RANGE_RANGE: Range = { least: '1m', most: '100y' };
-const OVERLAP_RANGE: Range = { least: '1s', most: '1d' };
-const MEMORY_RANGE: Range = { least: '1MB', most: '4GB' };
-const ANSWER_SIZE_RANGE: Range = { least: '1KB', most: '4GB' };
-const MOST_PARALLEL = 32;
-const MOST_SERIES = 5_000_000;
-const MOST_SAMPLES = 200_000_000;
+const accepted = bounds.prometheus;
 
-/** Which of the secrets are set, be it just now or long ago. */
-interface SecretsSet {
+/** Which secrets are set, stored or just entered. */
+interface StoredSecrets {
   googleKey: boolean;
   azureClientSecret: boolean;
 }
 
 export interface PrometheusProblems {
-  interval: Problem;
-  timeout: Problem;
-  method: Problem;
-  flavour: Problem;
-  parameters: Problem;
-  longestRange: Problem;
-  parallel: Problem;
-  overlap: Problem;
-  memory: Problem;
+  timeInterval: Problem;
+  queryTimeout: Problem;
+  httpMethod: Problem;
+  prometheusType: Problem;
+  customQueryParameters: Problem;
+  maxQueryRange: Problem;
+  maxConcurrentQueries: Problem;
+  incrementalQueryOverlapWindow: Problem;
+  queryCacheSize: Problem;
   bodySize: Problem;
   series: Problem;
   samples: Problem;
@@ -41,22 +35,25 @@ export interface PrometheusProblems {
   azureCloud: Problem;
 }
 
-/** What the backend would refuse, field by field. */
-export function prometheusProblems(prometheus: PrometheusSettings, secrets: SecretsSet): PrometheusProblems {
-  const { incremental = {}, limits = {}, labels = {} } = prometheus;
+/** What the backend would reject, field by field. */
+export function prometheusProblems(prometheus: PrometheusSettings, secrets: StoredSecrets): PrometheusProblems {
+  const { responseLimits = {}, labels = {} } = prometheus;
   return {
-    interval: durationProblem(prometheus.interval, INTERVAL_RANGE),
-    timeout: durationProblem(prometheus.timeout, QUERY_TIMEOUT_RANGE),
-    method: choiceProblem(prometheus.method?.toUpperCase(), METHODS),
-    flavour: choiceProblem(prometheus.flavour, FLAVOURS),
-    parameters: parametersProblem(prometheus.parameters),
-    longestRange: durationProblem(prometheus.longestRange, LONGEST_RANGE_RANGE),
-    parallel: countProblem(prometheus.parallel, MOST_PARALLEL),
-    overlap: durationProblem(incremental.overlap, OVERLAP_RANGE),
-    memory: sizeProblem(incremental.memory, MEMORY_RANGE),
-    bodySize: sizeProblem(limits.bodySize, ANSWER_SIZE_RANGE),
-    series: countProblem(limits.series, MOST_SERIES),
-    samples: countProblem(limits.samples, MOST_SAMPLES),
+    timeInterval: durationProblem(prometheus.timeInterval, accepted.timeInterval),
+    queryTimeout: durationProblem(prometheus.queryTimeout, accepted.queryTimeout),
+    httpMethod: choiceProblem(prometheus.httpMethod?.toUpperCase(), HTTP_METHODS),
+    prometheusType: choiceProblem(prometheus.prometheusType, PROMETHEUS_TYPES),
+    customQueryParameters: parametersProblem(prometheus.customQueryParameters),
+    maxQueryRange: durationProblem(prometheus.maxQueryRange, accepted.maxQueryRange),
+    maxConcurrentQueries: countProblem(prometheus.maxConcurrentQueries, accepted.maxConcurrentQueries),
+    incrementalQueryOverlapWindow: durationProblem(
+      prometheus.incrementalQueryOverlapWindow,
+      accepted.incrementalQueryOverlapWindow
+    ),
+    queryCacheSize: sizeProblem(prometheus.queryCacheSize, accepted.queryCacheSize),
+    bodySize: sizeProblem(responseLimits.bodySize, accepted.responseLimits.bodySize),
+    series: countProblem(responseLimits.series, accepted.responseLimits.series),
+    samples: countProblem(responseLimits.samples, accepted.responseLimits.samples),
     environment: labelNameProblem(labels, 'environment'),
     deployment: labelNameProblem(labels, 'deployment'),
     replica: labelNameProblem(labels, 'replica'),
@@ -70,28 +67,28 @@ type CloudProblems = Pick<
   'googleKey' | 'azureTenant' | 'azureClient' | 'azureClientSecret' | 'azureCloud'
 >;
 
-/** A cloud's fields are wanted only where it is chosen. */
-function cloudProblems({ cloud, ...fields }: PrometheusSettings, secrets: SecretsSet): CloudProblems {
-  const wanted = (is: boolean, set: boolean, sentence: string) => (is && !set ? sentence : undefined);
+/** The fields of a cloud are required only if it is chosen. */
+function cloudProblems({ cloud, ...fields }: PrometheusSettings, secrets: StoredSecrets): CloudProblems {
+  const required = (is: boolean, set: boolean, sentence: string) => (is && !set ? sentence : undefined);
   const azure = cloud === 'azure';
   return {
-    googleKey: wanted(cloud === 'google', secrets.googleKey, 'Paste the JSON key of a service account.'),
-    azureTenant: wanted(azure, Boolean(fields.azureTenant?.trim()), 'Write the tenant ID.'),
-    azureClient: wanted(azure, Boolean(fields.azureClient?.trim()), 'Write the client ID.'),
-    azureClientSecret: wanted(azure, secrets.azureClientSecret, 'Write the client secret.'),
+    googleKey: required(cloud === 'google', secrets.googleKey, 'Enter the JSON key of a service account.'),
+    azureTenant: required(azure, Boolean(fields.azureTenant?.trim()), 'Enter the tenant ID.'),
+    azureClient: required(azure, Boolean(fields.azureClient?.trim()), 'Enter the client ID.'),
+    azureClientSecret: required(azure, secrets.azureClientSecret, 'Enter the client secret.'),
     azureCloud: azure ? choiceProblem(fields.azureCloud, AZURE_CLOUDS) : undefined,
   };
 }
 
-/** Provisioning can set what no list offers. */
+/** Provisioning can set values that are not in the list. */
 function choiceProblem(chosen: string | undefined, possible: Array<{ value: string }>): Problem {
   return !chosen || possible.some(({ value }) => value === chosen)
     ? undefined
-    : `${chosen} is not known; choose another.`;
+    : `Unknown value ${chosen}: choose one from the list.`;
 }
 
-/** What every query sets itself. */
-const OWN_PARAMETERS = ['query', 'start', 'end', 'step', 'time'];
+/** Parameters that every query sets itself. */
+const RESERVED_PARAMETERS = ['query', 'start', 'end', 'step', 'time'];
 const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 
 function parametersProblem(text: string | undefined): Problem {
@@ -99,12 +96,12 @@ function parametersProblem(text: string | undefined): Problem {
     return undefined;
   }
   if (BROKEN_ESCAPE.test(text) || text.includes(';')) {
-    return 'Write parameters as name=value&other=value, with %25 for %.';
+    return 'Enter parameters as name=value&other=value, with %25 for %.';
   }
-  // A question mark in front would be taken for no part of the first name.
+  // URLSearchParams would drop a leading question mark.
   const names = new URLSearchParams(`&${text}`);
-  const own = OWN_PARAMETERS.find((name) => names.has(name));
-  return own && `Remove ${own}, which every query sets itself.`;
+  const reserved = RESERVED_PARAMETERS.find((name) => names.has(name));
+  return reserved && `Remove ${reserved}: every query sets it itself.`;
 }
 
 const LABEL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -112,23 +109,23 @@ const LABEL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 function labelNameProblem(labels: LabelNames, field: keyof LabelNames): Problem {
   const names = labelNamesOf(labels);
   if (!LABEL_NAME.test(names[field])) {
-    return 'Letters, digits and underscores can name a label, and no digit first.';
+    return 'Use letters, digits and underscores, and no digit first.';
   }
   const other = LABEL_FIELDS.find((candidate) => candidate !== field && names[candidate] === names[field]);
-  return other && `The ${other} has this label too; each needs one of its own.`;
+  return other && `The ${other} uses the same label. Choose another one.`;
 }
 
-/** What is wrong with the address of a server; a cloud's token is sent over TLS alone. */
+/** Checks the URL of a server. A cloud token requires https. */
 export function serverUrlProblem(text: string | undefined, cloud: PrometheusSettings['cloud']): Problem {
   const example = 'http://prometheus:9090';
   if (!text?.trim()) {
-    return `Write the address of the server, such as ${example}.`;
+    return `Enter the URL of the server, such as ${example}.`;
   }
   const problem = addressProblem(text, example, 'Use basic authentication instead.');
   if (problem) {
     return problem;
   }
   return cloud && new URL(text.trim()).protocol !== 'https:'
-    ? "A cloud's token is sent over TLS alone: write the address with https://."
+    ? 'A cloud token requires https: enter a URL that starts with https://.'
     : undefined;
 }

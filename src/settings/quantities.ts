@@ -5,7 +5,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const UNIT_MILLISECONDS = [365 * DAY, 7 * DAY, DAY, HOUR, MINUTE, SECOND, 1];
 
-/** Milliseconds of a duration in Prometheus's notation, such as 1h30m; undefined where it is none. */
+/** Milliseconds of a duration in Prometheus's notation, such as 1h30m; undefined if the text is none. */
 export function parseDuration(text: string): number | undefined {
   const match = text === '' ? null : DURATION.exec(text);
   if (!match) {
@@ -18,7 +18,7 @@ const SIZE = /^(\d+(?:\.\d+)?)(?:B|([KMGTPE])i?B)$/;
 const SIZE_PREFIXES = 'KMGTPE';
 const KIBI = 1024;
 
-/** Bytes of a size, such as 512MB or 10GiB, which both count in powers of 1024; undefined where it is none. */
+/** Bytes of a size, such as 512MB or 10GiB, which both count in powers of 1024; undefined if the text is none. */
 export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text);
   if (!match) {
@@ -30,7 +30,7 @@ export function parseSize(text: string): number | undefined {
 
 const SHARE = /^(\d+(?:\.\d+)?) ?(%?)$/;
 
-/** A share as a number, of which 1 is all, from 1% or 0.01; undefined where it is none. */
+/** A share as a number from 0 to 1, from 1% or 0.01; undefined if the text is none. */
 export function parseShare(text: string): number | undefined {
   const match = SHARE.exec(text);
   if (!match) {

@@ -17,17 +17,17 @@ export function isStored(settings: ModelServingSettings, key: string): boolean {
   return Boolean(settings.secureJsonFields?.[key]);
 }
 
-/** Whether there is a secret, stored or just typed. */
+/** Whether a secret is set, stored or just entered. */
 export function isSet(settings: ModelServingSettings, key: string): boolean {
   return isStored(settings, key) || Boolean(settings.secureJsonData?.[key]?.trim());
 }
 
-export function withSecret(settings: ModelServingSettings, key: string, secret: string): ModelServingSettings {
+export function setSecret(settings: ModelServingSettings, key: string, secret: string): ModelServingSettings {
   return { ...settings, secureJsonData: { ...settings.secureJsonData, [key]: secret } };
 }
 
-/** The settings without a secret: a stored one is overwritten with nothing when they are saved. */
-export function withoutSecret(settings: ModelServingSettings, key: string): ModelServingSettings {
+/** The settings without a secret. A stored secret is overwritten with an empty text when they are saved. */
+export function removeSecret(settings: ModelServingSettings, key: string): ModelServingSettings {
   const { [key]: _, ...secureJsonData } = settings.secureJsonData ?? {};
   if (!isStored(settings, key)) {
     return { ...settings, secureJsonData };

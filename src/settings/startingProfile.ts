@@ -1,26 +1,26 @@
-/** What a new profile begins with: a whole one, of a metric of one's own, to be rewritten. */
+/** The text of a new profile: a complete example for a custom metric. */
 export function startingProfile(id: string): string {
-  return `# How metrics of your own fill signals. This example reads when each model was last trained.
-# The names of metrics and labels are examples: write yours.
+  return `# Maps custom metrics to signals. This example reads when each model was last trained.
+# Replace the names of metrics and labels with yours.
 id: ${id}
 name: Training times
 
-# Where it is measured, such as server, worker or gateway.
+# Where the metrics are measured, such as server, worker or gateway.
 layer: server
 
-# The page that has these metrics. Leave it out if they are on the page of a server that has a profile already.
+# The endpoint that serves these metrics. Omit it if another profile covers the endpoint.
 endpoint: {port: 8000, path: /metrics}
 
-# A page with one of these metrics is this profile's.
+# The profile applies to endpoints that serve one of these metrics.
 detect: [model_last_trained_timestamp_seconds]
 
-# The metric that has one series for each model.
+# A metric with one series per model.
 identity_metric: model_last_trained_timestamp_seconds
 
-# What tells one replica's series from another's.
+# Labels that distinguish replicas.
 replica: [job, instance]
 
-# The dashboards' labels, and what they are called in your metrics.
+# The labels of dashboards, and their names in your metrics.
 labels:
   model: model_name
   version: model_version
@@ -28,15 +28,15 @@ labels:
   environment: environment
   deployment: deployment
 
-# Each metric with its type, its unit, and which of the labels above it carries itself.
+# Each metric with its type, its unit and those of the labels above that it has.
 metrics:
   model_last_trained_timestamp_seconds: {type: gauge, unit: seconds, labels: [model, version]}
 
-# Each signal with its recipes, the preferred one first. Age is one kind of recipe; the documentation has the others.
+# Each signal with its recipes, the preferred one first. The documentation lists all types of recipes.
 signals:
   prediction_staleness:
     # The age of a metric whose value is a time, in seconds since 1970.
-    - description: now minus the time of the last training
+    - description: time since the last training
       age: model_last_trained_timestamp_seconds
 `;
 }

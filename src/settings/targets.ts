@@ -1,6 +1,6 @@
-import { ModelServingOptions, TargetSettings } from '../types';
-import { kindOf } from './kind';
-import { apiKeyOf, ModelServingSettings, withoutSecret } from './secrets';
+import { TargetSettings } from '../types';
+import { changeOptions } from './options';
+import { apiKeyOf, ModelServingSettings, removeSecret } from './secrets';
 
 const ID_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const ID_LENGTH = 8;
@@ -9,20 +9,16 @@ export function targetsOf(settings: ModelServingSettings): TargetSettings[] {
   return settings.jsonData.targets ?? [];
 }
 
-export function withOptions(settings: ModelServingSettings, patch: Partial<ModelServingOptions>): ModelServingSettings {
-  return { ...settings, jsonData: { ...settings.jsonData, kind: kindOf(settings), ...patch } };
-}
-
 export function addTarget(settings: ModelServingSettings): ModelServingSettings {
   const targets = targetsOf(settings);
-  return withOptions(settings, { targets: [...targets, { id: newId(targets), url: '' }] });
+  return changeOptions(settings, { targets: [...targets, { id: newId(targets), url: '' }] });
 }
 
-/** A copy has the target's settings but not its API key, which nobody can read back. */
+/** A copy has the target's settings but not its API key, which cannot be read back. */
 export function duplicateTarget(settings: ModelServingSettings, index: number): ModelServingSettings {
   const targets = targetsOf(settings);
   const copy = { ...targets[index], id: newId(targets) };
-  return withOptions(settings, { targets: [...targets.slice(0, index + 1), copy, ...targets.slice(index + 1)] });
+  return changeOptions(settings, { targets: [...targets.slice(0, index + 1), copy, ...targets.slice(index + 1)] });
 }
 
 export function changeTarget(
@@ -31,15 +27,15 @@ export function changeTarget(
   patch: Partial<TargetSettings>
 ): ModelServingSettings {
   const targets = targetsOf(settings);
-  return withOptions(settings, {
+  return changeOptions(settings, {
     targets: targets.map((target, i) => (i === index ? { ...target, ...patch } : target)),
   });
 }
 
 export function removeTarget(settings: ModelServingSettings, index: number): ModelServingSettings {
   const targets = targetsOf(settings);
-  const kept = withOptions(settings, { targets: targets.filter((_, i) => i !== index) });
-  return withoutSecret(kept, apiKeyOf(targets[index].id));
+  const kept = changeOptions(settings, { targets: targets.filter((_, i) => i !== index) });
+  return removeSecret(kept, apiKeyOf(targets[index].id));
 }
 
 function newId(targets: TargetSettings[]): string {

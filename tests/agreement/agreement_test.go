@@ -62,14 +62,14 @@ func embedded(fleet map[string]string, writeTo string) driver.Source {
 	source := driver.Embedded("embedded", targets...)
 	source.URL = writeTo
 	source.JSON["interval"] = interval.String()
-	source.JSON["remoteWrite"] = map[string]any{"on": true}
+	source.JSON["remoteWrite"] = map[string]any{"enabled": true}
 	return source
 }
 
 func remote(id int64, uid, url string) driver.Source {
 	source := driver.Prometheus(uid, url)
 	source.ID = id
-	source.JSON["prometheus"] = map[string]any{"interval": interval.String(), "labels": names}
+	source.JSON["prometheus"] = map[string]any{"timeInterval": interval.String(), "labels": names}
 	return source
 }
 

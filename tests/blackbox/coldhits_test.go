@@ -52,14 +52,14 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	require.False(t, found)
 	from := provenanceOf(t, answer, two)
 	require.Equal(t, "estimated", from[0].Kind)
-	require.Contains(t, driver.Notices(answer), "The cold-hit rate of two is estimated")
+	require.Contains(t, driver.Notices(answer), "Cold-hit rate of two: estimated")
 	bounds := intervalOf(t, answer, two)
 	require.True(t, 0 < bounds.Lower && bounds.Lower < 0.1 && 0.1 < bounds.Upper && bounds.Upper < 0.4, "%v", bounds)
 
 	one := query("cold_hit_rate", nil, "model")
 	one["filters"] = map[string]any{"model": []string{"one"}}
 	answers := p.Ask(s, 30*time.Second, within("20s", one), within("20s", query("cold_hit_rate", nil)), within("20s", query("cache_hit_ratio", nil, "model")))
-	require.Contains(t, driver.Notices(answers["A"]), "The cold-hit rate cannot be estimated from the response times: one: ")
+	require.Contains(t, driver.Notices(answers["A"]), "The cold-hit rate cannot be estimated from response times: one: ")
 	_, found = driver.Find(answers["B"], nil)
 	require.False(t, found, "the response times of several models together say nothing of loads")
 	require.InDelta(t, 0.9, driver.Value(t, answers["C"], two), 0.01)
@@ -100,7 +100,7 @@ func TestColdHitsOfOverlappingModesAreAtLeastSoMany(t *testing.T) {
 	blurred := map[string]string{"model": "blurred"}
 	answer := eventually(t, p, s, within("20s", query("cold_hit_rate", nil, "model")), blurred)
 	require.Equal(t, "at least", intervalOf(t, answer, blurred).Kind)
-	require.Contains(t, driver.Notices(answer), "The cold-hit rate of blurred is estimated and at least what is shown: the modes of the response times overlap.")
+	require.Contains(t, driver.Notices(answer), "Cold-hit rate of blurred: estimated from response times, a lower bound (the two modes overlap).")
 	answer = p.Ask(s, 30*time.Second, within("20s", query("cache_hit_ratio", nil, "model")))["A"]
 	ratio := intervalOf(t, answer, blurred)
 	require.Equal(t, "at most", ratio.Kind)
@@ -144,7 +144,7 @@ func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
 	from := provenanceOf(t, answer, seldom)
 	require.Equal(t, "estimated", from[0].Kind)
 	require.Equal(t, "NVIDIA Triton Inference Server", from[0].Server)
-	require.Contains(t, driver.Notices(answer), "The cold-hit rate of seldom is estimated and at least what is shown")
+	require.Contains(t, driver.Notices(answer), "Cold-hit rate of seldom: estimated from response times, a lower bound")
 	_, found := driver.Find(answer, map[string]string{"model": "tailed"})
 	require.False(t, found, "a long tail says nothing of loads")
 	overTime := eventually(t, p, s, within("10s", query("cold_hit_rate", nil, "model")), seldom)

@@ -33,7 +33,7 @@ func TestTheGPUIsSharedOutAmongModels(t *testing.T) {
 		map[string]string{"model": "a", "gpu": "GPU-1"}, map[string]string{"model": "b", "gpu": "GPU-2"})
 	require.InDelta(t, 0.6, driver.Value(t, answer, map[string]string{"model": "a", "gpu": "GPU-1"}), 1e-9)
 	require.InDelta(t, 0.1, driver.Value(t, answer, map[string]string{"model": "b", "gpu": "GPU-2"}), 1e-9)
-	require.Contains(t, answer.Frames[0].Meta.ExecutedQueryString, "# model_gpu_utilization is computed from what follows")
+	require.Contains(t, answer.Frames[0].Meta.ExecutedQueryString, "# model_gpu_utilization is computed from the queries below")
 	all := p.Ask(s, 30*time.Second, within("10s", query("model_gpu_utilization", nil, "model")), within("10s", query("gpu_utilization", []string{"mean"})))
 	require.InDelta(t, driver.Value(t, all["B"], nil),
 		driver.Value(t, all["A"], map[string]string{"model": "a"})+driver.Value(t, all["A"], map[string]string{"model": "b"}), 1e-9)
@@ -98,7 +98,7 @@ vllm:e2e_request_latency_seconds_count{model_name="llama"} +100
 	answer := eventually(t, p, s, burn, map[string]string{"model": "llama"}, map[string]string{"model": "patient"})
 	require.InDelta(t, 6, driver.Value(t, answer, map[string]string{"model": "llama"}), 1e-6, "20 of the 30 between 0.1 s and 0.4 s, and 10 beyond, are slower than 0.2 s")
 	require.InDelta(t, 2, driver.Value(t, answer, map[string]string{"model": "patient"}), 1e-6, "at most 10 % are slower than 2 s where 5 % may be")
-	require.Contains(t, driver.Notices(answer), "The burn rate of the response time is at most what is shown (production demo patient)")
+	require.Contains(t, driver.Notices(answer), "Response time burn rate of production demo patient is an upper bound")
 }
 
 // provenanceOf is what a frame says of where its numbers come from.

@@ -33,7 +33,7 @@ kn_revision_pods_requested{kn_service_name="iris",kn_revision_name="iris-1"} 4
 	var answer backend.DataResponse
 	require.Eventually(t, func() bool {
 		answer = p.Ask(s, 5*time.Minute, q)["A"]
-		return answer.Error == nil && strings.Contains(driver.Notices(answer), "Nothing is wrong with the scaling in this time range.")
+		return answer.Error == nil && strings.Contains(driver.Notices(answer), "No scaling problem found in this time range.")
 	}, waitForScrape, 4*pollEvery)
 	require.Equal(t, data.FrameTypeTable, answer.Frames[0].Meta.Type)
 	require.Zero(t, answer.Frames[0].Rows(), "what began a moment ago is no finding")

@@ -131,7 +131,7 @@ func TestFaultsOfAServerStayWithTheirPanel(t *testing.T) {
 		id++
 		s := driver.Prometheus(fmt.Sprintf("faulty-%d", id), url)
 		s.ID = id
-		s.JSON["prometheus"] = map[string]any{"timeout": "5s", "limits": map[string]any{"bodySize": "4MB"}}
+		s.JSON["prometheus"] = map[string]any{"queryTimeout": "5s", "responseLimits": map[string]any{"bodySize": "4MB"}}
 		return s
 	}
 	ask := func(s driver.Source, minutes time.Duration) backend.Responses {

@@ -171,7 +171,7 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 	require.NotContains(t, r.Message+string(r.JSONDetails)+p.Log.String(), "wrong-key-never-shown")
 
 	// A panel over the same data source shows the good target's data and names the bad ones.
-	unanswered := regexp.MustCompile(`1[0-9] of 19 targets do not answer, among them \S+ `)
+	unanswered := regexp.MustCompile(`1[0-9] of 19 targets are down, for example \S+ `)
 	require.Eventually(t, func() bool {
 		answer := p.Ask(s, time.Minute, query("requests", nil, "model"))["A"]
 		_, there := driver.Find(answer, map[string]string{"model": "a"})
@@ -190,7 +190,7 @@ func TestHealthOverTLSAndWithKeys(t *testing.T) {
 	requireHealthy(t, p, trusted)
 
 	skipping := unmanaged(t, "one", server.URL+"/metrics")
-	skipping["tlsSkipVerify"] = true
+	skipping["insecureSkipVerify"] = true
 	requireHealthy(t, p, driver.Embedded("skipping", skipping))
 
 	keyed := driver.Embedded("keyed", unmanaged(t, "one", protected(t, "right").URL+"/metrics"))
@@ -209,7 +209,7 @@ func requireHealthy(t *testing.T, p *driver.Plugin, s driver.Source) {
 	t.Helper()
 	r := p.Check(s)
 	require.Equal(t, backend.HealthStatusOk, r.Status, r.Message)
-	require.Contains(t, r.Message, "1 target answers: NVIDIA Triton Inference Server with 6 models.")
+	require.Contains(t, r.Message, "1 target is up: NVIDIA Triton Inference Server with 6 models.")
 	require.Eventually(t, func() bool {
 		_, found := driver.Find(p.Ask(s, time.Minute, promQL("nv_inference_request_success"))["A"], map[string]string{"model": "fast"})
 		return found

@@ -94,5 +94,5 @@ func TestQuantilesOverHistograms(t *testing.T) {
 	require.InDelta(t, 0.1, *lower, 1e-9)
 	require.Nil(t, upper)
 	require.True(t, saturated)
-	require.Contains(t, driver.Notices(answer), "p95 is at least what is shown (chat): it lies beyond the histogram's last bound of 0.1 seconds.")
+	require.Contains(t, driver.Notices(answer), "p95 of chat is a lower bound: it is beyond the histogram's last bucket bound (0.1 seconds).")
 }

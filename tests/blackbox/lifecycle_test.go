@@ -189,7 +189,7 @@ func TestFileDiscovery(t *testing.T) {
 	}, waitForScrape, pollEvery)
 	r := p.Check(s)
 	require.Equal(t, backend.HealthStatusOk, r.Status, r.Message)
-	require.Contains(t, r.Message, "1 target answers: NVIDIA Triton Inference Server with 6 models.")
+	require.Contains(t, r.Message, "1 target is up: NVIDIA Triton Inference Server with 6 models.")
 	_, values := p.Call(s, "values", "label=deployment")
 	require.Equal(t, []any{"discovered"}, values["values"])
 	_, targets := p.Call(s, "targets", "")
@@ -261,7 +261,7 @@ func TestGoroutinesDoNotGrowWithInstances(t *testing.T) {
 	before := countGoroutines(t, p)
 	for i := range 50 {
 		s.Updated = s.Updated.Add(time.Second)
-		s.JSON["timeout"] = fmt.Sprintf("%dms", 500+i)
+		s.JSON["scrapeTimeout"] = fmt.Sprintf("%dms", 500+i)
 		if i%10 == 0 {
 			p.Check(s)
 			requireStored(t, p, s, "d", stored(t, p, s, "d", time.Now())+1) // over a connection of these settings

@@ -61,7 +61,7 @@ func TestModelsTable(t *testing.T) {
 	require.InDelta(t, 0.4, *cell(t, all, "pipe", "error_rate_mean"), 1e-9)
 	require.InDelta(t, 0.020319, *cell(t, all, "pipe", "response_time_p95"), 1e-9)
 	require.InDelta(t, 0.010153, *cell(t, all, "fast", "response_time_p95"), 1e-9, "the higher of two versions")
-	require.Contains(t, driver.Notices(all), "the table shows the highest")
+	require.Contains(t, driver.Notices(all), "slowest version or replica")
 	require.InDelta(t, 69.0/79, *cell(t, all, "cached", "response_cache_hit_ratio_mean"), 1e-9)
 	require.Nil(t, cell(t, all, "pipe", "response_cache_hit_ratio_mean"), "a model without a cache has no ratio, not 0")
 	require.InDelta(t, 2, *cell(t, all, "fast", "models_resident_last"), 1e-9)

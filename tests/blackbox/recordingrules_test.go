@@ -261,7 +261,7 @@ func TestRecordingsCostNoRequestForEachQuery(t *testing.T) {
 	f := record(t, p, 30*time.Minute, 4, recordedReplicas, "", inTime)
 	cost := func(name string, server *prometheustest.Server) int64 {
 		s := driver.Prometheus(name, server.URL)
-		s.JSON["prometheus"] = map[string]any{"incremental": map[string]any{"off": true}}
+		s.JSON["prometheus"] = map[string]any{"incrementalQuerying": false}
 		before := server.Requests.Load()
 		for range 5 {
 			f.ask(p, s, f.recorded.Add(10*time.Minute), time.Minute, query("requests", nil, "model"))

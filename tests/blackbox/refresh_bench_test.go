@@ -83,7 +83,7 @@ type refreshing struct {
 func newRefreshing(b *testing.B, server *prometheustest.Server, id int64, off bool) refreshing {
 	s := driver.Prometheus(fmt.Sprintf("refreshed-%v", off), server.URL)
 	s.ID = id
-	s.JSON["prometheus"] = map[string]any{"incremental": map[string]any{"off": off, "memory": "512MB"}}
+	s.JSON["prometheus"] = map[string]any{"incrementalQuerying": !off, "queryCacheSize": "512MB"}
 	return refreshing{driver.Start(b, binary, b.TempDir()), s, server, metricsDashboard(b)}
 }
 

@@ -46,8 +46,8 @@ func metricDataOf(t *testing.T, name string) metricData {
 // requireCloudWatchUnread holds while nothing reads CloudWatch: who adds it has to meet the trap in a test of its own instead.
 func requireCloudWatchUnread(t *testing.T) {
 	t.Helper()
-	_, err := settings.Decode([]byte(`{"kind": "cloudwatch"}`), nil)
-	require.ErrorContains(t, err, `kind is "cloudwatch"`)
+	_, err := settings.Decode([]byte(`{"mode": "cloudwatch"}`), nil)
+	require.ErrorContains(t, err, `unknown mode "cloudwatch"`)
 	for _, p := range embedded(t) {
 		require.NotContains(t, p.ID, "sagemaker")
 	}

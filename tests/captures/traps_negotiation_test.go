@@ -50,7 +50,7 @@ func reads(t *testing.T, handler http.HandlerFunc) reader {
 func configured(url string) settings.Embedded {
 	return settings.Embedded{
 		Targets:  []settings.Target{{ID: "t", URL: url + "/metrics"}},
-		Interval: time.Second, Timeout: time.Second, RetentionTime: 24 * time.Hour, RetentionBytes: 1 << 30, Limits: settings.DefaultLimits,
+		Interval: time.Second, ScrapeTimeout: time.Second, RetentionTime: 24 * time.Hour, RetentionBytes: 1 << 30, ScrapeLimits: settings.DefaultScrapeLimits,
 	}
 }
 
@@ -60,7 +60,7 @@ func (r reader) probed() target.Page {
 	client, err := target.New(settings.Target{URL: r.address + "/metrics"}, configured(r.address))
 	require.NoError(r.t, err)
 	defer client.Close()
-	result := client.Probe(context.Background(), settings.DefaultLimits)
+	result := client.Probe(context.Background(), settings.DefaultScrapeLimits)
 	require.Nil(r.t, result.Err)
 	return result.Page
 }

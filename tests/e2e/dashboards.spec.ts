@@ -191,9 +191,9 @@ test.describe('in an organisation that has nothing yet', () => {
       access: 'proxy',
       isDefault: true,
       jsonData: {
-        kind: 'embedded',
+        mode: 'embedded',
         interval: '1s',
-        timeout: '1s',
+        scrapeTimeout: '1s',
         targets: [{ id: 'fake', url: `${url}/metrics`, managementUrl: url, environment: 'fake', deployment: 'fakes' }],
       },
     });

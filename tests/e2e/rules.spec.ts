@@ -58,9 +58,9 @@ async function dataSource(request: APIRequestContext): Promise<Record<string, un
     type: 'coldhit-modelserving-datasource',
     access: 'proxy',
     jsonData: {
-      kind: 'embedded',
+      mode: 'embedded',
       interval: '1s',
-      timeout: '1s',
+      scrapeTimeout: '1s',
       targets,
       profiles: [{ name: 'training.yaml', text: trainingProfile }],
       objectives: {

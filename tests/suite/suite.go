@@ -45,6 +45,8 @@ type suite struct {
 	root, cache, logs string
 	out               *progress.Printer
 	builder           pluginbuild.Builder
+	// browserFiles are the files of the browser tests to run. All run if there are none.
+	browserFiles []string
 }
 
 // ErrFailed reports that a step failed. The reason has been printed.
@@ -74,9 +76,12 @@ func RunLint(ctx context.Context, root string, out *progress.Printer) error {
 	return RunSteps(ctx, root, out, stepGoLint, stepGoVet, stepTypecheck, stepESLint, stepTypecheckEndToEnd)
 }
 
-// RunEndToEnd builds the plugin and runs the browser tests.
-func RunEndToEnd(ctx context.Context, root string, out *progress.Printer) error {
-	return RunSteps(ctx, root, out, stepEndToEnd)
+// RunEndToEnd builds the plugin and runs the browser tests, only those of the given files of tests/e2e if there are any.
+func RunEndToEnd(ctx context.Context, root string, out *progress.Printer, files ...string) error {
+	return run(ctx, root, out, func(s *suite) ([]step, error) {
+		s.browserFiles = files
+		return selectSteps(s.steps(), []string{stepEndToEnd})
+	})
 }
 
 // RunTorchServe runs only the test against a real TorchServe, which is too large for Run.

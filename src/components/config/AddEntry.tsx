@@ -3,13 +3,13 @@ import { Button, FieldValidationMessage } from '@grafana/ui';
 
 interface Props {
   label: string;
-  /** What is wrong with how many entries there are. */
+  /** What is wrong with the number of entries. */
   problem?: string;
   disabled?: boolean;
   onAdd: () => void;
 }
 
-/** The end of a list of entries: its button for one more. */
+/** The button below a list that adds an entry. */
 export function AddEntry({ label, problem, disabled, onAdd }: Props) {
   return (
     <>

@@ -3,8 +3,8 @@ import { useStyles2 } from '@grafana/ui';
 import { authSchemeProblem } from '../../settings/problems';
 import { apiKeyOf } from '../../settings/secrets';
 import { TargetSettings } from '../../types';
-import { SectionProps } from './ConfigEditor';
-import { fieldRow } from './fieldRow';
+import { SectionProps } from './props';
+import { fieldRowStyle } from './fieldRowStyle';
 import { SecretField } from './SecretField';
 import { TextField } from './TextField';
 
@@ -16,7 +16,7 @@ interface Props extends SectionProps {
 
 /** The Authorization header of a target: a scheme and a secret. */
 export function ApiKeyFields({ settings, onChange, target, title, onTargetChange }: Props) {
-  const styles = useStyles2(fieldRow);
+  const styles = useStyles2(fieldRowStyle);
   return (
     <div className={styles}>
       <SecretField
@@ -25,13 +25,13 @@ export function ApiKeyFields({ settings, onChange, target, title, onTargetChange
         secret={apiKeyOf(target.id)}
         label="API key"
         ariaLabel={`${title} API key`}
-        description="For servers that ask for one. Stored encrypted"
+        description="If the server requires one. Stored encrypted"
         placeholder="No key"
       />
       <TextField
         label="Authorization scheme"
         ariaLabel={`${title} authorization scheme`}
-        description="Goes before the key in the Authorization header"
+        description="Authorization scheme, for example Bearer"
         placeholder="Bearer"
         width={24}
         value={target.authScheme ?? ''}

@@ -1,6 +1,6 @@
 import React from 'react';
 import { CA_CERTIFICATE } from '../../settings/secrets';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { SecretField } from './SecretField';
 
 export function CertificateField({ settings, onChange }: SectionProps) {
@@ -10,7 +10,7 @@ export function CertificateField({ settings, onChange }: SectionProps) {
       onChange={onChange}
       secret={CA_CERTIFICATE}
       label="CA certificate"
-      description="Trusted for https targets besides the system's authorities. One or more certificates in PEM"
+      description="Additional CA certificates for https targets (PEM)"
       placeholder="-----BEGIN CERTIFICATE-----"
       multiline
     />

@@ -3,15 +3,15 @@ import { useStyles2 } from '@grafana/ui';
 import { AZURE_CLOUDS, changePrometheus, CLOUDS, PROMETHEUS_DEFAULTS, prometheusOf } from '../../settings/prometheus';
 import { AZURE_CLIENT_SECRET, GOOGLE_KEY } from '../../settings/secrets';
 import { Cloud, PrometheusSettings } from '../../types';
-import { fieldRow } from './fieldRow';
-import { PrometheusSectionProps } from './PrometheusSections';
+import { fieldRowStyle } from './fieldRowStyle';
+import { PrometheusSectionProps } from './props';
 import { SecretField } from './SecretField';
 import { SelectField } from './SelectField';
 import { TextField } from './TextField';
 
-/** A cloud's token, sent in place of a password. AWS is not here: its signatures are among the HTTP settings. */
+/** The token of a cloud, which replaces basic authentication. AWS signatures are part of the HTTP settings. */
 export function CloudFields({ settings, onChange, problems }: PrometheusSectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const { cloud = '', azureTenant, azureClient, azureCloud } = prometheusOf(settings);
   const disabled = settings.readOnly;
   const change = (patch: PrometheusSettings) => onChange(changePrometheus(settings, patch));
@@ -20,7 +20,7 @@ export function CloudFields({ settings, onChange, problems }: PrometheusSectionP
     <>
       <SelectField
         label="Cloud token"
-        description="Sent in place of a password. AWS is SigV4 auth above, where Grafana has it switched on"
+        description="Replaces basic auth. For AWS, use SigV4 auth above, if enabled in Grafana"
         options={CLOUDS}
         value={cloud}
         problem={problems.cloud}
@@ -34,7 +34,7 @@ export function CloudFields({ settings, onChange, problems }: PrometheusSectionP
           onChange={onChange}
           secret={GOOGLE_KEY}
           label="Service account key"
-          description="JSON, of an account that may read metrics (roles/monitoring.viewer). Stored encrypted"
+          description="JSON key of an account with the role roles/monitoring.viewer. Stored encrypted"
           placeholder={'{"type": "service_account", …}'}
           problem={problems.googleKey}
           multiline
@@ -44,7 +44,7 @@ export function CloudFields({ settings, onChange, problems }: PrometheusSectionP
         <div className={row}>
           <TextField
             label="Tenant ID"
-            description="Of the app registration's directory"
+            description="Directory of the app registration"
             width={40}
             value={azureTenant ?? ''}
             problem={problems.azureTenant}
@@ -53,7 +53,7 @@ export function CloudFields({ settings, onChange, problems }: PrometheusSectionP
           />
           <TextField
             label="Client ID"
-            description="Of an app that is Monitoring Data Reader"
+            description="App registration with the role Monitoring Data Reader"
             width={40}
             value={azureClient ?? ''}
             problem={problems.azureClient}
@@ -70,7 +70,7 @@ export function CloudFields({ settings, onChange, problems }: PrometheusSectionP
           />
           <SelectField
             label="Azure cloud"
-            description="Where the tenant is"
+            description="Cloud of the tenant"
             options={AZURE_CLOUDS}
             value={azureCloud || PROMETHEUS_DEFAULTS.azureCloud}
             problem={problems.azureCloud}

@@ -1,5 +1,5 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
-import { answerRequests } from '../../testing/backendSrv';
+import { mockBackend } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
 import { choose, openMenu } from '../../testing/select';
 
@@ -9,7 +9,7 @@ const PROFILES = [
 ];
 
 beforeEach(() => {
-  answerRequests(() => ({ profiles: PROFILES }));
+  mockBackend(() => ({ profiles: PROFILES }));
 });
 
 it('configures a first target', async () => {
@@ -29,7 +29,7 @@ it('configures a first target', async () => {
 
   const { jsonData, secureJsonData } = current.settings;
   const [target] = jsonData.targets ?? [];
-  expect(jsonData.kind).toBe('embedded');
+  expect(jsonData.mode).toBe('embedded');
   expect(target).toEqual({
     id: expect.stringMatching(/^[a-z0-9]{8}$/),
     url: 'http://triton:8002/metrics',
@@ -39,16 +39,16 @@ it('configures a first target', async () => {
     interval: '5s',
     managementUrl: 'http://triton:8000',
     authScheme: 'Token',
-    tlsSkipVerify: true,
+    insecureSkipVerify: true,
   });
   expect(secureJsonData).toEqual({ [`apiKey.${target.id}`]: 'hunter2' });
   expect(JSON.stringify(jsonData)).not.toContain('hunter2');
 });
 
 it('configures scraping, history and limits', async () => {
-  const current = await showEditor(settingsWith({ limits: { labels: 10 } }));
+  const current = await showEditor(settingsWith({ scrapeLimits: { labels: 10 } }));
   type('Scrape interval', '30s');
-  type('Scrape time-out', '20s');
+  type('Scrape timeout', '20s');
   type('Retention time', '30d');
   type('Retention size', '10GB');
   type('Body size', '32MB');
@@ -58,39 +58,39 @@ it('configures scraping, history and limits', async () => {
   fireEvent.click(screen.getByLabelText('File discovery'));
 
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
+    mode: 'embedded',
     interval: '30s',
-    timeout: '20s',
+    scrapeTimeout: '20s',
     retentionTime: '30d',
     retentionSize: '10GB',
     fileDiscovery: true,
-    limits: { bodySize: '32MB', samples: 5000, labels: undefined },
+    scrapeLimits: { bodySize: '32MB', samples: 5000, labels: undefined },
   });
   expect(current.settings.secureJsonData).toEqual({ caCertificate: '-----BEGIN CERTIFICATE-----' });
 });
 
-describe('says what is wrong as it is typed:', () => {
+describe('shows problems while the user types:', () => {
   it.each([
-    { label: 'Target 1 URL', text: 'triton', problem: /Write the whole address/ },
+    { label: 'Target 1 URL', text: 'triton', problem: /Enter the full URL/ },
     {
       label: 'Target 1 URL',
       text: 'http://me:hunter2@triton/metrics',
-      problem: /user and password out of the address/,
+      problem: /Remove the user and password/,
     },
-    { label: 'Target 1 URL', text: 'http://other/metrics', problem: /Target 2 has the same address/ },
-    { label: 'Target 1 management URL', text: 'triton', problem: /Write the whole address/ },
-    { label: 'Target 1 interval', text: 'often', problem: /Write a duration/ },
-    { label: 'Scrape interval', text: '15', problem: /Write a duration/ },
-    { label: 'Scrape time-out', text: '1m', problem: /must not be longer than the interval of 15s/ },
+    { label: 'Target 1 URL', text: 'http://other/metrics', problem: /Target 2 has the same URL/ },
+    { label: 'Target 1 management URL', text: 'triton', problem: /Enter the full URL/ },
+    { label: 'Target 1 interval', text: 'often', problem: /Enter a duration/ },
+    { label: 'Scrape interval', text: '15', problem: /Enter a duration/ },
+    { label: 'Scrape timeout', text: '1m', problem: /must not exceed the interval of 15s/ },
     { label: 'Target 1 interval', text: '2h', problem: /between 1s and 1h/ },
     { label: 'Retention time', text: '30m', problem: /between 1h and 100y/ },
     { label: 'Body size', text: '2GB', problem: /between 1KB and 1GB/ },
-    { label: 'Retention time', text: '15 days', problem: /Write a duration/ },
-    { label: 'Retention size', text: 'large', problem: /Write a size/ },
-    { label: 'Body size', text: '16', problem: /Write a size/ },
+    { label: 'Retention time', text: '15 days', problem: /Enter a duration/ },
+    { label: 'Retention size', text: 'large', problem: /Enter a size/ },
+    { label: 'Body size', text: '16', problem: /Enter a size/ },
     { label: 'Samples', text: '-1', problem: /whole number from 1 to 10000000/ },
     { label: 'Label value length', text: '1048577', problem: /whole number from 1 to 1048576/ },
-    { label: 'Target 1 authorization scheme', text: 'Bearer hunter2', problem: /Write one word/ },
+    { label: 'Target 1 authorization scheme', text: 'Bearer hunter2', problem: /Enter one word/ },
   ])('$label $text', async ({ label, text, problem }) => {
     await showEditor(
       settingsWith({
@@ -127,7 +127,7 @@ it('removes a target together with its stored key', async () => {
   expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://b/metrics');
 });
 
-it('forgets a key that was never saved when its target is removed', async () => {
+it('drops an unsaved key when its target is removed', async () => {
   const current = await showEditor(settingsWith({ targets: [{ id: 'a', url: '' }] }));
   type('Target 1 API key', 'hunter2');
   click('Remove target 1');
@@ -145,7 +145,7 @@ it('replaces a stored key', async () => {
 });
 
 it('duplicates a target under an id of its own and without its key', async () => {
-  const original = { id: 'a', url: 'http://a/metrics', environment: 'production', tlsSkipVerify: true };
+  const original = { id: 'a', url: 'http://a/metrics', environment: 'production', insecureSkipVerify: true };
   const current = await showEditor(
     settingsWith(
       { targets: [original, { id: 'z', url: 'http://z/metrics' }] },
@@ -162,8 +162,8 @@ it('duplicates a target under an id of its own and without its key', async () =>
   expect(screen.getByLabelText('Target 2 API key')).toBeEnabled();
 });
 
-it('offers the profiles that the backend knows', async () => {
-  const requests = answerRequests(() => ({ profiles: PROFILES }));
+it('offers the profiles of the backend', async () => {
+  const requests = mockBackend(() => ({ profiles: PROFILES }));
   await showEditor(settingsWith({ targets: [{ id: 'a', url: '' }] }));
   expect(requests).toHaveLength(1);
   expect(requests[0].url).toBe('/api/datasources/uid/serving/resources/profiles');
@@ -173,8 +173,8 @@ it('offers the profiles that the backend knows', async () => {
   }
 });
 
-it('keeps a chosen profile and says so where the profiles cannot be loaded', async () => {
-  answerRequests(() => {
+it('keeps a chosen profile and shows the error if the profiles cannot be loaded', async () => {
+  mockBackend(() => {
     throw { data: { message: 'Plugin unavailable' } };
   });
   const current = await showEditor(settingsWith({ targets: [{ id: 'a', url: '', profile: 'triton' }] }));

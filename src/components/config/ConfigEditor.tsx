@@ -1,36 +1,30 @@
 import React from 'react';
 import { DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { FieldSet } from '@grafana/ui';
-import { kindOf } from '../../settings/kind';
-import { ModelServingSettings } from '../../settings/secrets';
+import { modeOf } from '../../settings/options';
 import { ModelServingOptions, ModelServingSecrets } from '../../types';
 import { ScrapeSections, TargetSection } from './EmbeddedSections';
-import { KindField } from './KindField';
+import { ModeField } from './ModeField';
 import { ObjectiveSection } from './ObjectiveSection';
 import { ProfileList } from './ProfileList';
 import { RequestSections, ServerSections } from './PrometheusSections';
+import { SectionProps } from './props';
 import { RecordingRuleExport } from './RecordingRuleExport';
 import { RuleExport } from './RuleExport';
-import { useSaved } from './useSaved';
+import { useSavedSettings } from './useSavedSettings';
 
 type Props = DataSourcePluginOptionsEditorProps<ModelServingOptions, ModelServingSecrets>;
 
-/** What every part of the editor gets: the settings as they are, and how to change them. */
-export interface SectionProps {
-  settings: ModelServingSettings;
-  onChange: (settings: ModelServingSettings) => void;
-}
-
 export function ConfigEditor({ options, onOptionsChange }: Props) {
   const section: SectionProps = { settings: options, onChange: onOptionsChange };
-  const saved = useSaved(options);
+  const saved = useSavedSettings(options);
   const disabled = Boolean(options.readOnly);
-  const embedded = kindOf(options) === 'embedded';
+  const embedded = modeOf(options) === 'embedded';
 
   return (
     <>
-      <FieldSet label="Kind" disabled={disabled}>
-        <KindField {...section} />
+      <FieldSet label="Mode" disabled={disabled}>
+        <ModeField {...section} />
       </FieldSet>
       {embedded ? <TargetSection {...section} /> : <ServerSections {...section} saved={saved} />}
       <FieldSet label="Profiles" disabled={disabled}>

@@ -1,30 +1,30 @@
 import React from 'react';
 import { FieldSet } from '@grafana/ui';
 import { CertificateField } from './CertificateField';
-import { SectionProps } from './ConfigEditor';
-import { LimitFields } from './LimitFields';
+import { SectionProps } from './props';
 import { RemoteWriteFields } from './RemoteWriteFields';
 import { RetentionFields } from './RetentionFields';
 import { ScrapeFields } from './ScrapeFields';
+import { ScrapeLimitFields } from './ScrapeLimitFields';
 import { TargetList } from './TargetList';
 import { useProfiles } from './useProfiles';
 
-/** What the plugin scrapes itself. */
+/** The metrics endpoints that the plugin scrapes. */
 export function TargetSection(section: SectionProps) {
   const { uid, version, readOnly } = section.settings;
   const profiles = useProfiles(uid, version);
   return (
     <FieldSet label="Targets" disabled={Boolean(readOnly)}>
       <p>
-        The metrics pages of your model servers. The plugin reads them itself and keeps their history: no Prometheus is
-        needed.
+        The metrics endpoints of your model servers. The plugin scrapes them and stores their history. You do not need a
+        Prometheus.
       </p>
       <TargetList {...section} profiles={profiles} />
     </FieldSet>
   );
 }
 
-/** How it scrapes, and how long it keeps what it has read. */
+/** How the plugin scrapes, and how long it stores samples. */
 export function ScrapeSections(section: SectionProps) {
   const disabled = Boolean(section.settings.readOnly);
   return (
@@ -39,9 +39,9 @@ export function ScrapeSections(section: SectionProps) {
       <FieldSet label="Remote write" disabled={disabled}>
         <RemoteWriteFields {...section} />
       </FieldSet>
-      <FieldSet label="Limits of one scrape" disabled={disabled}>
-        <p>A page that goes over one of these is refused as a whole, and Save &amp; test says which limit it was.</p>
-        <LimitFields {...section} />
+      <FieldSet label="Scrape limits" disabled={disabled}>
+        <p>Pages above any limit are rejected entirely. Save &amp; test names the limit.</p>
+        <ScrapeLimitFields {...section} />
       </FieldSet>
     </>
   );

@@ -5,7 +5,7 @@ import { Button, useStyles2 } from '@grafana/ui';
 
 interface Props {
   title: string;
-  /** Buttons beside the one that removes the entry. */
+  /** Buttons beside the remove button. */
   actions?: ReactNode;
   disabled?: boolean;
   onRemove: () => void;

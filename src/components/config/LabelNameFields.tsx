@@ -8,8 +8,8 @@ import {
   prometheusOf,
 } from '../../settings/prometheus';
 import { LabelNames, LabelPreview } from '../../types';
-import { fieldRow } from './fieldRow';
-import { PrometheusSectionProps } from './PrometheusSections';
+import { fieldRowStyle } from './fieldRowStyle';
+import { PrometheusSectionProps } from './props';
 import { SelectField } from './SelectField';
 import { LabelPreviews } from './useLabelPreviews';
 
@@ -23,9 +23,9 @@ interface Props extends PrometheusSectionProps {
   previews: LabelPreviews;
 }
 
-/** What the server calls environment, deployment and replica, with what that makes of its series. */
+/** The server's labels for environment, deployment and replica, with some of their values. */
 export function LabelNameFields({ settings, onChange, problems, previews }: Props) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const labels = prometheusOf(settings).labels ?? {};
   const names = labelNamesOf(labels);
   const offered = previews.unsaved ? [] : (previews.list ?? []);
@@ -58,23 +58,23 @@ export function LabelNameFields({ settings, onChange, problems, previews }: Prop
 
 function PreviewState({ previews: { unsaved, list, error } }: { previews: LabelPreviews }) {
   if (unsaved) {
-    return <p>Save the data source to see the labels of its series here, with their values.</p>;
+    return <p>Save the data source to see the labels of its series and their values.</p>;
   }
   if (error) {
     return (
-      <Alert severity="warning" title="The labels could not be loaded">
-        {error} Their names can be typed all the same.
+      <Alert severity="warning" title="Could not load the labels">
+        {error} You can still type label names.
       </Alert>
     );
   }
   if (!list) {
-    return <LoadingPlaceholder text="Loading the labels …" />;
+    return <LoadingPlaceholder text="Loading labels …" />;
   }
-  return list.length > 0 ? null : <p>No series of model servers were found in the last hour.</p>;
+  return list.length > 0 ? null : <p>No series of model servers found in the last hour.</p>;
 }
 
-/** What a label's values look like. The backend looks at the labels that usually tell these things, not at all of them. */
+/** Examples of a label's values. The backend returns the labels that usually identify models, not all labels. */
 function valuesOf(name: string, offered: LabelPreview[]): string {
   const values = offered.find((label) => label.name === name)?.values;
-  return values ? `${name}: ${values.join(', ')}` : `${name}: no values to show`;
+  return values ? `${name}: ${values.join(', ')}` : `${name}: no values found`;
 }

@@ -7,7 +7,7 @@ interface Props extends Omit<ComponentPropsWithoutRef<typeof TextArea>, 'value' 
   value: string;
 }
 
-/** Code with its line numbers, since mistakes are told by line. */
+/** Code with line numbers, because error messages name the line. */
 export function NumberedTextArea({ value, ...area }: Props) {
   const styles = useStyles2(getStyles);
   const numbers = useRef<HTMLPreElement>(null);
@@ -45,7 +45,7 @@ function getStyles(theme: GrafanaTheme2) {
       maxWidth: theme.breakpoints.values.lg,
     }),
     gutter: css({
-      // The text's height is the frame's: the numbers, however many, add nothing to it.
+      // Only the text determines the height of the frame.
       position: 'relative',
       overflow: 'hidden',
       flexShrink: 0,
@@ -61,7 +61,7 @@ function getStyles(theme: GrafanaTheme2) {
       top: 0,
       right: 0,
       margin: 0,
-      // As the text's own border.
+      // Same width as the border of the text.
       border: 'thin solid transparent',
       borderRadius: 0,
       background: 'none',
@@ -72,7 +72,7 @@ function getStyles(theme: GrafanaTheme2) {
     }),
     text: css({
       ...lines,
-      // Its focus ring goes over the gutter.
+      // Draws the focus ring over the gutter.
       position: 'relative',
       whiteSpace: 'pre',
       overflow: 'auto',

@@ -1,5 +1,5 @@
 import { screen, within } from '@testing-library/react';
-import { answerRequests } from '../../testing/backendSrv';
+import { mockBackend } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
 import shared from '../../testing/objectives.json';
 import { ObjectiveOverride } from '../../types';
@@ -9,7 +9,7 @@ const STAGING: ObjectiveOverride = { environment: 'staging', staleness: 'none' }
 const CHAT: ObjectiveOverride = { deployment: 'chat', model: 'llama-?b', cacheHitRatio: '95%' };
 
 beforeEach(() => {
-  answerRequests(() => ({ profiles: [] }));
+  mockBackend(() => ({ profiles: [] }));
 });
 
 it("shows the backend's defaults where nothing is set", async () => {
@@ -26,14 +26,14 @@ it("shows the backend's defaults where nothing is set", async () => {
   expect(screen.queryByRole('table', { name: 'Objective overrides' })).not.toBeInTheDocument();
 });
 
-it('sets what all models are held to', async () => {
+it('sets the default objectives', async () => {
   const current = await showEditor(settingsWith({ interval: '30s', objectives: { overrides: [LLAMA] } }));
   type('Default p95 response time', '500ms');
   type('Default Error rate', '0.5%');
   type('Default Cache-hit ratio', 'none');
   type('Default Staleness', '7d');
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
+    mode: 'embedded',
     interval: '30s',
     objectives: {
       default: { p95: '500ms', errorRate: '0.5%', cacheHitRatio: 'none', staleness: '7d' },
@@ -96,18 +96,18 @@ it('moves no override beyond the ends', async () => {
 });
 
 it.each([
-  { label: 'Default p95 response time', text: '200', problem: /Write a duration, such as 200ms/ },
+  { label: 'Default p95 response time', text: '200', problem: /Enter a duration, such as 200ms/ },
   { label: 'Default Error rate', text: '1', problem: /more than 0% and less than 100%/ },
-  { label: 'Default Cache-hit ratio', text: 'high', problem: /Write a share, such as 1%/ },
+  { label: 'Default Cache-hit ratio', text: 'high', problem: /Enter a share, such as 1%/ },
   { label: 'Default Staleness', text: '0s', problem: /between 1ms and 100y/ },
-  { label: 'Override 1 p95 response time', text: 'off', problem: /Write a duration, such as 200ms/ },
+  { label: 'Override 1 p95 response time', text: 'off', problem: /Enter a duration, such as 200ms/ },
   { label: 'Override 1 error rate', text: '100%', problem: /more than 0% and less than 100%/ },
-  { label: 'Override 1 cache-hit ratio', text: '0,8', problem: /Write a share, such as 1%/ },
+  { label: 'Override 1 cache-hit ratio', text: '0,8', problem: /Enter a share, such as 1%/ },
   { label: 'Override 1 staleness', text: '101y', problem: /between 1ms and 100y/ },
-  { label: 'Override 1 environment', text: 'x'.repeat(201), problem: /At most 200 characters/ },
-  { label: 'Override 1 deployment', text: 'x'.repeat(201), problem: /At most 200 characters/ },
-  { label: 'Override 1 model', text: 'x'.repeat(201), problem: /At most 200 characters/ },
-])('says what is wrong as it is typed: $label', async ({ label, text, problem }) => {
+  { label: 'Override 1 environment', text: 'x'.repeat(201), problem: /at most 200 characters/ },
+  { label: 'Override 1 deployment', text: 'x'.repeat(201), problem: /at most 200 characters/ },
+  { label: 'Override 1 model', text: 'x'.repeat(201), problem: /at most 200 characters/ },
+])('shows problems while the user types: $label', async ({ label, text, problem }) => {
   await showEditor(settingsWith({ objectives: { overrides: [LLAMA] } }));
   expect(screen.queryByText(problem)).not.toBeInTheDocument();
   type(label, text);
@@ -118,7 +118,7 @@ it.each([
 
 it('says that there are too many overrides', async () => {
   await showEditor(settingsWith({ objectives: { overrides: Array.from({ length: 201 }, () => ({})) } }));
-  expect(screen.getByText('There are 201 overrides; at most 200 are possible.')).toBeVisible();
+  expect(screen.getByText('201 overrides are configured. The maximum is 200.')).toBeVisible();
 });
 
 it('shows provisioned objectives without letting them be changed', async () => {

@@ -3,22 +3,21 @@ import { useStyles2 } from '@grafana/ui';
 import { overrideCountProblem } from '../../settings/objectiveProblems';
 import { addOverride, changeDefaultObjective, objectivesOf } from '../../settings/objectives';
 import { AddEntry } from './AddEntry';
-import { SectionProps } from './ConfigEditor';
-import { fieldRow } from './fieldRow';
+import { SectionProps } from './props';
+import { fieldRowStyle } from './fieldRowStyle';
 import { OBJECTIVE_COLUMNS } from './objectiveColumns';
 import { OverrideTable } from './OverrideTable';
 import { TextField } from './TextField';
 
-/** What every model is held to, and what some are held to instead. */
+/** The default objectives and the overrides. */
 export function ObjectiveSection({ settings, onChange }: SectionProps) {
-  const row = useStyles2(fieldRow);
-  const { default: forAll, overrides } = objectivesOf(settings);
+  const row = useStyles2(fieldRowStyle);
+  const { default: defaults, overrides } = objectivesOf(settings);
   return (
     <>
       <p>
-        What each model is held to. Panels draw its objectives as thresholds, the signal slo_violation is what was
-        measured as a multiple of them, and the alert rules fire for a model that misses its own. Write none to switch
-        an objective off.
+        Targets for every model. Dashboards draw them as thresholds, and alert rules fire when a model misses one. Enter
+        none to switch an objective off.
       </p>
       <div className={row}>
         {OBJECTIVE_COLUMNS.map(({ field, label, description, placeholder, problem: problemOf }) => (
@@ -29,17 +28,17 @@ export function ObjectiveSection({ settings, onChange }: SectionProps) {
             description={description}
             placeholder={placeholder}
             width={32}
-            value={forAll[field] ?? ''}
-            problem={problemOf(forAll[field])}
+            value={defaults[field] ?? ''}
+            problem={problemOf(defaults[field])}
             disabled={settings.readOnly}
             onChange={(text) => onChange(changeDefaultObjective(settings, { [field]: text }))}
           />
         ))}
       </div>
       <p>
-        Overrides hold for the models whose environment, deployment and name match: * stands for any characters, ? for
-        one, and case matters; an empty pattern matches everything. For each objective the first override that matches
-        and sets it wins. What an override leaves empty comes from those below it, then from the default.
+        Overrides apply to models whose environment, deployment and name match. In patterns, * matches any text and ?
+        one character. Case matters, and an empty pattern matches everything. The first match wins. Empty fields fall
+        through to the next match, then to the default.
       </p>
       {overrides.length > 0 && <OverrideTable settings={settings} onChange={onChange} />}
       <AddEntry

@@ -6,7 +6,7 @@ import { patternProblem } from '../../settings/objectiveProblems';
 import { changeOverride, moveOverride, objectivesOf, removeOverride } from '../../settings/objectives';
 import { Problem } from '../../settings/problems';
 import { ObjectiveOverride } from '../../types';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { OBJECTIVE_COLUMNS, PATTERN_COLUMNS } from './objectiveColumns';
 
 interface Props extends SectionProps {

@@ -3,11 +3,11 @@ import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { objectivesOf } from '../../settings/objectives';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { OBJECTIVE_COLUMNS, PATTERN_COLUMNS } from './objectiveColumns';
 import { OverrideRow } from './OverrideRow';
 
-/** The overrides in the order in which they are tried. */
+/** The overrides in the order in which they are matched. */
 export function OverrideTable({ settings, onChange }: SectionProps) {
   const styles = useStyles2(getStyles);
   return (
@@ -46,7 +46,7 @@ function getStyles(theme: GrafanaTheme2) {
         verticalAlign: 'top',
         whiteSpace: 'nowrap',
       },
-      // What is wrong with an entry may be longer than its column.
+      // An error message may be wider than its column.
       'td [role="alert"]': {
         whiteSpace: 'normal',
       },

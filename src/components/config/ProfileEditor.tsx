@@ -3,7 +3,7 @@ import { Field } from '@grafana/ui';
 import { profileNameProblem, profileTextProblem } from '../../settings/problems';
 import { changeProfile, profilesOf, removeProfile } from '../../settings/profiles';
 import { ProfileSettings } from '../../types';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { EntrySection } from './EntrySection';
 import { NumberedTextArea } from './NumberedTextArea';
 import { TextField } from './TextField';
@@ -27,7 +27,7 @@ export function ProfileEditor({ settings, onChange, index }: Props) {
       <TextField
         label="Name"
         ariaLabel={`${title} name`}
-        description="What messages about it call it"
+        description="Shown in messages"
         placeholder="features.yaml"
         width={50}
         value={name}
@@ -37,7 +37,7 @@ export function ProfileEditor({ settings, onChange, index }: Props) {
       />
       <Field
         label="Text"
-        description="In YAML"
+        description="YAML"
         htmlFor={textId}
         invalid={Boolean(textProblem)}
         error={textProblem}

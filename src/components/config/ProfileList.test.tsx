@@ -1,13 +1,13 @@
 import { fireEvent, screen, within } from '@testing-library/react';
 import { startingProfile } from '../../settings/startingProfile';
-import { answerRequests } from '../../testing/backendSrv';
+import { mockBackend } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
 
 const FEATURES = { name: 'features.yaml', text: 'id: features\nname: Features\n' };
 const TRAINING = { name: 'training.yaml', text: 'id: training\n' };
 
 beforeEach(() => {
-  answerRequests(() => ({ profiles: [] }));
+  mockBackend(() => ({ profiles: [] }));
 });
 
 it('adds a profile that begins with a whole example', async () => {
@@ -17,7 +17,7 @@ it('adds a profile that begins with a whole example', async () => {
 
   const example = startingProfile('profile_1');
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
+    mode: 'embedded',
     interval: '30s',
     profiles: [{ name: 'profile-1.yaml', text: example }],
   });
@@ -53,11 +53,11 @@ it('gives added profiles names and ids that are not taken', async () => {
 });
 
 it.each([
-  { label: 'Profile 1 name', text: ' ', problem: /Give the profile a name/ },
+  { label: 'Profile 1 name', text: ' ', problem: /Enter a name/ },
   { label: 'Profile 1 name', text: 'training.yaml', problem: 'Profile 2 has the same name.' },
-  { label: 'Profile 1 text', text: '', problem: /Write the profile as YAML/ },
-  { label: 'Profile 1 text', text: '#'.repeat(262_145), problem: /larger than 256 kB/ },
-])('says what is wrong as it is typed: $problem', async ({ label, text, problem }) => {
+  { label: 'Profile 1 text', text: '', problem: /Enter the profile as YAML/ },
+  { label: 'Profile 1 text', text: '#'.repeat(262_145), problem: /larger than 256KB/ },
+])('shows problems while the user types: $problem', async ({ label, text, problem }) => {
   await showEditor(settingsWith({ profiles: [FEATURES, TRAINING] }));
   expect(screen.queryByText(problem)).not.toBeInTheDocument();
   type(label, text);
@@ -76,7 +76,7 @@ it('numbers the lines of a text, and keeps the numbers beside them', async () =>
   expect(numbers).toHaveStyle({ transform: 'translateY(-40px)' });
 });
 
-it('links to how a profile is written', async () => {
+it('links to the documentation of profiles', async () => {
   await showEditor(settingsWith({}));
   expect(screen.getByRole('link', { name: /How to write a profile/ })).toHaveAttribute(
     'href',

@@ -15,7 +15,7 @@ interface Props {
 export function ProfileSelect({ ariaLabel, profiles, value, disabled, onChange }: Props) {
   const id = useId();
   return (
-    <Field label="Profile" description="What serves the models" htmlFor={id}>
+    <Field label="Profile" description="Model server" htmlFor={id}>
       <Select
         inputId={id}
         aria-label={ariaLabel}
@@ -29,7 +29,7 @@ export function ProfileSelect({ ariaLabel, profiles, value, disabled, onChange }
   );
 }
 
-/** A profile that is set stays on offer although the backend has not answered, or no longer knows it. */
+/** A profile that is set stays on offer before the backend has responded, and if it no longer exists. */
 function profileOptions(profiles: ProfileInfo[], value: string): Array<SelectableValue<string>> {
   const options: Array<SelectableValue<string>> = [
     { label: 'Detect', value: '' },

@@ -3,7 +3,7 @@ import React from 'react';
 import { BackendSrv, config, setBackendSrv } from '@grafana/runtime';
 import { Subject } from 'rxjs';
 import { ModelServingSettings } from '../../settings/secrets';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
 import { choose, enterCustom, openMenu } from '../../testing/select';
 import { ModelServingOptions } from '../../types';
@@ -14,10 +14,10 @@ const LABELS = [
   { name: 'pod', values: ['triton-0', 'triton-1'] },
 ];
 
-const CHOSEN = { kind: 'prometheus' } as const;
+const CHOSEN = { mode: 'prometheus' } as const;
 
 function answering(labels: () => unknown = () => ({ labels: LABELS })) {
-  return answerRequests((request) => (resourceOf(request) === 'labels' ? labels() : { profiles: [] }));
+  return mockBackend((request) => (resourceOf(request) === 'labels' ? labels() : { profiles: [] }));
 }
 
 function serverWith(jsonData: ModelServingOptions = {}, more: Partial<ModelServingSettings> = {}) {
@@ -34,12 +34,17 @@ function headings() {
 
 beforeEach(() => answering());
 
-it('changes the kind and back, and keeps what was set', async () => {
-  const jsonData = { interval: '5s', timeout: '2s', targets: [{ id: 'a', url: 'http://a/metrics' }] };
+it('changes the mode and back, and keeps what was set', async () => {
+  const jsonData = {
+    interval: '5s',
+    scrapeTimeout: '2s',
+    timeout: 30,
+    targets: [{ id: 'a', url: 'http://a/metrics' }],
+  };
   const current = await showEditor(settingsWith(jsonData, { url: '', access: 'proxy' }));
   expect(screen.getByRole('radio', { name: 'Embedded' })).toBeChecked();
   expect(headings()).toEqual([
-    'Kind',
+    'Mode',
     'Targets',
     'Profiles',
     'Objectives',
@@ -47,12 +52,12 @@ it('changes the kind and back, and keeps what was set', async () => {
     'Scraping',
     'History',
     'Remote write',
-    'Limits of one scrape',
+    'Scrape limits',
   ]);
 
   fireEvent.click(screen.getByRole('radio', { name: 'Prometheus-compatible' }));
   expect(headings()).toEqual([
-    'Kind',
+    'Mode',
     'Server',
     'Labels',
     'Profiles',
@@ -60,55 +65,56 @@ it('changes the kind and back, and keeps what was set', async () => {
     'Alert rules',
     'Recording rules',
     'Queries',
-    'Kept answers',
-    'Limits of one answer',
+    'Query cache',
+    'Response limits',
   ]);
-  expect(screen.queryByText(/A target can be set to a profile/)).not.toBeInTheDocument();
+  expect(screen.queryByText(/Save a profile before you select it/)).not.toBeInTheDocument();
   fireEvent.change(urlInput(), { target: { value: 'http://thanos:10902' } });
   type('Default Error rate', '5%');
-  expect(current.settings.jsonData.kind).toBe('prometheus');
+  expect(current.settings.jsonData.mode).toBe('prometheus');
 
   await act(async () => fireEvent.click(screen.getByRole('radio', { name: 'Embedded' })));
   expect(screen.getByLabelText('Target 1 URL')).toHaveValue('http://a/metrics');
   expect(current.settings).toMatchObject({ url: 'http://thanos:10902' });
   expect(current.settings.jsonData).toEqual({
-    kind: 'embedded',
-    interval: '5s',
-    targets: jsonData.targets,
+    mode: 'embedded',
+    ...jsonData,
     objectives: { default: { errorRate: '5%' }, overrides: [] },
   });
 });
 
-it('configures how a server is asked', async () => {
+it('configures how a server is queried', async () => {
   const current = await showEditor(serverWith());
   fireEvent.change(urlInput(), { target: { value: 'http://mimir/prometheus' } });
   type('Scrape interval', '30s');
-  type('Query time-out', '20s');
-  await choose('Flavour', 'Grafana Mimir');
+  type('Query timeout', '20s');
+  await choose('Server type', 'Grafana Mimir');
   fireEvent.click(screen.getByRole('radio', { name: 'GET' }));
-  type('Longest range', '7d');
-  type('Requests side by side', '8');
-  type('Query parameters', 'dedup=true');
-  fireEvent.click(screen.getByLabelText('Keep answers'));
-  type('Overlap', '5m');
-  type('Memory', '64MB');
-  type('Answer size', '64MB');
-  type('Answer series', '1000');
-  type('Answer samples', '');
+  type('Max query range', '7d');
+  type('Max concurrent requests', '8');
+  type('Custom query parameters', 'dedup=true');
+  fireEvent.click(screen.getByLabelText('Query cache'));
+  type('Overlap window', '5m');
+  type('Maximum cache size', '64MB');
+  type('Response size', '64MB');
+  type('Response series', '1000');
+  type('Response samples', '');
 
   expect(current.settings.url).toBe('http://mimir/prometheus');
   expect(current.settings.jsonData).toEqual({
-    kind: 'prometheus',
+    mode: 'prometheus',
     prometheus: {
-      interval: '30s',
-      timeout: '20s',
-      flavour: 'mimir',
-      method: 'GET',
-      longestRange: '7d',
-      parallel: 8,
-      parameters: 'dedup=true',
-      incremental: { off: true, overlap: '5m', memory: '64MB' },
-      limits: { bodySize: '64MB', series: 1000 },
+      timeInterval: '30s',
+      queryTimeout: '20s',
+      prometheusType: 'Mimir',
+      httpMethod: 'GET',
+      maxQueryRange: '7d',
+      maxConcurrentQueries: 8,
+      customQueryParameters: 'dedup=true',
+      incrementalQuerying: false,
+      incrementalQueryOverlapWindow: '5m',
+      queryCacheSize: '64MB',
+      responseLimits: { bodySize: '64MB', series: 1000 },
     },
   });
 });
@@ -127,18 +133,18 @@ it("has Grafana's own HTTP settings", async () => {
   }
 });
 
-describe('says what is wrong as it is typed:', () => {
+describe('shows problems while the user types:', () => {
   it.each([
     { label: 'Scrape interval', text: '2h', problem: /between 1s and 1h/ },
-    { label: 'Query time-out', text: '11m', problem: /between 100ms and 10m/ },
-    { label: 'Query parameters', text: 'query=up', problem: /Remove query/ },
-    { label: 'Longest range', text: 'month', problem: /Write a duration/ },
-    { label: 'Requests side by side', text: '33', problem: /from 1 to 32/ },
-    { label: 'Overlap', text: '2d', problem: /between 1s and 1d/ },
-    { label: 'Memory', text: '1KB', problem: /between 1MB and 4GB/ },
-    { label: 'Answer size', text: '5GB', problem: /between 1KB and 4GB/ },
-    { label: 'Answer series', text: '-1', problem: /from 1 to 5000000/ },
-    { label: 'Answer samples', text: '1.5', problem: /from 1 to 200000000/ },
+    { label: 'Query timeout', text: '11m', problem: /between 100ms and 10m/ },
+    { label: 'Custom query parameters', text: 'query=up', problem: /Remove query/ },
+    { label: 'Max query range', text: 'month', problem: /Enter a duration/ },
+    { label: 'Max concurrent requests', text: '33', problem: /from 1 to 32/ },
+    { label: 'Overlap window', text: '2d', problem: /between 1s and 1d/ },
+    { label: 'Maximum cache size', text: '1KB', problem: /between 1MB and 4GB/ },
+    { label: 'Response size', text: '5GB', problem: /between 1KB and 4GB/ },
+    { label: 'Response series', text: '-1', problem: /from 1 to 5000000/ },
+    { label: 'Response samples', text: '1.5', problem: /from 1 to 200000000/ },
   ])('$label $text', async ({ label, text, problem }) => {
     await showEditor(serverWith());
     expect(screen.queryByText(problem)).not.toBeInTheDocument();
@@ -149,7 +155,7 @@ describe('says what is wrong as it is typed:', () => {
   it('the address', async () => {
     await showEditor(serverWith());
     fireEvent.change(urlInput(), { target: { value: 'http://me:hunter2@prometheus:9090' } });
-    expect(screen.getByText(/user and password out of the address/)).toBeVisible();
+    expect(screen.getByText(/Remove the user and password/)).toBeVisible();
   });
 });
 
@@ -157,48 +163,48 @@ describe('labels', () => {
   it('are chosen among those of the saved server, with their values', async () => {
     const requests = answering();
     const current = await showEditor(serverWith());
-    const asked = requests.filter((request) => resourceOf(request) === 'labels');
-    expect(asked).toHaveLength(1);
-    expect(asked[0]).toMatchObject({ url: '/api/datasources/uid/serving/resources/labels', showErrorAlert: false });
+    const sent = requests.filter((request) => resourceOf(request) === 'labels');
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toMatchObject({ url: '/api/datasources/uid/serving/resources/labels', showErrorAlert: false });
     expect(await screen.findByText('namespace: prod, dev')).toBeVisible();
-    expect(screen.getByText('job: no values to show')).toBeVisible();
+    expect(screen.getByText('job: no values found')).toBeVisible();
 
     await choose('Replica label', 'pod');
     expect(screen.getByText('pod: triton-0, triton-1')).toBeVisible();
     enterCustom('Deployment label', 'team');
-    expect(screen.getByText('team: no values to show')).toBeVisible();
+    expect(screen.getByText('team: no values found')).toBeVisible();
     expect(current.settings.jsonData.prometheus).toEqual({ labels: { replica: 'pod', deployment: 'team' } });
   });
 
-  it('need names of their own', async () => {
+  it('need different names', async () => {
     await showEditor(serverWith());
     enterCustom('Deployment label', 'name-space');
-    expect(screen.getByText(/Letters, digits and underscores/)).toBeVisible();
+    expect(screen.getByText(/Use letters, digits and underscores/)).toBeVisible();
     enterCustom('Deployment label', 'namespace');
-    expect(screen.getByText(/The environment has this label too/)).toBeVisible();
-    expect(screen.getByText(/The deployment has this label too/)).toBeVisible();
+    expect(screen.getByText(/The environment uses the same label/)).toBeVisible();
+    expect(screen.getByText(/The deployment uses the same label/)).toBeVisible();
   });
 
-  it('say so while they are loaded', async () => {
+  it('show that they are loading', async () => {
     const answer = new Subject<{ data: unknown }>();
     setBackendSrv({ fetch: () => answer } as unknown as BackendSrv);
     await showEditor(serverWith());
-    expect(screen.getByText('Loading the labels …')).toBeVisible();
+    expect(screen.getByText('Loading labels …')).toBeVisible();
     await act(async () => {
       answer.next({ data: { labels: LABELS } });
       answer.complete();
     });
-    expect(screen.queryByText('Loading the labels …')).not.toBeInTheDocument();
+    expect(screen.queryByText('Loading labels …')).not.toBeInTheDocument();
     expect(screen.getByText('namespace: prod, dev')).toBeVisible();
   });
 
-  it('say so where there are none', async () => {
+  it('show that none were found', async () => {
     answering(() => ({ labels: [] }));
     await showEditor(serverWith());
-    expect(await screen.findByText(/No series of model servers were found/)).toBeVisible();
+    expect(await screen.findByText(/No series of model servers found/)).toBeVisible();
   });
 
-  it('say why they cannot be loaded, and can be typed all the same', async () => {
+  it('show why they cannot be loaded, and can still be typed', async () => {
     answering(() => {
       throw { data: { message: 'connection refused' } };
     });
@@ -210,50 +216,50 @@ describe('labels', () => {
 
   it('wait until the data source is saved', async () => {
     const requests = answering();
-    const asked = () => requests.filter((request) => resourceOf(request) === 'labels').length;
+    const sent = () => requests.filter((request) => resourceOf(request) === 'labels').length;
     const embedded = settingsWith({}, { url: '', access: 'proxy' });
     const page = (options: ModelServingSettings) => <ConfigEditor options={options} onOptionsChange={() => {}} />;
     const { rerender } = await act(async () => render(page(embedded)));
     await act(async () => rerender(page(serverWith())));
     expect(screen.getByText(/Save the data source to see the labels/)).toBeVisible();
-    expect(asked()).toBe(0);
+    expect(sent()).toBe(0);
 
     await act(async () => rerender(page(serverWith({}, { version: 2 }))));
     expect(await screen.findByText('namespace: prod, dev')).toBeVisible();
-    expect(asked()).toBe(1);
+    expect(sent()).toBe(1);
 
     await act(async () => rerender(page(serverWith({}, { version: 2, url: 'http://other:9090' }))));
     expect(screen.getByText(/Save the data source to see the labels/)).toBeVisible();
     expect(screen.queryByText('namespace: prod, dev')).not.toBeInTheDocument();
-    expect(asked()).toBe(1);
+    expect(sent()).toBe(1);
   });
 });
 
 describe('a cloud', () => {
-  it("wants a service account's key for Google, and https", async () => {
+  it('requires a service account key for Google, and https', async () => {
     const current = await showEditor(serverWith());
     await choose('Cloud token', 'Google');
-    expect(screen.getByText(/over TLS alone/)).toBeVisible();
-    expect(screen.getByText('Paste the JSON key of a service account.')).toBeVisible();
+    expect(screen.getByText(/requires https/)).toBeVisible();
+    expect(screen.getByText('Enter the JSON key of a service account.')).toBeVisible();
     type('Service account key', '{"private_key": "hunter2"}');
     fireEvent.change(urlInput(), { target: { value: 'https://monitoring.googleapis.com' } });
-    expect(screen.queryByText('Paste the JSON key of a service account.')).not.toBeInTheDocument();
-    expect(screen.queryByText(/over TLS alone/)).not.toBeInTheDocument();
+    expect(screen.queryByText('Enter the JSON key of a service account.')).not.toBeInTheDocument();
+    expect(screen.queryByText(/requires https/)).not.toBeInTheDocument();
     expect(current.settings.secureJsonData).toEqual({ googleKey: '{"private_key": "hunter2"}' });
     expect(JSON.stringify(current.settings.jsonData)).not.toContain('hunter2');
   });
 
-  it('wants an app registration for Azure', async () => {
+  it('requires an app registration for Azure', async () => {
     const current = await showEditor(serverWith({}, { url: 'https://x.prometheus.monitor.azure.com' }));
     await choose('Cloud token', 'Azure');
-    for (const problem of ['Write the tenant ID.', 'Write the client ID.', 'Write the client secret.']) {
+    for (const problem of ['Enter the tenant ID.', 'Enter the client ID.', 'Enter the client secret.']) {
       expect(screen.getByText(problem)).toBeVisible();
     }
     type('Tenant ID', 'tenant');
     type('Client ID', 'client');
     type('Client secret', 'hunter2');
     await choose('Azure cloud', 'China');
-    expect(screen.queryByText(/^Write the/)).not.toBeInTheDocument();
+    expect(screen.queryByText(/^Enter the .* ID|^Enter the client secret/)).not.toBeInTheDocument();
     expect(current.settings.jsonData.prometheus).toEqual({
       cloud: 'azure',
       azureTenant: 'tenant',
@@ -263,10 +269,10 @@ describe('a cloud', () => {
     expect(current.settings.secureJsonData).toEqual({ azureClientSecret: 'hunter2' });
   });
 
-  it('does not ask for a secret that is stored', async () => {
+  it('does not require a secret that is stored', async () => {
     await showEditor(serverWith({ prometheus: { cloud: 'google' } }, { secureJsonFields: { googleKey: true } }));
     expect(screen.getByLabelText('Service account key')).toBeDisabled();
-    expect(screen.queryByText('Paste the JSON key of a service account.')).not.toBeInTheDocument();
+    expect(screen.queryByText('Enter the JSON key of a service account.')).not.toBeInTheDocument();
   });
 });
 
@@ -274,7 +280,7 @@ describe('AWS signatures', () => {
   const allowed = { ...config };
   afterEach(() => Object.assign(config, allowed));
 
-  it('are on offer where Grafana has them switched on', async () => {
+  it('are available if Grafana has them enabled', async () => {
     await showEditor(serverWith({ sigV4Auth: true }));
     expect(screen.queryByText('SigV4 auth')).not.toBeInTheDocument();
     expect(screen.queryByLabelText('AWS region')).not.toBeInTheDocument();
@@ -284,7 +290,7 @@ describe('AWS signatures', () => {
     Object.assign(config, { sigV4AuthEnabled: true, awsAllowedAuthProviders: ['default', 'keys'] });
     config.awsAssumeRoleEnabled = true;
     const current = await showEditor(serverWith({ sigV4Auth: true }));
-    expect(screen.getByText('Write the region of the workspace.')).toBeVisible();
+    expect(screen.getByText('Enter the region of the workspace.')).toBeVisible();
     type('AWS region', 'eu-central-1');
     openMenu('Authentication provider');
     expect(screen.queryByText('Credentials file')).not.toBeInTheDocument();
@@ -292,9 +298,9 @@ describe('AWS signatures', () => {
     type('Access key ID', 'AKIA');
     type('Secret access key', 'hunter2');
     type('Role to assume', 'arn:aws:iam::1:role/reader');
-    await waitFor(() => expect(screen.queryByText('Write the region of the workspace.')).not.toBeInTheDocument());
+    await waitFor(() => expect(screen.queryByText('Enter the region of the workspace.')).not.toBeInTheDocument());
     expect(current.settings.jsonData).toEqual({
-      kind: 'prometheus',
+      mode: 'prometheus',
       sigV4Auth: true,
       sigV4Region: 'eu-central-1',
       sigV4AuthType: 'keys',
@@ -306,8 +312,15 @@ describe('AWS signatures', () => {
 
 it('shows a provisioned server without letting it be changed', async () => {
   const labels = { environment: 'env' };
-  await showEditor(serverWith({ prometheus: { flavour: 'thanos', labels } }, { readOnly: true }));
-  for (const label of ['Scrape interval', 'Memory', 'Answer size', 'Keep answers', 'Environment label', 'Flavour']) {
+  await showEditor(serverWith({ prometheus: { prometheusType: 'Thanos', labels } }, { readOnly: true }));
+  for (const label of [
+    'Scrape interval',
+    'Maximum cache size',
+    'Response size',
+    'Query cache',
+    'Environment label',
+    'Server type',
+  ]) {
     expect(screen.getByLabelText(label)).toBeDisabled();
   }
   expect(screen.getByRole('radio', { name: 'Embedded' })).toBeDisabled();

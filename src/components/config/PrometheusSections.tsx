@@ -3,26 +3,21 @@ import { FieldSet } from '@grafana/ui';
 import { prometheusOf } from '../../settings/prometheus';
 import { PrometheusProblems, prometheusProblems } from '../../settings/prometheusProblems';
 import { AZURE_CLIENT_SECRET, GOOGLE_KEY, isSet, ModelServingSettings } from '../../settings/secrets';
-import { AnswerLimitFields } from './AnswerLimitFields';
 import { CloudFields } from './CloudFields';
-import { SectionProps } from './ConfigEditor';
-import { IncrementalFields } from './IncrementalFields';
 import { LabelNameFields } from './LabelNameFields';
+import { SectionProps } from './props';
+import { QueryCacheFields } from './QueryCacheFields';
 import { QueryFields } from './QueryFields';
+import { ResponseLimitFields } from './ResponseLimitFields';
 import { ServerFields } from './ServerFields';
 import { useLabelPreviews } from './useLabelPreviews';
 
-/** What every part that asks a Prometheus-compatible server gets. */
-export interface PrometheusSectionProps extends SectionProps {
-  problems: PrometheusProblems;
-}
-
 interface ServerProps extends SectionProps {
-  /** What the backend answers for. */
+  /** The settings that the backend uses. */
   saved: ModelServingSettings;
 }
 
-/** The server, and what it calls things. */
+/** The server and its labels. */
 export function ServerSections({ saved, ...section }: ServerProps) {
   const { settings } = section;
   const previews = useLabelPreviews(settings, saved);
@@ -36,8 +31,8 @@ export function ServerSections({ saved, ...section }: ServerProps) {
       </FieldSet>
       <FieldSet label="Labels" disabled={disabled}>
         <p>
-          Which labels of its series say the environment, the deployment and the replica. The defaults are those of
-          Prometheus in Kubernetes, with ServiceMonitor, PodMonitor or its own discovery.
+          Labels of the server&apos;s series that hold the environment, the deployment and the replica. The defaults
+          match Prometheus in Kubernetes with ServiceMonitor, PodMonitor or its own service discovery.
         </p>
         <LabelNameFields {...section} problems={problems} previews={previews} />
       </FieldSet>
@@ -45,7 +40,7 @@ export function ServerSections({ saved, ...section }: ServerProps) {
   );
 }
 
-/** How much the server is asked for at once, and what is kept of its answers. */
+/** How the server is queried, the query cache and the response limits. */
 export function RequestSections(section: SectionProps) {
   const problems = problemsOf(section);
   const disabled = Boolean(section.settings.readOnly);
@@ -54,12 +49,12 @@ export function RequestSections(section: SectionProps) {
       <FieldSet label="Queries" disabled={disabled}>
         <QueryFields {...section} problems={problems} />
       </FieldSet>
-      <FieldSet label="Kept answers" disabled={disabled}>
-        <IncrementalFields {...section} problems={problems} />
+      <FieldSet label="Query cache" disabled={disabled}>
+        <QueryCacheFields {...section} problems={problems} />
       </FieldSet>
-      <FieldSet label="Limits of one answer" disabled={disabled}>
-        <p>An answer that goes over one of these is refused as a whole, and the panel says which limit it was.</p>
-        <AnswerLimitFields {...section} problems={problems} />
+      <FieldSet label="Response limits" disabled={disabled}>
+        <p>Responses above any limit are rejected entirely. The panel names the limit.</p>
+        <ResponseLimitFields {...section} problems={problems} />
       </FieldSet>
     </>
   );

@@ -1,17 +1,24 @@
 import React, { useId } from 'react';
 import { Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
-import { changePrometheus, FLAVOURS, METHODS, PROMETHEUS_DEFAULTS, prometheusOf } from '../../settings/prometheus';
+import bounds from '../../settings/bounds.json';
+import {
+  changePrometheus,
+  HTTP_METHODS,
+  PROMETHEUS_DEFAULTS,
+  PROMETHEUS_TYPES,
+  prometheusOf,
+} from '../../settings/prometheus';
 import { PrometheusSettings } from '../../types';
-import { fieldRow } from './fieldRow';
-import { PrometheusSectionProps } from './PrometheusSections';
+import { fieldRowStyle } from './fieldRowStyle';
+import { PrometheusSectionProps } from './props';
 import { SelectField } from './SelectField';
 import { TextField } from './TextField';
 
-type QueryText = 'interval' | 'timeout' | 'longestRange' | 'parameters';
+type QueryText = 'timeInterval' | 'queryTimeout' | 'maxQueryRange' | 'customQueryParameters';
 
-/** How the server is asked. */
+/** How the server is queried. */
 export function QueryFields({ settings, onChange, problems }: PrometheusSectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const methodId = useId();
   const prometheus = prometheusOf(settings);
   const disabled = settings.readOnly;
@@ -32,48 +39,54 @@ export function QueryFields({ settings, onChange, problems }: PrometheusSectionP
   return (
     <>
       <div className={row}>
-        {text('interval', 'Scrape interval', 'How often the server scrapes', PROMETHEUS_DEFAULTS.interval, 24)}
-        {text('timeout', 'Query time-out', 'Empty: Timeout above, or 30s', '30s', 24)}
+        {text('timeInterval', 'Scrape interval', 'How often the server scrapes', PROMETHEUS_DEFAULTS.timeInterval, 24)}
+        {text('queryTimeout', 'Query timeout', 'Empty: the timeout above, or 30s', '30s', 24)}
         <SelectField
-          label="Flavour"
-          description="What the server is"
-          options={[{ label: 'Detect', value: '' }, ...FLAVOURS]}
-          value={prometheus.flavour ?? ''}
-          problem={problems.flavour}
+          label="Server type"
+          description="Which Prometheus-compatible server this is"
+          options={[{ label: 'Detect', value: '' }, ...PROMETHEUS_TYPES]}
+          value={prometheus.prometheusType ?? ''}
+          problem={problems.prometheusType}
           width={44}
           disabled={disabled}
-          onChange={(flavour) => change({ flavour })}
+          onChange={(prometheusType) => change({ prometheusType })}
         />
         <Field
           label="HTTP method"
-          description="GET where a proxy refuses POST"
+          description="Use GET if a proxy rejects POST"
           htmlFor={methodId}
-          invalid={Boolean(problems.method)}
-          error={problems.method}
+          invalid={Boolean(problems.httpMethod)}
+          error={problems.httpMethod}
         >
           <RadioButtonGroup
             id={methodId}
-            options={METHODS}
-            value={prometheus.method?.toUpperCase() || PROMETHEUS_DEFAULTS.method}
+            options={HTTP_METHODS}
+            value={prometheus.httpMethod?.toUpperCase() || PROMETHEUS_DEFAULTS.httpMethod}
             disabled={disabled}
-            onChange={(method) => change({ method })}
+            onChange={(httpMethod) => change({ httpMethod })}
           />
         </Field>
       </div>
       <div className={row}>
-        {text('longestRange', 'Longest range', 'Longer ones are asked for in parts', 'No bound', 24)}
+        {text('maxQueryRange', 'Max query range', 'Longer ranges are split', 'No limit', 24)}
         <TextField
-          label="Requests side by side"
-          description="1 to 32"
-          placeholder={String(PROMETHEUS_DEFAULTS.parallel)}
+          label="Max concurrent requests"
+          description={`1 to ${bounds.prometheus.maxConcurrentQueries.max}`}
+          placeholder={String(PROMETHEUS_DEFAULTS.maxConcurrentQueries)}
           type="number"
           width={24}
-          value={prometheus.parallel?.toString() ?? ''}
-          problem={problems.parallel}
+          value={prometheus.maxConcurrentQueries?.toString() ?? ''}
+          problem={problems.maxConcurrentQueries}
           disabled={disabled}
-          onChange={(typed) => change({ parallel: typed === '' ? undefined : Number(typed) })}
+          onChange={(typed) => change({ maxConcurrentQueries: typed === '' ? undefined : Number(typed) })}
         />
-        {text('parameters', 'Query parameters', 'Added to every query', 'max_source_resolution=5m', 50)}
+        {text(
+          'customQueryParameters',
+          'Custom query parameters',
+          'Added to every query',
+          'max_source_resolution=5m',
+          50
+        )}
       </div>
     </>
   );

@@ -1,11 +1,11 @@
 import { act, screen } from '@testing-library/react';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
-import { saveFile } from './saveFile';
+import { downloadFile } from './downloadFile';
 
-jest.mock('./saveFile', () => ({ saveFile: jest.fn() }));
+jest.mock('./downloadFile', () => ({ downloadFile: jest.fn() }));
 
-const saved = jest.mocked(saveFile);
+const saved = jest.mocked(downloadFile);
 
 beforeEach(() => saved.mockClear());
 
@@ -14,11 +14,11 @@ async function download() {
 }
 
 it('saves the recording rules for this data source, as they are chosen', async () => {
-  const requests = answerRequests((request) =>
+  const requests = mockBackend((request) =>
     resourceOf(request) === 'recording-rules' ? 'groups: []' : { profiles: [] }
   );
-  await showEditor(settingsWith({ kind: 'prometheus' }));
-  click('What is recorded, and how often');
+  await showEditor(settingsWith({ mode: 'prometheus' }));
+  click('Recorded signals and intervals');
   type('Recording rules: Signals', 'all');
   type('Recording rules: Long tail', '2m');
   await download();
@@ -30,14 +30,14 @@ it('saves the recording rules for this data source, as they are chosen', async (
   expect(saved).toHaveBeenCalledWith('modelserving-serving-recording-rules.yaml', 'application/yaml', 'groups: []');
 });
 
-it('says why there are none', async () => {
-  answerRequests((request) => {
+it('shows the error of a failed export', async () => {
+  mockBackend((request) => {
     if (resourceOf(request) === 'recording-rules') {
       throw { status: 400, data: '{"message":"busiest is \\"none\\": write a whole number"}' };
     }
     return { profiles: [] };
   });
-  await showEditor(settingsWith({ kind: 'prometheus' }, { readOnly: true }));
+  await showEditor(settingsWith({ mode: 'prometheus' }, { readOnly: true }));
   await download();
   expect(screen.getByText(/write a whole number/)).toBeVisible();
   expect(saved).not.toHaveBeenCalled();

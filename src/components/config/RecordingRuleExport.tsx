@@ -7,7 +7,7 @@ import { useRuleDownload } from './useRuleDownload';
 
 const HELP = 'https://github.com/coldhit/modelserving-datasource/blob/main/docs/recording-rules.md';
 
-/** Downloads recording rules for the servers that are there. What is chosen is kept nowhere. */
+/** Downloads recording rules for the servers that were found. The options are not stored. */
 export function RecordingRuleExport({ uid }: { uid: string }) {
   const styles = useStyles2(ruleExportStyles);
   const [chosen, setChosen] = useState<Record<string, string>>({});
@@ -18,22 +18,22 @@ export function RecordingRuleExport({ uid }: { uid: string }) {
   return (
     <>
       <p>
-        With these rules a Prometheus, Mimir, Thanos or vmalert sums up by environment, deployment, model and path what
-        panels ask for again and again. Panels read what is recorded wherever it answers them, and their queries say so.
-        Save the data source first: what is exported is what is saved.{' '}
+        With these rules, Prometheus, Mimir, Thanos or vmalert precomputes what panels query often. Panels use the
+        recorded series where possible. The query inspector shows which ones. Save the data source first: the export
+        uses the saved settings.{' '}
         <a className={styles.link} href={HELP} target="_blank" rel="noopener noreferrer">
-          What is recorded and when it is read
+          Recorded series and when they are used
         </a>
       </p>
       <RuleParameterFields
         about="Recording rules"
-        title="What is recorded, and how often"
+        title="Recorded signals and intervals"
         parameters={parameters}
         chosen={chosen}
         onChange={setChosen}
       />
       {problem && (
-        <Alert severity="error" title="The recording rules could not be exported">
+        <Alert severity="error" title="Could not export the recording rules">
           {problem}
         </Alert>
       )}

@@ -1,46 +1,40 @@
 import React, { useId } from 'react';
 import { config } from '@grafana/runtime';
 import { DataSourceHttpSettings, Field, FieldValidationMessage, InlineSwitch, useStyles2 } from '@grafana/ui';
+import { dropEmptiedTimeout } from '../../settings/httpSettings';
 import { serverUrlProblem } from '../../settings/prometheusProblems';
-import {
-  asHttpSettings,
-  changeRemoteWrite,
-  fromHttpSettings,
-  historyProblem,
-  remoteWriteOf,
-  writeUrlProblem,
-} from '../../settings/remoteWrite';
-import { SectionProps } from './ConfigEditor';
-import { fieldRow } from './fieldRow';
+import { changeRemoteWrite, historyProblem, remoteWriteOf, writeUrlProblem } from '../../settings/remoteWrite';
+import { SectionProps } from './props';
+import { fieldRowStyle } from './fieldRowStyle';
 import { SigV4Fields } from './SigV4Fields';
 import { TextField } from './TextField';
 
-/** Whether what is scraped is sent to a server, too, and to which one. */
+/** Whether and where scraped samples are sent. */
 export function RemoteWriteFields({ settings, onChange }: SectionProps) {
   const sendId = useId();
-  const { on = false } = remoteWriteOf(settings);
+  const { enabled = false } = remoteWriteOf(settings);
   return (
     <>
       <p>
-        Sends what the plugin scrapes, and what it has kept, to a Prometheus-compatible server as well. When that server
-        has everything, change the kind to Prometheus-compatible: the same dashboards go on with the same history.
+        Also sends scraped and stored samples to a Prometheus-compatible server. Once the server has all samples, you
+        can change the mode to Prometheus-compatible and keep the dashboards and their history.
       </p>
-      <Field label="Send to a server" htmlFor={sendId}>
+      <Field label="Enable remote write" htmlFor={sendId}>
         <InlineSwitch
           id={sendId}
-          aria-label="Send to a server"
-          value={on}
+          aria-label="Enable remote write"
+          value={enabled}
           disabled={settings.readOnly}
-          onChange={(event) => onChange(changeRemoteWrite(settings, { on: event.currentTarget.checked }))}
+          onChange={(event) => onChange(changeRemoteWrite(settings, { enabled: event.currentTarget.checked }))}
         />
       </Field>
-      {on && <DestinationFields settings={settings} onChange={onChange} />}
+      {enabled && <DestinationFields settings={settings} onChange={onChange} />}
     </>
   );
 }
 
 function DestinationFields({ settings, onChange }: SectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const nativeId = useId();
   const { url, history, nativeHistograms = false } = remoteWriteOf(settings);
   const missing = url?.trim() ? undefined : serverUrlProblem(settings.url, '');
@@ -49,7 +43,7 @@ function DestinationFields({ settings, onChange }: SectionProps) {
       <div className={row}>
         <TextField
           label="Remote-write URL"
-          description="Empty: the server's URL below, followed by /api/v1/write, as Prometheus and VictoriaMetrics have it"
+          description="Empty: the URL below plus /api/v1/write, as in Prometheus and VictoriaMetrics"
           placeholder="http://mimir:8080/api/v1/push"
           width={50}
           value={url ?? ''}
@@ -58,8 +52,8 @@ function DestinationFields({ settings, onChange }: SectionProps) {
           onChange={(typed) => onChange(changeRemoteWrite(settings, { url: typed }))}
         />
         <TextField
-          label="History to send"
-          description="How far back sending begins at first. Empty: all that is kept. 0: none"
+          label="Backfill window"
+          description="Stored history to send at first. Empty: all. 0: none"
           placeholder="All"
           width={20}
           value={history ?? ''}
@@ -67,7 +61,7 @@ function DestinationFields({ settings, onChange }: SectionProps) {
           disabled={settings.readOnly}
           onChange={(typed) => onChange(changeRemoteWrite(settings, { history: typed }))}
         />
-        <Field label="Native histograms" description="Only if the server takes them" htmlFor={nativeId}>
+        <Field label="Native histograms" description="Enable only if the server supports them" htmlFor={nativeId}>
           <InlineSwitch
             id={nativeId}
             aria-label="Native histograms"
@@ -84,8 +78,8 @@ function DestinationFields({ settings, onChange }: SectionProps) {
       {/* eslint-disable-next-line @typescript-eslint/no-deprecated */}
       <DataSourceHttpSettings
         defaultUrl="http://prometheus:9090"
-        dataSourceConfig={asHttpSettings(settings)}
-        onChange={(changed) => onChange(fromHttpSettings(changed, settings))}
+        dataSourceConfig={settings}
+        onChange={(changed) => onChange(dropEmptiedTimeout(changed))}
         sigV4AuthToggleEnabled={config.sigV4AuthEnabled}
         renderSigV4Editor={<SigV4Fields settings={settings} onChange={onChange} />}
         secureSocksDSProxyEnabled={config.secureSocksDSProxyEnabled}

@@ -1,11 +1,11 @@
 import { act, screen } from '@testing-library/react';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { click, settingsWith, showEditor, type } from '../../testing/configEditor';
-import { saveFile } from './saveFile';
+import { downloadFile } from './downloadFile';
 
-jest.mock('./saveFile', () => ({ saveFile: jest.fn() }));
+jest.mock('./downloadFile', () => ({ downloadFile: jest.fn() }));
 
-const saved = jest.mocked(saveFile);
+const saved = jest.mocked(downloadFile);
 
 beforeEach(() => saved.mockClear());
 
@@ -14,7 +14,7 @@ async function download(name: string) {
 }
 
 function answering(rules: () => string) {
-  return answerRequests((request) => (resourceOf(request) === 'rules' ? rules() : { profiles: [] }));
+  return mockBackend((request) => (resourceOf(request) === 'rules' ? rules() : { profiles: [] }));
 }
 
 it.each([
@@ -29,7 +29,7 @@ it.each([
   expect(saved).toHaveBeenCalledWith(`modelserving-serving-${format}.yaml`, 'application/yaml', 'groups: []');
 });
 
-it('asks for the thresholds that are chosen', async () => {
+it('exports the rules with the chosen thresholds', async () => {
   const requests = answering(() => 'groups: []');
   const current = await showEditor(settingsWith({}));
   expect(screen.queryByLabelText('Rules: GPU memory')).not.toBeInTheDocument();

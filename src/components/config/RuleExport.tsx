@@ -9,7 +9,7 @@ type Format = 'grafana' | 'prometheus';
 
 const RUNBOOK = 'https://github.com/coldhit/modelserving-datasource/blob/main/docs/alerts.md';
 
-/** Downloads the alert rules for the data source, with thresholds that are chosen here and kept nowhere. */
+/** Downloads the alert rules for the data source. The thresholds chosen here are not stored. */
 export function RuleExport({ uid }: { uid: string }) {
   const styles = useStyles2(ruleExportStyles);
   const [chosen, setChosen] = useState<Record<string, string>>({});
@@ -20,11 +20,11 @@ export function RuleExport({ uid }: { uid: string }) {
   return (
     <>
       <p>
-        One rule covers all models and compares each with its own objectives. Grafana&apos;s file goes into its folder
-        provisioning/alerting; the other is a rule file for a Prometheus or Mimir that scrapes the same servers. Save
-        the data source first: what is exported is what is saved.{' '}
+        Each rule covers all models and compares each with its own objectives. Put the file for Grafana into the folder
+        provisioning/alerting. The file for Prometheus is a rule file for a Prometheus or Mimir that scrapes the same
+        servers. Save the data source first: the export uses the saved settings.{' '}
         <a className={styles.link} href={RUNBOOK} target="_blank" rel="noopener noreferrer">
-          What each rule means
+          Description of each rule
         </a>
       </p>
       <RuleParameterFields
@@ -35,7 +35,7 @@ export function RuleExport({ uid }: { uid: string }) {
         onChange={setChosen}
       />
       {problem && (
-        <Alert severity="error" title="The rules could not be exported">
+        <Alert severity="error" title="Could not export the alert rules">
           {problem}
         </Alert>
       )}

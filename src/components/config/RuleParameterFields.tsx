@@ -1,6 +1,6 @@
 import React from 'react';
 import { CollapsableSection, useStyles2 } from '@grafana/ui';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { TextField } from './TextField';
 
 interface Parameter {
@@ -10,18 +10,18 @@ interface Parameter {
 }
 
 interface Props {
-  /** What the fields are about, before each one's name. */
+  /** Prefix of the accessible name of each field. */
   about: string;
-  /** Says what can be changed, while the fields are folded up. */
+  /** Title of the section, which is collapsed at first. */
   title: string;
   parameters: Parameter[];
   chosen: Record<string, string>;
   onChange: (chosen: Record<string, string>) => void;
 }
 
-/** What an export of rules can be given. It is kept nowhere. */
+/** The options of an export of rules. They are not stored. */
 export function RuleParameterFields({ about, title, parameters, chosen, onChange }: Props) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   return (
     <CollapsableSection label={title} isOpen={false}>
       <div className={row}>
@@ -30,7 +30,7 @@ export function RuleParameterFields({ about, title, parameters, chosen, onChange
             key={name}
             label={labelOf(name)}
             ariaLabel={`${about}: ${labelOf(name)}`}
-            description={sentence(description)}
+            description={capitalize(description)}
             placeholder={placeholder}
             width={32}
             value={chosen[name] ?? ''}
@@ -44,9 +44,9 @@ export function RuleParameterFields({ about, title, parameters, chosen, onChange
 
 /** cacheHitRatio as Cache hit ratio, gpuMemory as GPU memory. */
 function labelOf(name: string): string {
-  return sentence(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)).replace(/^Gpu\b/, 'GPU');
+  return capitalize(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)).replace(/^Gpu\b/, 'GPU');
 }
 
-function sentence(text: string): string {
+function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,46 +1,45 @@
 import React, { useId } from 'react';
 import { Field, InlineSwitch, useStyles2 } from '@grafana/ui';
-import { scrapeTimeoutOf } from '../../settings/kind';
-import { durationProblem, INTERVAL_RANGE, timeoutProblem } from '../../settings/problems';
-import { withOptions } from '../../settings/targets';
+import bounds from '../../settings/bounds.json';
+import { durationProblem, timeoutProblem } from '../../settings/problems';
+import { changeOptions } from '../../settings/options';
 import { ModelServingOptions } from '../../types';
-import { SectionProps } from './ConfigEditor';
-import { fieldRow } from './fieldRow';
+import { SectionProps } from './props';
+import { fieldRowStyle } from './fieldRowStyle';
 import { TextField } from './TextField';
 
 export function ScrapeFields({ settings, onChange }: SectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const discoveryId = useId();
-  const { interval, fileDiscovery } = settings.jsonData;
-  const timeout = scrapeTimeoutOf(settings);
+  const { interval, scrapeTimeout, fileDiscovery } = settings.jsonData;
   const disabled = settings.readOnly;
-  const change = (patch: Partial<ModelServingOptions>) => onChange(withOptions(settings, patch));
+  const change = (patch: Partial<ModelServingOptions>) => onChange(changeOptions(settings, patch));
 
   return (
     <div className={row}>
       <TextField
         label="Scrape interval"
-        description="How often each target is read"
-        placeholder="15s"
+        description="How often each target is scraped"
+        placeholder={bounds.interval.default}
         width={20}
         value={interval ?? ''}
-        problem={durationProblem(interval, INTERVAL_RANGE)}
+        problem={durationProblem(interval, bounds.interval)}
         disabled={disabled}
         onChange={(text) => change({ interval: text })}
       />
       <TextField
-        label="Scrape time-out"
-        description="How long a target may take"
-        placeholder="10s"
+        label="Scrape timeout"
+        description="Maximum duration of one scrape"
+        placeholder={bounds.scrapeTimeout.default}
         width={20}
-        value={timeout ?? ''}
-        problem={timeoutProblem(timeout, interval)}
+        value={scrapeTimeout ?? ''}
+        problem={timeoutProblem(scrapeTimeout, interval)}
         disabled={disabled}
-        onChange={(text) => change({ timeout: text })}
+        onChange={(text) => change({ scrapeTimeout: text })}
       />
       <Field
         label="File discovery"
-        description="Also reads targets from the folder that the administrator has set"
+        description="Also reads targets from the discovery folder that your administrator configured"
         htmlFor={discoveryId}
       >
         <InlineSwitch

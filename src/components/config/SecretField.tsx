@@ -1,14 +1,14 @@
 import React, { useId } from 'react';
 import { Field, SecretInput, SecretTextArea } from '@grafana/ui';
 import { Problem } from '../../settings/problems';
-import { isStored, withoutSecret, withSecret } from '../../settings/secrets';
-import { SectionProps } from './ConfigEditor';
+import { isStored, removeSecret, setSecret } from '../../settings/secrets';
+import { SectionProps } from './props';
 
 interface Props extends SectionProps {
-  /** Names the secret. */
+  /** Key of the secret. */
   secret: string;
   label: string;
-  /** Tells the field from those of the same label elsewhere on the page. */
+  /** Distinguishes the field from others with the same label. */
   ariaLabel?: string;
   description?: string;
   placeholder?: string;
@@ -28,8 +28,8 @@ export function SecretField({ settings, onChange, secret, label, description, pr
     value: settings.secureJsonData?.[secret] ?? '',
     disabled: settings.readOnly,
     onChange: ({ currentTarget }: React.SyntheticEvent<HTMLInputElement | HTMLTextAreaElement>) =>
-      onChange(withSecret(settings, secret, currentTarget.value)),
-    onReset: () => onChange(withoutSecret(settings, secret)),
+      onChange(setSecret(settings, secret, currentTarget.value)),
+    onReset: () => onChange(removeSecret(settings, secret)),
   };
   return (
     <Field label={label} description={description} htmlFor={id} invalid={Boolean(problem)} error={problem}>

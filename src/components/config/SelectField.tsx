@@ -14,7 +14,7 @@ interface Props {
   /** In Grafana's grid units. */
   width: number;
   disabled?: boolean;
-  /** Also takes what is typed, and can be emptied. */
+  /** Also accepts custom values, and can be cleared. */
   open?: boolean;
   onChange: (value: string) => void;
 }

@@ -1,20 +1,19 @@
 import React from 'react';
 import { config } from '@grafana/runtime';
 import { DataSourceHttpSettings, FieldValidationMessage } from '@grafana/ui';
+import { dropEmptiedTimeout } from '../../settings/httpSettings';
 import { prometheusOf } from '../../settings/prometheus';
 import { serverUrlProblem } from '../../settings/prometheusProblems';
-import { ModelServingSettings } from '../../settings/secrets';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { SigV4Fields } from './SigV4Fields';
 
-/** Where the server is and how it is asked: Grafana's own HTTP settings. */
+/** The URL and authentication of the server: Grafana's own HTTP settings. */
 export function ServerFields({ settings, onChange }: SectionProps) {
   const problem = serverUrlProblem(settings.url, prometheusOf(settings).cloud);
   return (
     <>
       <p>
-        The address is the one in front of <code>/api/v1</code>. Give a tenant in a header of its own, such as
-        X-Scope-OrgID.
+        Enter the URL without <code>/api/v1</code>. If the server has tenants, add a header such as X-Scope-OrgID.
       </p>
       {problem && <FieldValidationMessage>{problem}</FieldValidationMessage>}
       {/* What took its place does not exist for Grafana 10.1. */}
@@ -22,7 +21,7 @@ export function ServerFields({ settings, onChange }: SectionProps) {
       <DataSourceHttpSettings
         defaultUrl="http://prometheus:9090"
         dataSourceConfig={settings}
-        onChange={(changed) => onChange(withoutEmptiedTimeout(changed))}
+        onChange={(changed) => onChange(dropEmptiedTimeout(changed))}
         showForwardOAuthIdentityOption
         sigV4AuthToggleEnabled={config.sigV4AuthEnabled}
         renderSigV4Editor={<SigV4Fields settings={settings} onChange={onChange} />}
@@ -30,10 +29,4 @@ export function ServerFields({ settings, onChange }: SectionProps) {
       />
     </>
   );
-}
-
-/** An emptied timeout arrives as a number that is none. */
-function withoutEmptiedTimeout(settings: ModelServingSettings): ModelServingSettings {
-  const { timeout, ...jsonData } = settings.jsonData;
-  return Number.isNaN(timeout) ? { ...settings, jsonData } : settings;
 }

@@ -2,10 +2,10 @@ import React from 'react';
 import { config } from '@grafana/runtime';
 import { useStyles2 } from '@grafana/ui';
 import { SIGV4_ACCESS_KEY, SIGV4_SECRET_KEY } from '../../settings/secrets';
-import { withOptions } from '../../settings/targets';
+import { changeOptions } from '../../settings/options';
 import { SigV4Settings } from '../../types';
-import { SectionProps } from './ConfigEditor';
-import { fieldRow } from './fieldRow';
+import { SectionProps } from './props';
+import { fieldRowStyle } from './fieldRowStyle';
 import { SecretField } from './SecretField';
 import { SelectField } from './SelectField';
 import { TextField } from './TextField';
@@ -19,13 +19,13 @@ const PROVIDERS = [
 
 type SigV4Text = 'sigV4Profile' | 'sigV4Region' | 'sigV4AssumeRoleArn' | 'sigV4ExternalId';
 
-/** Who signs requests to Amazon. What may be chosen is Grafana's administrator's to say. */
+/** The credentials that sign requests to Amazon. Grafana's administrator decides which providers are allowed. */
 export function SigV4Fields({ settings, onChange }: SectionProps) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const { jsonData } = settings;
   const provider = jsonData.sigV4AuthType || 'default';
   const section = { settings, onChange };
-  const change = (patch: SigV4Settings) => onChange(withOptions(settings, patch));
+  const change = (patch: SigV4Settings) => onChange(changeOptions(settings, patch));
   const text = (field: SigV4Text, label: string, description: string, placeholder?: string) => (
     <TextField
       label={label}
@@ -33,7 +33,7 @@ export function SigV4Fields({ settings, onChange }: SectionProps) {
       placeholder={placeholder}
       width={40}
       value={jsonData[field] ?? ''}
-      problem={field === 'sigV4Region' && !jsonData.sigV4Region ? 'Write the region of the workspace.' : undefined}
+      problem={field === 'sigV4Region' && !jsonData.sigV4Region ? 'Enter the region of the workspace.' : undefined}
       disabled={settings.readOnly}
       onChange={(typed) => change({ [field]: typed })}
     />
@@ -43,15 +43,16 @@ export function SigV4Fields({ settings, onChange }: SectionProps) {
     <div className={row}>
       <SelectField
         label="Authentication provider"
-        description="Whose credentials sign"
+        description="Source of the credentials"
         options={PROVIDERS.filter(({ value }) => config.awsAllowedAuthProviders.includes(value))}
         value={provider}
         width={40}
         disabled={settings.readOnly}
         onChange={(sigV4AuthType) => change({ sigV4AuthType })}
       />
-      {text('sigV4Region', 'AWS region', 'Where the workspace is', 'eu-central-1')}
-      {provider === 'credentials' && text('sigV4Profile', 'Credentials profile', 'In the file. Empty: default')}
+      {text('sigV4Region', 'AWS region', 'Region of the workspace', 'eu-central-1')}
+      {provider === 'credentials' &&
+        text('sigV4Profile', 'Credentials profile', 'Profile in the credentials file. Empty: default')}
       {provider === 'keys' && (
         <>
           <SecretField {...section} secret={SIGV4_ACCESS_KEY} label="Access key ID" description="Stored encrypted" />

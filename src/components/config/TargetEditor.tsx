@@ -1,12 +1,13 @@
 import React, { useId } from 'react';
 import { Button, Field, InlineSwitch, useStyles2 } from '@grafana/ui';
-import { duplicateProblem, durationProblem, INTERVAL_RANGE, urlProblem } from '../../settings/problems';
+import bounds from '../../settings/bounds.json';
+import { duplicateProblem, durationProblem, urlProblem } from '../../settings/problems';
 import { changeTarget, duplicateTarget, removeTarget, targetsOf } from '../../settings/targets';
 import { ProfileInfo, TargetSettings } from '../../types';
 import { ApiKeyFields } from './ApiKeyFields';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { EntrySection } from './EntrySection';
-import { fieldRow } from './fieldRow';
+import { fieldRowStyle } from './fieldRowStyle';
 import { ProfileSelect } from './ProfileSelect';
 import { TextField } from './TextField';
 
@@ -16,7 +17,7 @@ interface Props extends SectionProps {
 }
 
 export function TargetEditor({ settings, onChange, profiles, index }: Props) {
-  const row = useStyles2(fieldRow);
+  const row = useStyles2(fieldRowStyle);
   const skipVerifyId = useId();
   const targets = targetsOf(settings);
   const target = targets[index];
@@ -48,7 +49,7 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
         <TextField
           label="URL"
           ariaLabel={`${title} URL`}
-          description="The server's metrics page, as this Grafana reaches it"
+          description="Metrics endpoint, as reached from Grafana"
           placeholder={exampleUrl(profile)}
           width={50}
           value={target.url}
@@ -78,7 +79,7 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
         <TextField
           label="Deployment"
           ariaLabel={`${title} deployment`}
-          description="What these models are deployed as"
+          description="Deployment name"
           placeholder="vision"
           width={32}
           value={target.deployment ?? ''}
@@ -88,11 +89,11 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
         <TextField
           label="Interval"
           ariaLabel={`${title} interval`}
-          description="Empty: as set below"
-          placeholder={settings.jsonData.interval || '15s'}
+          description="Empty: the scrape interval below"
+          placeholder={settings.jsonData.interval || bounds.interval.default}
           width={20}
           value={target.interval ?? ''}
-          problem={durationProblem(target.interval, INTERVAL_RANGE)}
+          problem={durationProblem(target.interval, bounds.interval)}
           disabled={disabled}
           onChange={(interval) => change({ interval })}
         />
@@ -102,7 +103,7 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
         <TextField
           label="Management URL"
           ariaLabel={`${title} management URL`}
-          description="Where the server lists its models. Empty: the profile's port on the same host"
+          description="API that lists the server's models. Empty: the profile's port on the same host"
           placeholder={`http://host:${profile?.managementPort ?? 8000}`}
           width={50}
           value={target.managementUrl ?? ''}
@@ -112,15 +113,15 @@ export function TargetEditor({ settings, onChange, profiles, index }: Props) {
         />
         <Field
           label="Skip TLS verification"
-          description="Accepts any certificate: for tests only"
+          description="Accept any certificate. For tests only"
           htmlFor={skipVerifyId}
         >
           <InlineSwitch
             id={skipVerifyId}
             aria-label={`${title} skip TLS verification`}
-            value={target.tlsSkipVerify ?? false}
+            value={target.insecureSkipVerify ?? false}
             disabled={disabled}
-            onChange={(event) => change({ tlsSkipVerify: event.currentTarget.checked })}
+            onChange={(event) => change({ insecureSkipVerify: event.currentTarget.checked })}
           />
         </Field>
       </div>

@@ -3,7 +3,7 @@ import { Alert } from '@grafana/ui';
 import { targetCountProblem } from '../../settings/problems';
 import { addTarget, targetsOf } from '../../settings/targets';
 import { AddEntry } from './AddEntry';
-import { SectionProps } from './ConfigEditor';
+import { SectionProps } from './props';
 import { TargetEditor } from './TargetEditor';
 import { Profiles } from './useProfiles';
 
@@ -16,8 +16,8 @@ export function TargetList({ settings, onChange, profiles }: Props) {
   return (
     <>
       {profiles.error && (
-        <Alert severity="warning" title="The list of profiles could not be loaded">
-          {profiles.error} Targets can be detected all the same.
+        <Alert severity="warning" title="Could not load the profiles">
+          {profiles.error} Detection still works.
         </Alert>
       )}
       {targets.map((target, index) => (

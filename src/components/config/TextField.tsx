@@ -4,7 +4,7 @@ import { Problem } from '../../settings/problems';
 
 interface Props {
   label: string;
-  /** Tells the field from those of the same label elsewhere on the page. */
+  /** Distinguishes the field from others with the same label. */
   ariaLabel?: string;
   description?: string;
   placeholder?: string;

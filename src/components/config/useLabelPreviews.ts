@@ -1,24 +1,24 @@
 import { useCallback } from 'react';
 import { getBackendSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
-import { kindOf } from '../../settings/kind';
+import { modeOf } from '../../settings/options';
 import { ModelServingSettings } from '../../settings/secrets';
 import { LabelPreview } from '../../types';
-import { useAnswer } from '../useAnswer';
+import { useRequest } from '../useRequest';
 
 export interface LabelPreviews {
-  /** The server that is saved is not the one in the editor: its labels would be another server's. */
+  /** The server in the editor is not saved yet. The saved server's labels would be those of another server. */
   unsaved: boolean;
-  /** Undefined until the backend has answered. */
+  /** Undefined until the backend has responded. */
   list?: LabelPreview[];
   error?: string;
 }
 
-/** The labels that the saved server's series have; asked again when the data source was saved. */
+/** The labels of the saved server's series, requested again when the data source is saved. */
 export function useLabelPreviews(settings: ModelServingSettings, saved: ModelServingSettings): LabelPreviews {
   const { uid, version } = saved;
-  const savedServer = kindOf(saved) === 'prometheus' && Boolean(saved.url);
-  const ask = useCallback(async () => {
+  const savedServer = modeOf(saved) === 'prometheus' && Boolean(saved.url);
+  const send = useCallback(async () => {
     if (!savedServer) {
       return undefined;
     }
@@ -30,6 +30,6 @@ export function useLabelPreviews(settings: ModelServingSettings, saved: ModelSer
     const { data } = await lastValueFrom(getBackendSrv().fetch<{ labels: LabelPreview[] }>(request));
     return data.labels;
   }, [savedServer, uid, version]);
-  const { value, error } = useAnswer(ask);
+  const { value, error } = useRequest(send);
   return { unsaved: !savedServer || settings.url !== saved.url, list: value, error };
 }

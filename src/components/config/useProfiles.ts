@@ -2,17 +2,17 @@ import { useCallback } from 'react';
 import { getBackendSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 import { ProfileInfo } from '../../types';
-import { useAnswer } from '../useAnswer';
+import { useRequest } from '../useRequest';
 
 export interface Profiles {
-  /** Empty until the backend has answered. */
+  /** Empty until the backend has responded. */
   list: ProfileInfo[];
   error?: string;
 }
 
-/** The profiles that the backend knows; asked again when the data source was saved, which is its version. */
+/** The profiles of the backend, requested again when the data source is saved, which changes its version. */
 export function useProfiles(uid: string, version: number | undefined): Profiles {
-  const ask = useCallback(async () => {
+  const send = useCallback(async () => {
     const request = {
       url: `/api/datasources/uid/${uid}/resources/profiles`,
       params: { version },
@@ -21,6 +21,6 @@ export function useProfiles(uid: string, version: number | undefined): Profiles 
     const { data } = await lastValueFrom(getBackendSrv().fetch<{ profiles: ProfileInfo[] }>(request));
     return data.profiles;
   }, [uid, version]);
-  const { value, error } = useAnswer(ask);
+  const { value, error } = useRequest(send);
   return { list: value ?? [], error };
 }

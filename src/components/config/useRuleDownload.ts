@@ -1,20 +1,20 @@
 import { useState } from 'react';
 import { getBackendSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
-import { errorMessage } from '../useAnswer';
-import { saveFile } from './saveFile';
+import { errorMessage } from '../useRequest';
+import { downloadFile } from './downloadFile';
 
-interface File {
+interface RuleFile {
   /** The resource of the data source that writes the rules. */
   resource: string;
   params: Record<string, string>;
   name: string;
 }
 
-/** Saves rule files that the backend writes for a saved data source. The problem is why the last one could not be had. */
+/** Downloads rule files that the backend writes for a saved data source. The problem is why the last download failed. */
 export function useRuleDownload(uid: string) {
   const [problem, setProblem] = useState<string>();
-  const download = async ({ resource, params, name }: File) => {
+  const download = async ({ resource, params, name }: RuleFile) => {
     setProblem(undefined);
     try {
       const request = {
@@ -24,7 +24,7 @@ export function useRuleDownload(uid: string) {
         showErrorAlert: false,
       };
       const { data } = await lastValueFrom(getBackendSrv().fetch<string>(request));
-      saveFile(name, 'application/yaml', data);
+      downloadFile(name, 'application/yaml', data);
     } catch (error) {
       setProblem(reasonOf(error));
     }
@@ -32,7 +32,7 @@ export function useRuleDownload(uid: string) {
   return { download, problem };
 }
 
-/** The backend's sentence. It arrives as text, because the rules do, which Grafana wraps up once more. */
+/** The backend's error message. It arrives as text, as the rules do, and Grafana wraps it once more. */
 function reasonOf(error: unknown): string {
   const { data } = (error ?? {}) as { data?: string | { error?: string } };
   const text = typeof data === 'string' ? data : data?.error;

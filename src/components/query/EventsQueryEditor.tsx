@@ -1,19 +1,16 @@
 import React from 'react';
-import { QueryEditorProps } from '@grafana/data';
 import { InlineField, InlineFieldRow, MultiSelect } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
 import { labelsOf } from '../../labels';
-import { ModelServingOptions, ModelServingQuery } from '../../types';
+import { ModelServingQuery } from '../../types';
 import { toOptions, toValues } from '../options';
 import { FilterEditor } from './FilterEditor';
+import { EditorProps } from './props';
 import { useSignals } from './useSignals';
 
-type Props = QueryEditorProps<ModelServingDataSource, ModelServingQuery, ModelServingOptions>;
+const EVENT_TYPES = ['loads', 'evictions', 'scaling', 'restarts'];
 
-const KINDS = ['loads', 'evictions', 'scaling', 'restarts'];
-
-/** What events are asked for, in panels and in annotations. */
-export function EventsQueryEditor({ query, onChange, onRunQuery, datasource, range }: Props) {
+/** Selects events, in panels and in annotations. */
+export function EventsQueryEditor({ query, onChange, onRunQuery, datasource, range }: EditorProps) {
   const signals = useSignals(datasource);
   const apply = (patch: Partial<ModelServingQuery>) => {
     onChange({ ...query, queryType: 'events', ...patch });
@@ -22,15 +19,15 @@ export function EventsQueryEditor({ query, onChange, onRunQuery, datasource, ran
   return (
     <>
       <InlineFieldRow>
-        <InlineField label="Kinds" labelWidth={14} tooltip="What is to be shown. Empty: all kinds">
+        <InlineField label="Event types" labelWidth={14} tooltip="Which events to show. Empty: all types">
           <MultiSelect
-            aria-label="Kinds"
+            aria-label="Event types"
             width={40}
-            placeholder="All kinds"
+            placeholder="All event types"
             allowCustomValue
-            options={toOptions([...KINDS, ...datasource.variableReferences()], query?.kinds)}
-            value={query?.kinds ?? []}
-            onChange={(chosen) => apply({ kinds: toValues(chosen) })}
+            options={toOptions([...EVENT_TYPES, ...datasource.variableReferences()], query?.eventTypes)}
+            value={query?.eventTypes ?? []}
+            onChange={(chosen) => apply({ eventTypes: toValues(chosen) })}
           />
         </InlineField>
       </InlineFieldRow>

@@ -1,13 +1,13 @@
 import React from 'react';
 import { TimeRange } from '@grafana/data';
 import { Button, InlineField, InlineFieldRow, Select } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
+import { EditorDataSource } from './props';
 import { Filters } from '../../types';
 import { toOptions } from '../options';
 import { FilterValues } from './FilterValues';
 
 interface Props {
-  datasource: ModelServingDataSource;
+  datasource: EditorDataSource;
   filters: Filters;
   /** The labels to offer. */
   labels: string[];
@@ -15,7 +15,7 @@ interface Props {
   onChange: (filters: Filters) => void;
 }
 
-/** One row a label; series pass that have one of its values. */
+/** One row per label. A series passes if it has one of the values. */
 export function FilterEditor({ datasource, filters, labels, range, onChange }: Props) {
   const unused = labels.filter((label) => !(label in filters));
   return (
@@ -43,7 +43,7 @@ export function FilterEditor({ datasource, filters, labels, range, onChange }: P
         );
       })}
       <InlineFieldRow>
-        <InlineField label="Filter" labelWidth={14} tooltip="Keeps the series whose label has one of the values">
+        <InlineField label="Filter" labelWidth={14} tooltip="Shows only series whose label has one of the values">
           <Select
             aria-label="Add filter"
             width={24}

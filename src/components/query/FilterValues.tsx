@@ -1,16 +1,16 @@
 import React, { useState } from 'react';
 import { TimeRange } from '@grafana/data';
 import { InlineField, MultiSelect } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
+import { EditorDataSource } from './props';
 import { Filters, LabelValues } from '../../types';
 import { toOptions, toValues } from '../options';
-import { errorMessage } from '../useAnswer';
+import { errorMessage } from '../useRequest';
 
 interface Props {
-  datasource: ModelServingDataSource;
+  datasource: EditorDataSource;
   label: string;
   values: string[];
-  /** What else the series must pass for their values to be offered. */
+  /** Filters that a series must pass for its values to be offered. */
   otherFilters: Filters;
   range?: TimeRange;
   onChange: (values: string[]) => void;
@@ -32,7 +32,7 @@ export function FilterValues({ datasource, label, values, otherFilters, range, o
       const answer = await datasource.values(label, otherFilters, range, {});
       setSuggestions({ ...answer, loading: false });
     } catch (error) {
-      setSuggestions({ ...NONE, error: `The values could not be listed: ${errorMessage(error)}` });
+      setSuggestions({ ...NONE, error: `Could not list the values: ${errorMessage(error)}` });
     }
   };
 
@@ -42,7 +42,7 @@ export function FilterValues({ datasource, label, values, otherFilters, range, o
       labelWidth={14}
       invalid={Boolean(suggestions.error)}
       error={suggestions.error}
-      tooltip={suggestions.truncated ? 'There are more values than are listed: type the one you want.' : undefined}
+      tooltip={suggestions.truncated ? 'Not all values are listed. Type the one that you need.' : undefined}
     >
       <MultiSelect
         aria-label={`Filter ${label}`}

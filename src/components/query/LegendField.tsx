@@ -9,10 +9,7 @@ interface Props {
 
 export function LegendField({ value, onChange }: Props) {
   return (
-    <InlineField
-      label="Legend"
-      tooltip="Names the series. {{model}} stands for the label model. Empty: named by its labels"
-    >
+    <InlineField label="Legend" tooltip="Name of the series. {{model}} inserts the label model. Empty: all labels">
       <CommittedInput aria-label="Legend" width={32} placeholder="{{model}}" value={value} onCommit={onChange} />
     </InlineField>
   );

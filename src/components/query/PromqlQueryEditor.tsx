@@ -1,7 +1,7 @@
 import React, { KeyboardEvent } from 'react';
 import { InlineField, InlineFieldRow, InlineSwitch, TextArea } from '@grafana/ui';
 import { ModelServingQuery } from '../../types';
-import { EditorProps } from './QueryEditor';
+import { EditorProps } from './props';
 import { LegendField } from './LegendField';
 
 export function PromqlQueryEditor({ query, onChange, onRunQuery }: EditorProps) {
@@ -22,13 +22,13 @@ export function PromqlQueryEditor({ query, onChange, onRunQuery }: EditorProps) 
         label="PromQL"
         labelWidth={14}
         grow
-        tooltip="Shift+Enter runs it. The dashboard's ad-hoc filters do not apply here"
+        tooltip="Press Shift+Enter to run the query. Ad-hoc filters do not apply"
       >
         <TextArea
           aria-label="PromQL"
           rows={3}
           spellCheck={false}
-          placeholder="sum by (model) (rate(nv_inference_request_success[$__rate_interval]))"
+          placeholder="sum by (model) (rate(nv_inference_request_success[5m]))"
           value={query.expr ?? ''}
           onChange={(event) => onChange({ ...query, queryType: 'promql', expr: event.currentTarget.value })}
           onKeyDown={onKeyDown}
@@ -36,7 +36,7 @@ export function PromqlQueryEditor({ query, onChange, onRunQuery }: EditorProps) 
         />
       </InlineField>
       <InlineFieldRow>
-        <InlineField label="Instant" labelWidth={14} tooltip="One value a series, at the end of the time range">
+        <InlineField label="Instant" labelWidth={14} tooltip="One value per series, at the end of the time range">
           <InlineSwitch
             aria-label="Instant"
             value={query.instant ?? false}

@@ -1,7 +1,7 @@
 import React, { useState } from 'react';
 import { act, fireEvent, render, screen } from '@testing-library/react';
 import { BackendSrvRequest } from '@grafana/runtime';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { newDataSource, SIGNALS, timeRange } from '../../testing/datasource';
 import { choose, enterCustom, openMenu } from '../../testing/select';
 import { DashboardVariable } from '../../testing/templateSrv';
@@ -36,7 +36,7 @@ function commit(label: string, text: string) {
   fireEvent.blur(input);
 }
 
-/** Another type's editor asks the backend for what it offers. */
+/** The editor of another type requests what it offers from the backend. */
 async function chooseType(name: string) {
   await act(async () => {
     fireEvent.click(screen.getByRole('radio', { name }));
@@ -48,7 +48,7 @@ const answer = (request: BackendSrvRequest) =>
 
 let requests: BackendSrvRequest[];
 beforeEach(() => {
-  requests = answerRequests(answer);
+  requests = mockBackend(answer);
 });
 
 describe('signal', () => {
@@ -71,7 +71,7 @@ describe('signal', () => {
     expect(current.runs).toBe(1);
   });
 
-  it('takes statistics and groupings along that the new one has', async () => {
+  it('keeps statistics and groupings that the new signal has', async () => {
     const current = await showEditor({
       ...query(),
       statistics: ['p95', 'mean'],
@@ -109,23 +109,23 @@ describe('signal', () => {
       model: ['bert', '$model'],
     });
 
-    const asked = requests.filter((request) => resourceOf(request) === 'values').at(-1);
-    expect(asked?.params).toMatchObject({ label: 'model', from: 1_000, to: 61_000 });
-    expect(JSON.parse(asked?.params?.filters)).toEqual({ deployment: ['vision'], environment: ['a "b"\\.*'] });
+    const sent = requests.filter((request) => resourceOf(request) === 'values').at(-1);
+    expect(sent?.params).toMatchObject({ label: 'model', from: 1_000, to: 61_000 });
+    expect(JSON.parse(sent?.params?.filters)).toEqual({ deployment: ['vision'], environment: ['a "b"\\.*'] });
 
     fireEvent.click(screen.getByLabelText('Remove filter deployment'));
     expect(current.query.filters).toEqual({ environment: ['a "b"\\.*'], model: ['bert', '$model'] });
   });
 
-  it('filters by path', async () => {
+  it('filters by start', async () => {
     const current = await showEditor({ queryType: 'signal', signal: 'requests' });
-    requests = answerRequests((request) =>
+    requests = mockBackend((request) =>
       resourceOf(request) === 'values' ? { values: ['cold', 'hot', 'unknown'], truncated: false } : answer(request)
     );
-    await choose('Add filter', 'path');
-    await choose('Filter path', 'cold');
-    expect(current.query.filters).toEqual({ path: ['cold'] });
-    expect(requests.at(-1)?.params).toMatchObject({ label: 'path' });
+    await choose('Add filter', 'start');
+    await choose('Filter start', 'cold');
+    expect(current.query.filters).toEqual({ start: ['cold'] });
+    expect(requests.at(-1)?.params).toMatchObject({ label: 'start' });
   });
 
   it('offers variables as values, but not ad-hoc filters, which have none', async () => {
@@ -138,8 +138,8 @@ describe('signal', () => {
     expect(screen.queryByText('$filters')).not.toBeInTheDocument();
   });
 
-  it('says why values are not suggested', async () => {
-    requests = answerRequests((request) => {
+  it('shows why values are not suggested', async () => {
+    requests = mockBackend((request) => {
       if (resourceOf(request) === 'values') {
         throw { data: { message: 'the engine is starting' } };
       }
@@ -150,8 +150,8 @@ describe('signal', () => {
     expect(await screen.findByText(/the engine is starting/)).toBeVisible();
   });
 
-  it('says why there are no signals', async () => {
-    answerRequests(() => {
+  it('shows why there are no signals', async () => {
+    mockBackend(() => {
       throw { data: { message: 'Plugin unavailable' } };
     });
     await showEditor(query());
@@ -169,7 +169,7 @@ describe('signal', () => {
       limit: 7,
       window: '10m',
       legend: '{{model}} on $host',
-      others: false,
+      includeOthers: false,
       instant: true,
     });
     expect(current.runs).toBe(5);
@@ -181,9 +181,9 @@ describe('signal', () => {
   });
 
   it.each([
-    { label: 'Limit', text: 'many', problem: /Write a whole number/ },
-    { label: 'Window', text: 'long', problem: /Write a duration/ },
-  ])('refuses $label $text in words', async ({ label, text, problem }) => {
+    { label: 'Limit', text: 'many', problem: /Enter a whole number/ },
+    { label: 'Window', text: 'long', problem: /Enter a duration/ },
+  ])('rejects $label $text with an explanation', async ({ label, text, problem }) => {
     await showEditor(query());
     commit(label, text);
     expect(screen.getByText(problem)).toBeVisible();
@@ -213,7 +213,7 @@ describe('query type', () => {
     expect(current.query).toMatchObject({ queryType: 'signal', signal: 'requests', expr: 'sum(up)' });
   });
 
-  it('starts a signal query where there was none', async () => {
+  it('starts a signal query if there was none', async () => {
     const current = await showEditor({ queryType: 'promql', expr: 'up' });
     await chooseType('Signal');
     expect(current.query).toMatchObject({ queryType: 'signal', signal: 'response_time', statistics: ['p95'] });
@@ -226,11 +226,11 @@ describe('query type', () => {
   });
 
   it.each([
-    { name: 'Models', queryType: 'models', help: /^One row a model over the whole time range/ },
-    { name: 'Objectives', queryType: 'objectives', help: /that it is held to. They are set in the data source/ },
-    { name: 'Diagnosis', queryType: 'diagnosis', help: /wrong with the scaling of a deployment/ },
+    { name: 'Models', queryType: 'models', help: /^One row per model over the whole time range/ },
+    { name: 'Objectives', queryType: 'objectives', help: /with its objectives.*Set them in the data source/ },
+    { name: 'Diagnosis', queryType: 'diagnosis', help: /^One row per autoscaling problem/ },
   ])(
-    'asks for the table of $queryType with filters of any label, and nothing else',
+    'queries the table of $queryType with filters of any label, and nothing else',
     async ({ name, queryType, help }) => {
       const current = await showEditor({});
       const ofSignal = ['Statistics', 'Group by', 'Limit', 'Window', 'Legend'];
@@ -258,19 +258,19 @@ describe('query type', () => {
     }
   );
 
-  it('asks for events with filters of any label', async () => {
+  it('queries events with filters of any label', async () => {
     const current = await showEditor({});
     await chooseType('Events');
     await choose('Add filter', 'gpu');
     expect(current.query).toMatchObject({ queryType: 'events', filters: { gpu: [] } });
   });
 
-  it('asks for the kinds of events that are chosen', async () => {
+  it('queries the types of events that are chosen', async () => {
     const current = await showEditor({ queryType: 'events', filters: { model: ['bert'] } });
-    await choose('Kinds', 'scaling');
-    expect(current.query).toMatchObject({ queryType: 'events', kinds: ['scaling'], filters: { model: ['bert'] } });
-    await choose('Kinds', 'restarts');
-    expect(current.query.kinds).toEqual(['scaling', 'restarts']);
+    await choose('Event types', 'scaling');
+    expect(current.query).toMatchObject({ queryType: 'events', eventTypes: ['scaling'], filters: { model: ['bert'] } });
+    await choose('Event types', 'restarts');
+    expect(current.query.eventTypes).toEqual(['scaling', 'restarts']);
     expect(current.runs).toBe(2);
   });
 });

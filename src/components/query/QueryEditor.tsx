@@ -1,38 +1,41 @@
 import React from 'react';
-import { QueryEditorProps, SelectableValue } from '@grafana/data';
+import { SelectableValue } from '@grafana/data';
 import { InlineField, InlineFieldRow, RadioButtonGroup } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
 import { defaultQuery, queryTypeOf } from '../../query';
-import { ModelServingOptions, ModelServingQuery, QueryType } from '../../types';
+import { QueryType } from '../../types';
 import { EventsQueryEditor } from './EventsQueryEditor';
 import { PromqlQueryEditor } from './PromqlQueryEditor';
+import { EditorProps } from './props';
 import { SignalQueryEditor } from './SignalQueryEditor';
 import { TableQueryEditor } from './TableQueryEditor';
-
-export type EditorProps = QueryEditorProps<ModelServingDataSource, ModelServingQuery, ModelServingOptions>;
 
 const QUERY_TYPES: Array<SelectableValue<QueryType>> = [
   {
     label: 'Signal',
     ariaLabel: 'Signal',
     value: 'signal',
-    description: 'One thing to observe, whatever server reports it',
+    description: 'A metric of your models, whichever server exports it',
   },
-  { label: 'Models', ariaLabel: 'Models', value: 'models', description: 'A table with one row a model' },
+  { label: 'Models', ariaLabel: 'Models', value: 'models', description: 'Table with one row per model' },
   {
     label: 'Objectives',
     ariaLabel: 'Objectives',
     value: 'objectives',
-    description: 'A table of what each model is held to',
+    description: 'Table of the objectives (SLOs) of each model',
   },
   {
     label: 'Diagnosis',
     ariaLabel: 'Diagnosis',
     value: 'diagnosis',
-    description: 'A table of what is wrong with the scaling of deployments, and what to do',
+    description: 'Table of autoscaling problems and how to fix them',
   },
-  { label: 'Events', ariaLabel: 'Events', value: 'events', description: 'Loads, evictions, scaling and restarts' },
-  { label: 'PromQL', ariaLabel: 'PromQL', value: 'promql', description: 'The stored metrics themselves' },
+  {
+    label: 'Events',
+    ariaLabel: 'Events',
+    value: 'events',
+    description: 'Loads, evictions, scaling and restarts of models',
+  },
+  { label: 'PromQL', ariaLabel: 'PromQL', value: 'promql', description: 'Query the stored metrics directly' },
 ];
 
 const EDITORS = {

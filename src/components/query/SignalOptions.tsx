@@ -1,6 +1,6 @@
 import React from 'react';
 import { InlineField, InlineFieldRow, InlineSwitch } from '@grafana/ui';
-import { durationProblem, WINDOW_RANGE } from '../../settings/problems';
+import { durationProblem, WINDOW_BOUNDS } from '../../settings/problems';
 import { ModelServingQuery } from '../../types';
 import { CommittedInput } from '../CommittedInput';
 import { LegendField } from './LegendField';
@@ -13,16 +13,16 @@ interface Props {
 export function SignalOptions({ query, onChange }: Props) {
   const limit = query.limit?.toString() ?? '';
   const window = query.window ?? '';
-  const windowProblem = holdsVariable(window) ? undefined : durationProblem(window, WINDOW_RANGE);
+  const windowProblem = containsVariable(window) ? undefined : durationProblem(window, WINDOW_BOUNDS);
 
   return (
     <InlineFieldRow>
       <InlineField
         label="Limit"
         labelWidth={14}
-        tooltip="Shows at most so many series, the busiest. Empty: 50"
+        tooltip="Maximum number of series, ranked by traffic. Empty: 50"
         invalid={!isLimit(limit)}
-        error="Write a whole number, or leave it empty."
+        error="Enter a whole number, or leave the field empty."
       >
         <CommittedInput
           aria-label="Limit"
@@ -34,17 +34,17 @@ export function SignalOptions({ query, onChange }: Props) {
       </InlineField>
       <InlineField
         label="Others"
-        tooltip="Adds one series that sums up what is beyond the limit, so that totals stay right"
+        tooltip="Adds one series that aggregates everything beyond the limit, so that totals stay correct"
       >
         <InlineSwitch
           aria-label="Others"
-          value={query.others ?? true}
-          onChange={(event) => onChange({ others: event.currentTarget.checked })}
+          value={query.includeOthers ?? true}
+          onChange={(event) => onChange({ includeOthers: event.currentTarget.checked })}
         />
       </InlineField>
       <InlineField
         label="Window"
-        tooltip="What rates and quantiles are taken over, such as 5m. Empty: the rate interval, at least four scrapes"
+        tooltip="Range of rates and quantiles, such as 5m. Empty: automatic, at least four scrape intervals"
         invalid={Boolean(windowProblem)}
         error={windowProblem}
       >
@@ -56,7 +56,7 @@ export function SignalOptions({ query, onChange }: Props) {
           onCommit={(text) => onChange({ window: text.trim() })}
         />
       </InlineField>
-      <InlineField label="Instant" tooltip="One value a series, at the end of the time range">
+      <InlineField label="Instant" tooltip="One value per series, at the end of the time range">
         <InlineSwitch
           aria-label="Instant"
           value={query.instant ?? false}
@@ -68,12 +68,12 @@ export function SignalOptions({ query, onChange }: Props) {
   );
 }
 
-function holdsVariable(text: string): boolean {
+function containsVariable(text: string): boolean {
   return /\$|\[\[/.test(text);
 }
 
 function isLimit(text: string): boolean {
-  return text === '' || /^\d+$/.test(text) || holdsVariable(text);
+  return text === '' || /^\d+$/.test(text) || containsVariable(text);
 }
 
 function toLimit(text: string): number | string | undefined {

@@ -4,7 +4,7 @@ import { labelsOf } from '../../labels';
 import { ModelServingQuery, SignalInfo } from '../../types';
 import { toOptions, toValues } from '../options';
 import { FilterEditor } from './FilterEditor';
-import { EditorProps } from './QueryEditor';
+import { EditorProps } from './props';
 import { SignalOptions } from './SignalOptions';
 import { SignalSelect } from './SignalSelect';
 import { useSignals } from './useSignals';
@@ -33,10 +33,10 @@ export function SignalQueryEditor({ query, onChange, onRunQuery, datasource, ran
             loading={signals.loading}
             variables={variables}
             value={query.signal}
-            onChange={(id) => apply(forSignal(query, id, signals.list))}
+            onChange={(id) => apply(changesForSignal(query, id, signals.list))}
           />
         </InlineField>
-        <InlineField label="Statistics" tooltip="How the signal is reduced. Empty: what suits the signal">
+        <InlineField label="Statistics" tooltip="How the signal is aggregated. Empty: the default of the signal">
           <MultiSelect
             aria-label="Statistics"
             width={32}
@@ -51,7 +51,7 @@ export function SignalQueryEditor({ query, onChange, onRunQuery, datasource, ran
           <MultiSelect
             aria-label="Group by"
             width={40}
-            placeholder="All together"
+            placeholder="No grouping"
             allowCustomValue
             options={toOptions([...(signal?.groupBy ?? []), ...variables], query.groupBy)}
             value={query.groupBy ?? []}
@@ -71,8 +71,8 @@ export function SignalQueryEditor({ query, onChange, onRunQuery, datasource, ran
   );
 }
 
-/** What changes with the signal: statistics and groupings that the new one does not have are taken out. */
-function forSignal(query: ModelServingQuery, id: string, signals: SignalInfo[]): Partial<ModelServingQuery> {
+/** The changes for another signal: statistics and groupings that it does not have are removed. */
+function changesForSignal(query: ModelServingQuery, id: string, signals: SignalInfo[]): Partial<ModelServingQuery> {
   const signal = signals.find((candidate) => candidate.id === id);
   if (!signal) {
     return { signal: id };

@@ -11,7 +11,7 @@ interface Props {
   onChange: (signal: string) => void;
 }
 
-/** Grafana before 11 folds a group up unless it is expanded. */
+/** Grafana before 11 collapses a group unless it is expanded. */
 type Group = SelectableValue<string> & { expanded: boolean; options: Array<SelectableValue<string>> };
 
 export function SignalSelect({ signals, loading, variables, value, onChange }: Props) {

@@ -2,7 +2,7 @@ import React from 'react';
 import { labelsOf } from '../../labels';
 import { TableType } from '../../types';
 import { FilterEditor } from './FilterEditor';
-import { EditorProps } from './QueryEditor';
+import { EditorProps } from './props';
 import { useSignals } from './useSignals';
 
 interface Props extends EditorProps {
@@ -11,17 +11,17 @@ interface Props extends EditorProps {
 
 const HELP: Record<TableType, string> = {
   models:
-    'One row a model over the whole time range: traffic, errors, latency, caches, memory and replicas; levels, such ' +
-    'as replicas, are as they were at its end.',
+    'One row per model over the whole time range: traffic, errors, latency, caches, memory and replicas. Gauges, such ' +
+    'as replicas, show the value at the end of the range.',
   objectives:
-    'One row a model that had traffic in the time range or is in memory: the p95 response time, error rate, cache-hit ' +
-    "ratio and staleness that it is held to. They are set in the data source's settings.",
+    'One row per model that had traffic in the time range or is loaded, with its objectives: p95 response time, error ' +
+    "rate, cache-hit ratio and staleness. Set them in the data source's settings.",
   diagnosis:
-    'One row for each thing that is wrong with the scaling of a deployment in the time range: when it began and ended, ' +
-    'the evidence in numbers, the likely cause and what to do.',
+    'One row per autoscaling problem of a deployment in the time range: start and end, evidence, likely cause and what ' +
+    'to do.',
 };
 
-/** Filters are all that a table is asked with. */
+/** A table query has filters only. */
 export function TableQueryEditor({ type, query, onChange, onRunQuery, datasource, range }: Props) {
   const signals = useSignals(datasource);
   return (

@@ -1,17 +1,17 @@
 import { useCallback } from 'react';
-import { ModelServingDataSource } from '../../datasource';
+import { EditorDataSource } from './props';
 import { SignalInfo } from '../../types';
-import { useAnswer } from '../useAnswer';
+import { useRequest } from '../useRequest';
 
 interface Signals {
-  /** Empty until the backend has answered. */
+  /** Empty until the backend has responded. */
   list: SignalInfo[];
   loading: boolean;
   error?: string;
 }
 
-export function useSignals(datasource: ModelServingDataSource): Signals {
-  const ask = useCallback(() => datasource.signals(), [datasource]);
-  const { value, error } = useAnswer(ask);
+export function useSignals(datasource: EditorDataSource): Signals {
+  const send = useCallback(() => datasource.signals(), [datasource]);
+  const { value, error } = useRequest(send);
   return { list: value ?? [], loading: !value && !error, error };
 }

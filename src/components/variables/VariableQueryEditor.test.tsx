@@ -1,6 +1,6 @@
 import React, { useState } from 'react';
 import { act, render, screen } from '@testing-library/react';
-import { answerRequests, resourceOf } from '../../testing/backendSrv';
+import { mockBackend, resourceOf } from '../../testing/backendSrvMock';
 import { LABELS, newDataSource, SIGNALS } from '../../testing/datasource';
 import { choose, openMenu } from '../../testing/select';
 import { DashboardVariable } from '../../testing/templateSrv';
@@ -24,12 +24,12 @@ async function showEditor(initial: unknown, variables: DashboardVariable[] = [])
 }
 
 beforeEach(() => {
-  answerRequests((request) =>
+  mockBackend((request) =>
     resourceOf(request) === 'signals' ? { signals: SIGNALS } : { values: ['production'], truncated: false }
   );
 });
 
-it('starts from nothing, which Grafana hands over as an empty text', async () => {
+it('starts from an empty query, which Grafana passes as an empty text', async () => {
   const current = await showEditor('');
   await choose('Label', 'model');
   expect(current.query).toEqual({ refId: expect.stringMatching(/.+/), label: 'model', filters: {} });

@@ -1,21 +1,16 @@
 import React from 'react';
 import { QueryEditorProps } from '@grafana/data';
 import { InlineField, InlineFieldRow, Select } from '@grafana/ui';
-import { ModelServingDataSource } from '../../datasource';
 import { labelsOf } from '../../labels';
 import { ModelServingOptions, ModelServingQuery, ModelServingVariableQuery } from '../../types';
 import { FilterEditor } from '../query/FilterEditor';
+import { EditorDataSource } from '../query/props';
 import { useSignals } from '../query/useSignals';
 import { toOptions } from '../options';
 
-type Props = QueryEditorProps<
-  ModelServingDataSource,
-  ModelServingQuery,
-  ModelServingOptions,
-  ModelServingVariableQuery
->;
+type Props = QueryEditorProps<EditorDataSource, ModelServingQuery, ModelServingOptions, ModelServingVariableQuery>;
 
-/** Says which label a dashboard variable takes its values from. Filters may refer to other variables. */
+/** Selects the label that a dashboard variable takes its values from. Filters may refer to other variables. */
 export function VariableQueryEditor({ query, onChange, datasource, range }: Props) {
   const signals = useSignals(datasource);
   const labels = labelsOf(signals.list);
@@ -29,7 +24,7 @@ export function VariableQueryEditor({ query, onChange, datasource, range }: Prop
         <InlineField
           label="Label"
           labelWidth={14}
-          tooltip="The variable takes this label's values"
+          tooltip="Label whose values the variable lists"
           invalid={Boolean(signals.error)}
           error={signals.error}
         >
@@ -42,7 +37,7 @@ export function VariableQueryEditor({ query, onChange, datasource, range }: Prop
             allowCreateWhileLoading
             options={toOptions(labels, label ? [label] : [])}
             value={label ?? null}
-            onChange={({ value }) => apply({ label: value, filters: withoutLabel(filters, value) })}
+            onChange={({ value }) => apply({ label: value, filters: removeLabel(filters, value) })}
           />
         </InlineField>
       </InlineFieldRow>
@@ -57,7 +52,7 @@ export function VariableQueryEditor({ query, onChange, datasource, range }: Prop
   );
 }
 
-/** A variable that filters by its own label could only ever narrow itself. */
-function withoutLabel(filters: ModelServingVariableQuery['filters'] = {}, label: string | undefined) {
+/** A variable must not filter by its own label: it could only narrow its own choice. */
+function removeLabel(filters: ModelServingVariableQuery['filters'] = {}, label: string | undefined) {
   return Object.fromEntries(Object.entries(filters).filter(([filtered]) => filtered !== label));
 }

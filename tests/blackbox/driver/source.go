@@ -42,12 +42,12 @@ func (s Source) context(t testing.TB) backend.PluginContext {
 
 // Embedded is a data source that scrapes its targets every second.
 func Embedded(uid string, targets ...map[string]any) Source {
-	return Source{ID: 1, OrgID: 1, UID: uid, Updated: time.Now(), JSON: map[string]any{"kind": "embedded", "interval": "1s", "targets": targets}}
+	return Source{ID: 1, OrgID: 1, UID: uid, Updated: time.Now(), JSON: map[string]any{"mode": "embedded", "interval": "1s", "targets": targets}}
 }
 
 // Prometheus is a data source that asks a Prometheus-compatible server which is scraped every 15 seconds.
 func Prometheus(uid, url string) Source {
-	return Source{ID: 1, OrgID: 1, UID: uid, Updated: time.Now(), URL: url, JSON: map[string]any{"kind": "prometheus"}}
+	return Source{ID: 1, OrgID: 1, UID: uid, Updated: time.Now(), URL: url, JSON: map[string]any{"mode": "prometheus"}}
 }
 
 // Target is a metrics endpoint in a data source's settings.

@@ -1,14 +1,14 @@
 import { BackendSrv, BackendSrvRequest, setBackendSrv } from '@grafana/runtime';
 import { from } from 'rxjs';
 
-type Answerer = (request: BackendSrvRequest) => unknown;
+type Responder = (request: BackendSrvRequest) => unknown;
 
-/** Has Grafana's backend answer with what the function returns, or fail with what it throws. Returns what was asked. */
-export function answerRequests(answer: Answerer): BackendSrvRequest[] {
+/** Makes Grafana's backend respond with what the function returns, or fail with what it throws. Returns the requests. */
+export function mockBackend(respond: Responder): BackendSrvRequest[] {
   const requests: BackendSrvRequest[] = [];
   const fetch = (request: BackendSrvRequest) => {
     requests.push(request);
-    return from(Promise.resolve().then(() => ({ data: answer(request), status: 200, ok: true })));
+    return from(Promise.resolve().then(() => ({ data: respond(request), status: 200, ok: true })));
   };
   setBackendSrv({ fetch } as unknown as BackendSrv);
   return requests;

@@ -1,27 +1,28 @@
 import React from 'react';
 import { useStyles2 } from '@grafana/ui';
 import { changePrometheus, PROMETHEUS_DEFAULTS, prometheusOf } from '../../settings/prometheus';
-import { AnswerLimits } from '../../types';
-import { fieldRow } from './fieldRow';
-import { PrometheusSectionProps } from './PrometheusSections';
+import { ResponseLimits } from '../../types';
+import { fieldRowStyle } from './fieldRowStyle';
+import { PrometheusSectionProps } from './props';
 import { TextField } from './TextField';
 
 const COUNT_FIELDS: Array<{ limit: 'series' | 'samples'; label: string; description: string }> = [
-  { limit: 'series', label: 'Answer series', description: 'Series in the answer' },
-  { limit: 'samples', label: 'Answer samples', description: 'Values of all series together' },
+  { limit: 'series', label: 'Response series', description: 'Series per response' },
+  { limit: 'samples', label: 'Response samples', description: 'Samples of all series together' },
 ];
 
-export function AnswerLimitFields({ settings, onChange, problems }: PrometheusSectionProps) {
-  const row = useStyles2(fieldRow);
-  const { limits = {} } = prometheusOf(settings);
-  const defaults = PROMETHEUS_DEFAULTS.limits;
-  const change = (patch: AnswerLimits) => onChange(changePrometheus(settings, { limits: { ...limits, ...patch } }));
+export function ResponseLimitFields({ settings, onChange, problems }: PrometheusSectionProps) {
+  const row = useStyles2(fieldRowStyle);
+  const { responseLimits: limits = {} } = prometheusOf(settings);
+  const defaults = PROMETHEUS_DEFAULTS.responseLimits;
+  const change = (patch: ResponseLimits) =>
+    onChange(changePrometheus(settings, { responseLimits: { ...limits, ...patch } }));
 
   return (
     <div className={row}>
       <TextField
-        label="Answer size"
-        description="Uncompressed"
+        label="Response size"
+        description="Uncompressed size of the response"
         placeholder={defaults.bodySize}
         width={24}
         value={limits.bodySize ?? ''}

@@ -2,7 +2,7 @@ import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
 
 /** Fields beside one another that wrap where there is no room. */
-export function fieldRow(theme: GrafanaTheme2) {
+export function fieldRowStyle(theme: GrafanaTheme2) {
   return css({
     display: 'flex',
     flexWrap: 'wrap',
