@@ -132,7 +132,7 @@ func (s *suite) liveTest(tag string) func(context.Context) (tally, error) {
 func (s *suite) unlessCrashed(run func(context.Context) (tally, error)) func(context.Context) (tally, error) {
 	return func(ctx context.Context) (tally, error) {
 		counts, err := run(ctx)
-		if err == nil || ctx.Err() != nil || !triton.Crashed(err) && !strings.Contains(err.Error(), modelservers.Crashed) {
+		if err == nil || ctx.Err() != nil || !triton.IsCrash(err) && !strings.Contains(err.Error(), modelservers.Crashed) {
 			return counts, err
 		}
 		s.out.Printf("   Triton crashed, so this runs once more: %v", err)
