@@ -54,7 +54,7 @@ func matrix(series string) string {
 	return `{"status":"success","data":{"resultType":"matrix","result":[` + series + `]}}`
 }
 
-// Every failure is the server's, has a reason for code and a sentence for people, and takes no longer than the time-out.
+// Every failure is the server's, has a reason for code and a sentence for people, and takes no longer than the timeout.
 func TestFailuresOfServers(t *testing.T) {
 	t.Parallel()
 	const json = "application/json"
@@ -69,7 +69,7 @@ func TestFailuresOfServers(t *testing.T) {
 		"429 with seconds":        {saying(429, "text/plain", "slow down", "Retry-After", "7"), RateLimited, "It says: slow down. It asks to be left alone for 7s."},
 		"429 of Mimir":            {saying(429, json, `{"status":"error","errorType":"too_many_requests","error":"too many outstanding requests"}`), RateLimited, "too many outstanding requests"},
 		"503":                     {saying(503, "text/html", "<html><h1>Unavailable</h1>"), Unavailable, "is not available (HTTP 503 Service Unavailable)"},
-		"503 with a time-out":     {saying(503, json, `{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}`), ServerTimeout, "gave the query up"},
+		"503 with a timeout":      {saying(503, json, `{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}`), ServerTimeout, "gave the query up"},
 		"401":                     {saying(401, "text/plain", "no"), Unauthorized, "does not accept who asks (HTTP 401)"},
 		"403 of Amazon":           {saying(403, json, `{"message":"Missing Authentication Token"}`), Forbidden, "Missing Authentication Token"},
 		"404":                     {saying(404, "text/plain", "404 page not found"), NotFound, "Check the URL's path"},
@@ -211,7 +211,7 @@ func TestLabelsThatAreNotUTF8(t *testing.T) {
 	require.ErrorContains(t, err, "is there twice", "they cannot be told apart any more")
 }
 
-// A server that answers slowly, or dies in the middle, is left within the time-out.
+// A server that answers slowly, or dies in the middle, is left within the timeout.
 func TestSlowServers(t *testing.T) {
 	t.Parallel()
 	quick := func(s *settings.Prometheus) { s.QueryTimeout = 300 * time.Millisecond }

@@ -104,9 +104,9 @@ func (s subject) reason(err error) error {
 	var (
 		known  *Error
 		syntax *syntaxError
-		words  *said
-		much   *tooMuch
-		double *twice
+		words  *apiError
+		much   *limitError
+		double *duplicateSeriesError
 		dialed *net.OpError
 		packed *unknownEncoding
 	)
@@ -165,7 +165,7 @@ func (s subject) explainStatus(response *http.Response, body []byte) *Error {
 			message = text
 		}
 		if message != "" {
-			return s.withRetry(response, s.inItsWords(status, &said{words.ErrorType, message}))
+			return s.withRetry(response, s.inItsWords(status, &apiError{words.ErrorType, message}))
 		}
 	}
 	excerpt := excerptOf(response, body)
@@ -197,7 +197,7 @@ var overLimit = regexp.MustCompile(`too many samples|exceeded maximum resolution
 	`-search\.max|not enough memory|exceeded [a-z]+ limit`)
 
 // inItsWords repeats the message of the server's own API. The words of errorType are those of the HTTP API.
-func (s subject) inItsWords(status int, words *said) *Error {
+func (s subject) inItsWords(status int, words *apiError) *Error {
 	message := tidy(words.message)
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:

@@ -105,7 +105,7 @@ func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	}))
 	response, err := w.client.Do(request)
 	if err != nil && written.Load() {
-		return unanswered{about.explain(ctx, err)}
+		return lostResponseError{about.explain(ctx, err)}
 	} else if err != nil {
 		return about.explain(ctx, err)
 	}
@@ -118,17 +118,17 @@ func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	err = about.explain(ctx, about.explainWriteStatus(response, text))
 	switch response.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout: // of whoever waited for the server, or after it had begun
-		return unanswered{err}
+		return lostResponseError{err}
 	}
 	return err
 }
 
-// unanswered is an error after which the server may have taken the samples.
-type unanswered struct{ error }
+// lostResponseError is an error after which the server may have accepted the samples.
+type lostResponseError struct{ error }
 
-func (u unanswered) Unwrap() error { return u.error }
+func (u lostResponseError) Unwrap() error { return u.error }
 
-func (u unanswered) Is(target error) bool { return target == remotewrite.ErrUnanswered }
+func (u lostResponseError) Is(target error) bool { return target == remotewrite.ErrUnanswered }
 
 // explainWriteStatus tells what can never succeed from what can.
 func (s subject) explainWriteStatus(response *http.Response, body []byte) *Error {
