@@ -31,11 +31,11 @@ func (t *limitError) Error() string { return fmt.Sprintf("more than %d %s", t.li
 type duplicateSeriesError struct{ labels map[string]string }
 
 func (t *duplicateSeriesError) Error() string {
-	return "the series " + describeLabels(t.labels) + " is there twice"
+	return "the series " + describeLabels(t.labels) + " occurs twice"
 }
 
 // Envelope words of the HTTP API that say a server answered from a part of its data.
-const partialWarning = "The server answered with a part of its data (isPartial): some of its storage did not respond. Numbers may be too low."
+const partialWarning = "The server returned partial data (isPartial): some of its storage did not respond. Values may be too low."
 
 const garbledWarning = "Some labels are not UTF-8; what cannot be read is shown as \uFFFD."
 
@@ -125,9 +125,9 @@ func (d *decoder) envelope(data func() error) error {
 	case failure != (apiError{}):
 		return &failure
 	case status == "error":
-		return &apiError{"", "it says that there was an error, and not which"}
+		return &apiError{"", "it reported an error without a message"}
 	case status != "success":
-		return d.wrong("the answer has no status that says success")
+		return d.wrong("the response has no status success")
 	}
 	return d.close()
 }
@@ -159,7 +159,7 @@ func (d *decoder) sentences(to *[]string) error {
 func (d *decoder) resultType() error {
 	kind, err := d.string()
 	if err == nil && kind == "string" {
-		return &apiError{"bad_data", "the query answers a string: only numbers over time can be shown"}
+		return &apiError{"bad_data", "the query returns a string, but only numbers over time can be shown"}
 	}
 	return err
 }
