@@ -9,28 +9,41 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// Explain says why the servers that are there do not answer a statistic of a signal, and what would.
+// Explain says why the servers that are there do not answer a statistic of a signal, and what would. Servers that cannot report the
+// signal at all are named only if no other server can.
 func (s Set) Explain(sig signal.Signal, st signal.Statistic, exists func(metric string) bool) string {
-	var sentences []string
+	var sentences, unable []string
 	for _, p := range s {
 		if len(p.Signals) == 0 || p.Layer == layerManagement {
 			continue
 		}
 		if enable := p.enable(sig, st, exists); enable != "" {
-			sentences = append(sentences, fmt.Sprintf("%s reports no %s of %s as it is set up. To have it, %s.", p.Name, st, sig.Name, enable))
+			sentences = append(sentences, fmt.Sprintf("%s does not report %s of %s. To enable it, %s.", p.Name, st, sig.Name, enable))
 		} else if len(p.Signals[sig.Name]) > 0 {
 			sentences = append(sentences, fmt.Sprintf("%s reports %s, but not its %s.", p.Name, sig.Name, st))
 		} else {
-			sentences = append(sentences, fmt.Sprintf("%s does not report %s.", p.Name, sig.Name))
+			unable = append(unable, p.Name)
 		}
 	}
 	if len(sentences) == 0 {
-		sentences = append(sentences, fmt.Sprintf("Nothing here reports %s.", sig.Name))
+		sentences = append(sentences, notReported(unable, sig.Name))
 	}
 	if !s.reports(sig) && sig.MeasuredBy != "" {
 		sentences = append(sentences, fmt.Sprintf("It is measured by %s.", sig.MeasuredBy))
 	}
 	return strings.Join(sentences, " ")
+}
+
+// notReported says that servers do not report a signal.
+func notReported(servers []string, signal string) string {
+	switch len(servers) {
+	case 0:
+		return fmt.Sprintf("No server here reports %s.", signal)
+	case 1:
+		return fmt.Sprintf("%s does not report %s.", servers[0], signal)
+	}
+	last := len(servers) - 1
+	return fmt.Sprintf("%s and %s do not report %s.", strings.Join(servers[:last], ", "), servers[last], signal)
 }
 
 func (s Set) reports(sig signal.Signal) bool {
@@ -42,7 +55,7 @@ func (s Set) reports(sig signal.Signal) bool {
 	return false
 }
 
-// enable says what to switch on for the missing metrics of the preferred recipe that would answer.
+// enable is how to enable the missing metrics of the preferred recipe that would answer.
 func (p *Profile) enable(sig signal.Signal, st signal.Statistic, exists func(string) bool) string {
 	for _, r := range p.Signals[sig.Name] {
 		if !p.answers(r, sig, st) || p.reads(r, exists) {
@@ -57,8 +70,8 @@ func (p *Profile) enable(sig signal.Signal, st signal.Statistic, exists func(str
 	return ""
 }
 
-// SwitchedOff lists what a server that shows the given metrics could report and does not, each with what to do: one
-// sentence for each remedy, in the order of the signals.
+// SwitchedOff lists what a server that exposes the given metrics could report and does not: one sentence for each way to enable
+// something, in the order of the signals.
 func (p *Profile) SwitchedOff(exists func(metric string) bool) []string {
 	var out []string
 	signalsOf := map[string][]string{}
@@ -95,8 +108,8 @@ func label(sig signal.Signal, r Recipe) string {
 	return sig.Name
 }
 
-// Provenance says how the numbers of a part come about, one entry for each server that takes part. Of the metrics that a
-// recipe reads, it lists those that exist.
+// Provenance is how the values of a part are computed, one entry for each server. Of the metrics that a recipe reads, it lists
+// those that exist.
 func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
 	var out []series.Provenance
 	for _, s := range p.Sources {
@@ -114,7 +127,7 @@ func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
 	return out
 }
 
-// Describe says in a clause how the numbers of a part come about, for the user.
+// Describe says in a clause how the values of a part are computed, for the user.
 func (p Part) Describe() string {
 	var out []string
 	for _, s := range p.Sources {

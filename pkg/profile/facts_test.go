@@ -126,11 +126,11 @@ func TestExplain(t *testing.T) {
 		exists func(string) bool
 		want   string
 	}{
-		{"response_time", signal.P95, set, nothing, "NVIDIA Triton Inference Server reports no p95 of response_time as it is set up. To have it, start Triton with --metrics-config summary_latencies=true (a model with a response cache never has it)."},
-		{"gpu_power", signal.Last, set, nothing, "NVIDIA Triton Inference Server reports no last of gpu_power as it is set up. To have it, run Triton on a host with an NVIDIA GPU and DCGM, with --allow-gpu-metrics=true."},
+		{"response_time", signal.P95, set, nothing, "NVIDIA Triton Inference Server does not report p95 of response_time. To enable it, start Triton with --metrics-config summary_latencies=true (a model with a response cache never has it)."},
+		{"gpu_power", signal.Last, set, nothing, "NVIDIA Triton Inference Server does not report last of gpu_power. To enable it, run Triton on a host with an NVIDIA GPU and DCGM, with --allow-gpu-metrics=true."},
 		{"load_time", signal.P95, set, everything, "NVIDIA Triton Inference Server reports load_time, but not its p95."},
-		{"request_size", signal.P95, nil, nothing, "Nothing here reports request_size. It is measured by the recorder in front of the server, or a gateway that counts it (Istio, Envoy, ModelMesh)."},
-		{"request_size", signal.P95, profile.Set{set.Find("modelserving")}, nothing, "Nothing here reports request_size. It is measured by the recorder in front of the server, or a gateway that counts it (Istio, Envoy, ModelMesh)."},
+		{"request_size", signal.P95, nil, nothing, "No server here reports request_size. It is measured by the recorder in front of the server, or a gateway that counts it (Istio, Envoy, ModelMesh)."},
+		{"request_size", signal.P95, profile.Set{set.Find("modelserving")}, nothing, "No server here reports request_size. It is measured by the recorder in front of the server, or a gateway that counts it (Istio, Envoy, ModelMesh)."},
 	} {
 		s, ok := signal.Find(c.signal)
 		require.True(t, ok)

@@ -27,7 +27,7 @@ var blocks = []block{
 	{"recipe", "a recipe", "{histogram: request_seconds}", reflect.TypeFor[Recipe]()},
 	{"ratio", "a ratio", "{of: [{metric: failures_total}], to: [{metric: requests_total}]}", reflect.TypeFor[Ratio]()},
 	{"mean", "a mean", "{sum: [{metric: seconds_sum}], count: [{metric: seconds_count}]}", reflect.TypeFor[Mean]()},
-	{"count_series", "count_series", "{metric: up, by: [model]}", reflect.TypeFor[CountSeries]()},
+	{"count_series", "count_series", "{metric: model_loaded, by: [model]}", reflect.TypeFor[CountSeries]()},
 	{"term", "a term", "{metric: requests_total}", reflect.TypeFor[Term]()},
 	{"where", "a condition", "{in: [success]}", reflect.TypeFor[Where]()},
 }

@@ -39,7 +39,11 @@ func (k key) meaning() string {
 	if len(words) < 2 {
 		return k.doc
 	}
-	return fmt.Sprintf("%s One of `%s`.", k.doc, strings.Join(words, "`, `"))
+	noun := map[reflect.Kind]string{reflect.Map: "Keys:", reflect.Slice: "Values:"}[k.field.Type.Kind()]
+	if noun == "" {
+		noun = "One of"
+	}
+	return fmt.Sprintf("%s %s `%s`.", k.doc, noun, strings.Join(words, "`, `"))
 }
 
 // value is what a key's value is, in a word or two.

@@ -60,7 +60,7 @@ func TestOnAPrometheusThatIsThereAlready(t *testing.T) {
 	require.InDelta(t, 0.1, driver.Value(t, answers["B"], a), 1e-9)
 	require.InDelta(t, 0.02, driver.Value(t, answers["C"], a), 1e-9)
 	require.Equal(t, 2, answers["D"].Frames[0].Rows())
-	require.Contains(t, driver.Notices(answers["E"]), "NVIDIA Triton Inference Server reports no last of gpu_power as it is set up.")
+	require.Contains(t, driver.Notices(answers["E"]), "NVIDIA Triton Inference Server does not report last of gpu_power.")
 	require.NotContains(t, driver.Notices(answers["E"]), "targets")
 	require.NoError(t, answers["F"].Error)
 	require.ErrorContains(t, answers["G"].Error, "parse error")

@@ -22,7 +22,7 @@ func TestTritonErrorsOfSingleRequestsCountAsSuccesses(t *testing.T) {
 	s := replay(t, "triton", tritonLoaded)
 	for _, name := range []string{"requests", "error_rate"} {
 		for _, how := range s.descriptions(embedded(t), name, statisticOf(name)) {
-			require.Contains(t, how, "an error that a Python model returns for one request counts as a success", name)
+			require.Contains(t, how, "errors that a Python model returns for single requests count as successes", name)
 		}
 	}
 }
@@ -41,7 +41,7 @@ func TestTritonEnsembleFailuresCountTwice(t *testing.T) {
 	require.Contains(t, answers(t, "triton", tritonLoaded, "requests", signal.Rate), "code=OTHER model=pipe status=failure version=1 20")
 	for _, name := range []string{"requests", "error_rate"} {
 		for _, how := range s.descriptions(embedded(t), name, statisticOf(name)) {
-			require.Contains(t, how, "an ensemble's failure counts twice", name)
+			require.Contains(t, how, "failures of an ensemble count twice", name)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func TestTritonRequestsThatAFullQueueRefusedCountNowhere(t *testing.T) {
 	require.InDelta(t, 20, total, 0.01)
 	for _, name := range []string{"requests", "error_rate"} {
 		for _, how := range s.descriptions(embedded(t), name, statisticOf(name)) {
-			require.Contains(t, how, "a request that a full queue refused is counted nowhere", name)
+			require.Contains(t, how, "requests that a full queue rejects are not counted", name)
 		}
 	}
 }
@@ -184,6 +184,6 @@ func TestMLServerErrorRateIncludesTheClients(t *testing.T) {
 	byServer := s.number(`sum(increase(rest_server_requests_total{status_code="500"}[60001ms]))`)
 	require.Greater(t, failed, byServer, "unknown models and bad input are among the failures")
 	for _, how := range s.descriptions(embedded(t), "error_rate", signal.Mean) {
-		require.Contains(t, how, "those that failed by the client's doing included")
+		require.Contains(t, how, "all failed requests, client errors included")
 	}
 }
