@@ -239,7 +239,7 @@ func TestLongRangesAreSplit(t *testing.T) {
 	require.ErrorContains(t, err, "parse error")
 	few := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.ResponseLimits.Samples = 20_000 })
 	_, err = few.RangePromQL(t.Context(), "time()", executor.Range{Start: origin, End: origin.Add(20 * time.Second), Step: time.Millisecond})
-	require.ErrorContains(t, err, "more than 20000 samples", "the parts' samples are counted together")
+	require.ErrorContains(t, err, "the limit of 20000 samples", "the parts' samples are counted together")
 }
 
 // requireSame compares bit by bit, so that NaN is NaN.
