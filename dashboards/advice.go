@@ -51,7 +51,7 @@ var adviceOf = map[string]advice{
 	"response_time": {
 		measured: oneLayer,
 		high:     "users wait. Look where the time goes: queue time means too few replicas, inference time a slow model or too small an instance, and neither of them a cold start.",
-		low:      "users get their answers quickly. A p50 far below the p95 means that some requests take another path: a cold start, a queue, a large input.",
+		low:      "users get their answers quickly. A p50 far below the p95 means that some requests take longer: a cold start, a queue, a large input.",
 	},
 	"inference_time": {
 		measured: inServer,
@@ -145,7 +145,7 @@ var adviceOf = map[string]advice{
 	},
 	"models_resident": {
 		measured: byPolls,
-		high:     "the model is in memory on so many replicas: requests take the hot path.",
+		high:     "the model is in memory on so many replicas: requests find it there (hot starts).",
 		low:      "a model that falls to nothing was unloaded or evicted; its next request waits for a load, or fails where nothing loads it.",
 	},
 	"model_loads": {

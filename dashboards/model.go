@@ -5,7 +5,7 @@ import "github.com/coldhit/modelserving-datasource/pkg/signal"
 var (
 	byState      = []signal.Label{signal.State}
 	byObjective  = []signal.Label{signal.Objective}
-	byPath       = []signal.Label{signal.Path}
+	byStart      = []signal.Label{signal.Start}
 	byVersion    = []signal.Label{signal.Deployment, signal.Version}
 	byDeployment = []signal.Label{signal.Deployment}
 )
@@ -65,10 +65,10 @@ func modelAtAGlance() []panel {
 	}
 }
 
-// The values of the label path.
+// The values of the label start.
 var (
-	hot  = map[signal.Label]string{signal.Path: "hot"}
-	cold = map[signal.Label]string{signal.Path: "cold"}
+	hot  = map[signal.Label]string{signal.Start: "hot"}
+	cold = map[signal.Label]string{signal.Start: "cold"}
 )
 
 func hotAgainstCold() []panel {
@@ -83,9 +83,9 @@ func hotAgainstCold() []panel {
 		low:      "cold starts hurt little: evicting this model is cheap.",
 	}
 	return []panel{
-		chart{ask: percentilesOf("response_time", hot), of: ", hot path", styles: byStatistic(), advice: &hotAdvice}.panel(),
-		chart{ask: percentilesOf("response_time", cold), of: ", cold path", styles: byStatistic(), advice: &coldAdvice}.panel(),
-		chart{ask: ask{signal: "requests", statistics: rate, groupBy: byPath}, of: " by path", stacked: true, styles: byPathOf()}.panel(),
+		chart{ask: percentilesOf("response_time", hot), of: ", hot starts", styles: byStatistic(), advice: &hotAdvice}.panel(),
+		chart{ask: percentilesOf("response_time", cold), of: ", cold starts", styles: byStatistic(), advice: &coldAdvice}.panel(),
+		chart{ask: ask{signal: "requests", statistics: rate, groupBy: byStart}, of: " by start", stacked: true, styles: byStartOf()}.panel(),
 		chart{ask: ask{signal: signal.CacheHitRatio, statistics: mean, groupBy: byDeployment}, of: " by deployment", share: true, objective: true, note: dashedObjective}.panel(),
 	}
 }

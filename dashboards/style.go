@@ -69,8 +69,8 @@ func byStateOf() []override {
 	}
 }
 
-// byPathOf colours series by whether a request found its model in memory.
-func byPathOf() []override {
+// byStartOf colours series by whether a request found its model in memory.
+func byStartOf() []override {
 	return []override{
 		named(`^hot( ·|$)`, fixed(waiting)),
 		named(`^cold( ·|$)`, fixed("light-blue")),
@@ -88,7 +88,7 @@ func objectiveNames() []override {
 	return all
 }
 
-// notReported matches what stands beside series by status, state or path and does not tell its own.
+// notReported matches what stands beside series by status, state or start and does not tell its own.
 func notReported() override { return named(` not reported$`, fixed(nobody)) }
 
 // named matches series by a regular expression on their name.

@@ -55,8 +55,8 @@ describe('describeQuery', () => {
     { fields: { queryType: 'promql', signal: 'requests', expr: ' sum(up)\n' }, want: 'sum(up)' },
     { fields: { queryType: 'promql' }, want: '' },
     {
-      fields: { signal: 'requests', limit: '$top', window: '10m', instant: true, filters: { path: ['cold'] } },
-      want: 'requests where path is cold, top $top, over 10m, one value',
+      fields: { signal: 'requests', limit: '$top', window: '10m', instant: true, filters: { start: ['cold'] } },
+      want: 'requests where start is cold, top $top, over 10m, one value',
     },
     { fields: { signal: 'requests', limit: 50, window: ' ', instant: false }, want: 'requests' },
     { fields: { queryType: 'forecast', filters: { model: ['bert'] } }, want: 'forecast where model is bert' },

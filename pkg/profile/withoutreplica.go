@@ -23,7 +23,7 @@ type activeReplicas struct {
 }
 
 // WithoutReplica makes the plans of how many requests a second, times pieces, ended in pieces which began without an active
-// replica, on the path cold, and in others, on the path hot: each group of the query has a series for either. A
+// replica, cold, and in others, hot: each group of the query has a series for either. A
 // request counts when it ends, and one that waited for the first replica ends after that has become active; so it is the
 // replicas at the beginning that matter, and of counters that begin with the replica all that they count. Pieces of which nobody tells the replicas count on neither side, such as those in a
 // gap between scrapes, and where replicas are counted by who answers scrapes, nobody tells that there is none.
@@ -48,7 +48,7 @@ func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Pa
 		on := words(replicas.on)
 		none, some := plan.EqualTo{Of: replicas.plan}, plan.GreaterThan{Of: replicas.plan}
 		known = append(known,
-			onPath("cold", plan.SemiJoin{Of: first, On: on, Exists: none}), onPath("hot", plan.SemiJoin{Of: counted, On: on, Exists: some}))
+			withStart("cold", plan.SemiJoin{Of: first, On: on, Exists: none}), withStart("hot", plan.SemiJoin{Of: counted, On: on, Exists: some}))
 		counted, first = plan.AntiJoin{Of: counted, On: on, Exists: replicas.plan}, plan.AntiJoin{Of: first, On: on, Exists: replicas.plan}
 	}
 	all := plan.SumOverTime{Of: plan.Union{Of: known}, Window: max(window, pieces.Every), Every: pieces.Every}
@@ -60,22 +60,22 @@ func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Pa
 		}
 		return plan.TopK{Of: all, By: by, K: q.Limit, Rank: rank, Rest: rest}
 	}
-	part.Plan = plan.Aggregate{Op: plan.Sum, By: byPath(part.By), Of: top(false)}
+	part.Plan = plan.Aggregate{Op: plan.Sum, By: byStart(part.By), Of: top(false)}
 	if rank == nil || !q.Others {
 		return []Part{part}
 	}
 	rest := part
 	rest.Others, rest.By = true, without(part.By, ranked)
-	rest.Plan = plan.Aggregate{Op: plan.Sum, By: byPath(rest.By), Of: top(true)}
+	rest.Plan = plan.Aggregate{Op: plan.Sum, By: byStart(rest.By), Of: top(true)}
 	return []Part{part, rest}
 }
 
-// onPath marks requests by the way that they took.
-func onPath(path string, of plan.Node) plan.Node {
-	return plan.SetLabel{Of: of, Label: string(signal.Path), Value: path}
+// withStart labels requests as hot or cold.
+func withStart(start string, of plan.Node) plan.Node {
+	return plan.SetLabel{Of: of, Label: string(signal.Start), Value: start}
 }
 
-func byPath(by []signal.Label) []string { return words(union(by, []signal.Label{signal.Path})) }
+func byStart(by []signal.Label) []string { return words(union(by, []signal.Label{signal.Start})) }
 
 // tellsOfNone lists what tells how many replicas are active, and of none when there is none: gauges alone. Those that know
 // models come first; they are set against the requests for the model, whatever deployment the two are scraped under.

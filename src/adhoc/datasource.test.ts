@@ -165,8 +165,8 @@ describe('suggestions', () => {
 
   it('are values of the label alone, where Grafana says no more', async () => {
     const requests = answerRequests(() => ({ values: ['cold', 'hot'], truncated: false }));
-    await newDataSource().getTagValues({ key: 'path' });
-    expect(requests[0].params).toEqual({ label: 'path', filters: '{}' });
+    await newDataSource().getTagValues({ key: 'start' });
+    expect(requests[0].params).toEqual({ label: 'start', filters: '{}' });
   });
 });
 

@@ -14,8 +14,8 @@ describe('toFilters', () => {
     { name: 'one value', adHoc: [filter('model', '=', 'bert')], want: { model: ['bert'] } },
     {
       name: 'several labels',
-      adHoc: [filter('model', '=', 'bert'), filter('path', '=', 'cold')],
-      want: { model: ['bert'], path: ['cold'] },
+      adHoc: [filter('model', '=', 'bert'), filter('start', '=', 'cold')],
+      want: { model: ['bert'], start: ['cold'] },
     },
     {
       name: 'one of several values',
@@ -46,7 +46,7 @@ describe('toFilters', () => {
   });
 
   it.each(['!=', '=~', '!~', '<', '>', '<=', '!=|', 'groupBy'])('refuses %s and says what can be used', (operator) => {
-    const adHoc = [filter('path', '=', 'cold'), filter('model', operator, 'bert')];
+    const adHoc = [filter('start', '=', 'cold'), filter('model', operator, 'bert')];
     expect(() => toFilters(adHoc)).toThrow(
       `The ad-hoc filter "model ${operator} bert" cannot be applied: use =, or =| (one of)`
     );
@@ -61,8 +61,8 @@ describe('intersectFilters', () => {
     {
       name: 'different labels',
       one: { model: ['a'] },
-      other: { path: ['hot'] },
-      want: { model: ['a'], path: ['hot'] },
+      other: { start: ['hot'] },
+      want: { model: ['a'], start: ['hot'] },
     },
     { name: 'a label without values', one: { model: [] }, other: { model: ['a'] }, want: { model: ['a'] } },
     { name: 'the other without values', one: { model: ['a'] }, other: { model: [] }, want: { model: ['a'] } },

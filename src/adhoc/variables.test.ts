@@ -3,7 +3,7 @@ import { AdHocFilter } from '../types';
 import { filtersOfVariables } from './variables';
 
 const BERT: AdHocFilter = { key: 'model', operator: '=', value: 'bert' };
-const COLD: AdHocFilter = { key: 'path', operator: '=', value: 'cold' };
+const COLD: AdHocFilter = { key: 'start', operator: '=', value: 'cold' };
 
 const OURS = { uid: 'serving', name: 'Model Serving' };
 

@@ -13,7 +13,7 @@ export const SIGNALS: SignalInfo[] = [
     description: 'Requests that ended, per second.',
     statistics: ['rate'],
     defaultStatistics: ['rate'],
-    groupBy: ['environment', 'deployment', 'model', 'version', 'path', 'status'],
+    groupBy: ['environment', 'deployment', 'model', 'version', 'start', 'status'],
   },
   {
     id: 'response_time',
@@ -48,7 +48,7 @@ export const SIGNALS: SignalInfo[] = [
 ];
 
 /** The labels of all the signals. */
-export const LABELS = ['environment', 'deployment', 'model', 'version', 'path', 'status', 'gpu', 'objective'];
+export const LABELS = ['environment', 'deployment', 'model', 'version', 'start', 'status', 'gpu', 'objective'];
 
 /** A data source on a dashboard that has the variables. */
 export function newDataSource(variables: DashboardVariable[] = []): ModelServingDataSource {

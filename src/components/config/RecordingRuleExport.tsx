@@ -18,7 +18,7 @@ export function RecordingRuleExport({ uid }: { uid: string }) {
   return (
     <>
       <p>
-        With these rules a Prometheus, Mimir, Thanos or vmalert sums up by environment, deployment, model and path what
+        With these rules a Prometheus, Mimir, Thanos or vmalert sums up by environment, deployment, model and start what
         panels ask for again and again. Panels read what is recorded wherever it answers them, and their queries say so.
         Save the data source first: what is exported is what is saved.{' '}
         <a className={styles.link} href={HELP} target="_blank" rel="noopener noreferrer">

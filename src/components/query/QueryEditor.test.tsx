@@ -117,15 +117,15 @@ describe('signal', () => {
     expect(current.query.filters).toEqual({ environment: ['a "b"\\.*'], model: ['bert', '$model'] });
   });
 
-  it('filters by path', async () => {
+  it('filters by start', async () => {
     const current = await showEditor({ queryType: 'signal', signal: 'requests' });
     requests = answerRequests((request) =>
       resourceOf(request) === 'values' ? { values: ['cold', 'hot', 'unknown'], truncated: false } : answer(request)
     );
-    await choose('Add filter', 'path');
-    await choose('Filter path', 'cold');
-    expect(current.query.filters).toEqual({ path: ['cold'] });
-    expect(requests.at(-1)?.params).toMatchObject({ label: 'path' });
+    await choose('Add filter', 'start');
+    await choose('Filter start', 'cold');
+    expect(current.query.filters).toEqual({ start: ['cold'] });
+    expect(requests.at(-1)?.params).toMatchObject({ label: 'start' });
   });
 
   it('offers variables as values, but not ad-hoc filters, which have none', async () => {
