@@ -83,7 +83,7 @@ func (t *longTail) startRecorder(ctx context.Context, group *supervise.Group, pr
 			"--upstream=" + t.RouterURL,
 			fmt.Sprintf("--listen=127.0.0.1:%d", port),
 			fmt.Sprintf("--admin=127.0.0.1:%d", adminPort),
-			"--cold-header=" + router.DefaultPathHeader,
+			"--cold-header=" + router.DefaultStartHeader,
 		},
 	})
 	if err != nil {

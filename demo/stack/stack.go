@@ -213,7 +213,7 @@ func (s *Stack) newDrivers(options Options, models []fleet.Model) drivers {
 	if !options.Bursts {
 		demo.BurstEvery = 0
 	}
-	tail := load.TailOptions(s.tail.RecorderURL, fleet.Tail(), router.DefaultPathHeader)
+	tail := load.TailOptions(s.tail.RecorderURL, fleet.Tail(), router.DefaultStartHeader)
 	return drivers{demo: load.NewDriver(demo), tail: load.NewDriver(tail)}
 }
 
