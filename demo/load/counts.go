@@ -30,7 +30,7 @@ type ModelCounts struct {
 	Skipped int64 `json:"skipped"`
 	// OKLatencySeconds is the sum over the answers with status 200, as the client saw them.
 	OKLatencySeconds float64 `json:"okLatencySeconds"`
-	// OKByVersion counts the answers with status 200 by the version that was asked for; "" is the server's choice.
+	// OKByVersion counts the answers with status 200 by the requested version; "" is the server's choice.
 	OKByVersion map[string]int64 `json:"okByVersion"`
 	// ByStart are all answers, whatever their status, by what they said in Options.StartHeader; "" where they did not.
 	ByStart map[string]StartCounts `json:"byStart"`
@@ -45,7 +45,7 @@ type StartCounts struct {
 
 // answer is what came of one request.
 type answer struct {
-	// version is the one that was asked for; "" is the server's choice.
+	// version is the requested one; "" is the server's choice.
 	version string
 	// status is the HTTP status, 0 where there was no response.
 	status  int

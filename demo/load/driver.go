@@ -16,7 +16,7 @@ import (
 )
 
 // Options say how much is sent. All fields are required, but a zero BurstEvery or ReloadEvery switches that off, and answers
-// are not told apart without a StartHeader.
+// are not counted by start without a StartHeader.
 type Options struct {
 	// BaseURL is the server's HTTP endpoint, without a trailing slash.
 	BaseURL string

@@ -37,12 +37,12 @@ type Options struct {
 	Wait time.Duration
 	// MaxWaiting bounds the requests that wait at once: 256.
 	MaxWaiting int
-	// LoadTimeout bounds the wait for Triton's answer to a load: 2 minutes. Afterwards the router asks what became of it.
+	// LoadTimeout bounds the wait for Triton's answer to a load: 2 minutes. Afterwards the router reads the state of the model.
 	LoadTimeout time.Duration
 	// RetryLoadAfter is how long a load that failed is not tried again, so that a broken model does not drive out those that
 	// work: 5 s.
 	RetryLoadAfter time.Duration
-	// Out is told of what went wrong.
+	// Out prints errors.
 	Out *progress.Printer
 }
 
@@ -69,7 +69,7 @@ type Router struct {
 // connections to Triton are kept, so that many requests at once need not connect anew each time.
 const connections = 256
 
-// New makes a router. It asks Triton what is in memory, and fails where there is no answer. The router works until Close is
+// New makes a router. It reads from Triton which models are in memory, and fails without a response. The router works until Close is
 // called or the context ends.
 func New(ctx context.Context, options Options) (*Router, error) {
 	o, err := options.withDefaults()
@@ -167,7 +167,7 @@ func (r *Router) setStartHeader(response *http.Response) error {
 	return nil
 }
 
-// refuse responds to a request whose model could not be had.
+// refuse responds to a request whose model cannot be loaded.
 func (r *Router) refuse(w http.ResponseWriter, start Start, err error) {
 	var busy *busyError
 	var failed *loadError

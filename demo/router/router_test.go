@@ -251,12 +251,12 @@ func TestAServerThatBreaksOffIs502(t *testing.T) {
 	response, body := post(t, url+"/v2/models/a/infer", "")
 	require.Equal(t, http.StatusBadGateway, response.StatusCode)
 	require.Equal(t, "cold", response.Header.Get(DefaultStartHeader))
-	require.Contains(t, body, "Triton did not answer")
+	require.Contains(t, body, "Triton did not respond")
 }
 
 func TestWithoutTritonThereIsNoRouter(t *testing.T) {
 	_, err := New(t.Context(), Options{Upstream: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}, Slots: 1, Out: progress.NewPrinter(t.Output())})
-	require.ErrorContains(t, err, "ask Triton for its models")
+	require.ErrorContains(t, err, "list the models of Triton")
 	_, err = New(t.Context(), Options{Upstream: &url.URL{}, Out: progress.NewPrinter(t.Output())})
 	require.ErrorContains(t, err, "at least one slot")
 }
