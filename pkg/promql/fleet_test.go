@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	engineql "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -94,7 +95,7 @@ func (f *fleet) addHistogram(r *rand.Rand, own []string) {
 }
 
 func (f *fleet) add(metric string, values []float64, pairs []string) {
-	f.samples = append(f.samples, sampled{labels.FromStrings(append([]string{labels.MetricName, metric}, pairs...)...), values})
+	f.samples = append(f.samples, sampled{labels.FromStrings(append([]string{model.MetricNameLabel, metric}, pairs...)...), values})
 }
 
 func (f *fleet) store() {
@@ -159,7 +160,7 @@ func (f *fleet) answer(q signal.Query, limited bool) map[string][]float64 {
 }
 
 func (f *fleet) has(metric string) bool {
-	return slices.ContainsFunc(f.samples, func(s sampled) bool { return s.labels.Get(labels.MetricName) == metric })
+	return slices.ContainsFunc(f.samples, func(s sampled) bool { return s.labels.Get(model.MetricNameLabel) == metric })
 }
 
 func (f *fleet) run(text string, by []signal.Label, others bool) map[string][]float64 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
@@ -51,7 +52,7 @@ func latest(values []float64) []float64 { return slices.Clone(values[warmUp:]) }
 func (f *fleet) sums(metric string, read func([]float64) []float64, keep func(labels.Labels) bool, by ...string) map[string][]float64 {
 	out := map[string][]float64{}
 	for _, s := range f.samples {
-		if s.labels.Get(labels.MetricName) != metric || (keep != nil && !keep(s.labels)) {
+		if s.labels.Get(model.MetricNameLabel) != metric || (keep != nil && !keep(s.labels)) {
 			continue
 		}
 		values := make([]string, len(by))

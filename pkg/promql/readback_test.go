@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 
@@ -51,7 +51,7 @@ func (r readBack) node(e parser.Expr) plan.Node {
 func (r readBack) selection(v *parser.VectorSelector) plan.Select {
 	s := plan.Select{Metric: v.Name}
 	for _, m := range v.LabelMatchers {
-		if m.Name != labels.MetricName {
+		if m.Name != model.MetricNameLabel {
 			s.Matchers = append(s.Matchers, plan.Matcher{Label: m.Name, Compare: plan.Comparison(m.Type.String()), Value: m.Value})
 		}
 	}

@@ -140,7 +140,7 @@ var operations = map[plan.Operation]string{
 func Matchers(s plan.Select) ([]*labels.Matcher, error) {
 	var out []*labels.Matcher
 	if s.Metric != "" {
-		out = append(out, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, s.Metric))
+		out = append(out, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, s.Metric))
 	}
 	for _, m := range s.Matchers {
 		matcher, err := labels.NewMatcher(comparisons[m.Compare], m.Label, m.Value)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
@@ -95,7 +96,7 @@ func TestSelectorMatchesAwkwardValuesLiterally(t *testing.T) {
 		for _, other := range all {
 			matches := true
 			for _, m := range matchers {
-				matches = matches && m.Matches(labels.FromStrings(labels.MetricName, "m", "model", other).Get(m.Name))
+				matches = matches && m.Matches(labels.FromStrings(model.MetricNameLabel, "m", "model", other).Get(m.Name))
 			}
 			require.Equal(t, value == other, matches, "%q and %q", value, other)
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+	grafanaconfig "github.com/grafana/grafana-plugin-sdk-go/config"
 )
 
 // signedService is the name of Amazon Managed Service for Prometheus in its signatures.
@@ -99,7 +99,7 @@ func (a *amazon) sign(request *http.Request) (*http.Request, error) {
 
 // allowed asks what Grafana's administrator lets data sources do.
 func (a *amazon) allowed(ctx context.Context) error {
-	grafana := backend.GrafanaConfigFromContext(ctx)
+	grafana := grafanaconfig.GrafanaConfigFromContext(ctx)
 	allowed := allowedUnlessSaid
 	if said := grafana.Get(allowedProviders); said != "" {
 		allowed = strings.Split(strings.ReplaceAll(said, " ", ""), ",")

@@ -23,6 +23,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+	"github.com/grafana/grafana-plugin-sdk-go/config"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
@@ -152,7 +153,7 @@ func TestAmazonSignatures(t *testing.T) {
 		URL: address + "/workspaces/ws-1", JSONData: []byte(`{"sigV4Auth": true, "sigV4AuthType": "keys", "sigV4Region": "eu-central-1"}`),
 		DecryptedSecureJSONData: map[string]string{"sigV4AccessKey": "AKIDEXAMPLE", "sigV4SecretKey": "s3cr3t", "sigV4SessionToken": "session"},
 	}
-	ctx := backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "keys"}))
+	ctx := config.WithGrafanaConfig(t.Context(), config.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "keys"}))
 	client := newClient(t, instance)
 	for range 2 {
 		_, err := client.InstantPromQL(ctx, "up", origin)
@@ -167,12 +168,12 @@ func TestAmazonSignatures(t *testing.T) {
 		require.Contains(t, string(body), "query=up")
 	}
 	// Grafana's administrator says which ways to sign are allowed.
-	ctx = backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default"}))
+	ctx = config.WithGrafanaConfig(t.Context(), config.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default"}))
 	_, err := client.InstantPromQL(ctx, "up", origin)
 	require.ErrorContains(t, err, `does not allow data sources the AWS authentication "keys"`)
 	require.True(t, backend.IsDownstreamError(err))
 	instance.JSONData = []byte(`{"sigV4Auth": true, "sigV4AuthType": "keys", "sigV4Region": "eu-central-1", "sigV4AssumeRoleArn": "arn:aws:iam::1:role/r"}`)
-	ctx = backend.WithGrafanaConfig(t.Context(), backend.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default, keys", "AWS_AUTH_AssumeRoleEnabled": "false"}))
+	ctx = config.WithGrafanaConfig(t.Context(), config.NewGrafanaCfg(map[string]string{"AWS_AUTH_AllowedAuthProviders": "default, keys", "AWS_AUTH_AssumeRoleEnabled": "false"}))
 	_, err = newClient(t, instance).InstantPromQL(ctx, "up", origin)
 	require.ErrorContains(t, err, "does not allow data sources to assume an AWS role")
 	instance.DecryptedSecureJSONData = nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/config"
 	"github.com/klauspost/compress/s2"
 	"github.com/prometheus/prometheus/prompb"
 
@@ -33,7 +34,7 @@ type Writer struct {
 	to      *url.URL
 	client  *http.Client
 	timeout time.Duration
-	grafana *backend.GrafanaCfg
+	grafana *config.GrafanaCfg
 }
 
 var _ remotewrite.Destination = (*Writer)(nil)
@@ -53,7 +54,7 @@ func NewWriter(ctx context.Context, instance backend.DataSourceInstanceSettings,
 		return nil, backend.DownstreamError(errors.New("remote write goes on while nobody is there, so it cannot pass a user's identity or cookies on: " +
 			"switch these off and give the data source credentials of its own"))
 	}
-	return &Writer{to: to, client: transport.client, timeout: transport.timeout, grafana: backend.GrafanaConfigFromContext(ctx)}, nil
+	return &Writer{to: to, client: transport.client, timeout: transport.timeout, grafana: config.GrafanaConfigFromContext(ctx)}, nil
 }
 
 // writeAddress is the whole address from the settings, or else the server's with the usual path.
@@ -85,7 +86,7 @@ func (w *Writer) Close() { w.client.CloseIdleConnections() }
 // Write sends samples; without any it asks whether the server would take some.
 func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	// Signing asks what Grafana's administrator allows.
-	limited, cancel := context.WithTimeout(backend.WithGrafanaConfig(ctx, w.grafana), w.timeout)
+	limited, cancel := context.WithTimeout(config.WithGrafanaConfig(ctx, w.grafana), w.timeout)
 	defer cancel()
 	about := subject{url: w.to, timeout: w.timeout}
 	message, err := (&prompb.WriteRequest{Timeseries: series}).Marshal()

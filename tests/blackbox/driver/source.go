@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/config"
 	"github.com/stretchr/testify/require"
 )
 
@@ -36,7 +37,7 @@ func (s Source) context(t testing.TB) backend.PluginContext {
 		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
 			ID: s.ID, UID: s.UID, Name: s.UID, Type: "coldhit-modelserving-datasource", URL: s.URL, JSONData: jsonData, DecryptedSecureJSONData: s.Secrets, Updated: s.Updated,
 		},
-		GrafanaConfig: backend.NewGrafanaCfg(map[string]string{}),
+		GrafanaConfig: config.NewGrafanaCfg(map[string]string{}),
 	}
 }
 
