@@ -178,5 +178,5 @@ func sha256OfFile(path string) ([]byte, error) {
 // machine.
 func Bench() error {
 	return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x", "-p", "1",
-		"./pkg/distribution", "./pkg/objective", "./pkg/nvml", "./pkg/recorder", "./pkg/remote/...", "./pkg/incremental", "./tests/blackbox")
+		"./pkg/distribution", "./pkg/objective", "./pkg/nvml", "./pkg/recorder", "./pkg/remote/...", "./pkg/querycache", "./tests/blackbox")
 }

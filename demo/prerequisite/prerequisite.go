@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Found is the result of the checks.
-type Found struct {
+// Host is what the checks found on this host.
+type Host struct {
 	// Python is a Python that Triton's package works with.
 	Python string
 	// Versions names what was found, for the person at the terminal.
@@ -35,8 +35,8 @@ const (
 )
 
 // Check looks at the whole host and names everything that is missing in one error.
-func Check(ctx context.Context) (Found, error) {
-	var found Found
+func Check(ctx context.Context) (Host, error) {
+	var found Host
 	var problems []error
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		problems = append(problems, fmt.Errorf("this is %s/%s: the demo needs linux/amd64, the only platform with a binary of Triton: run it on such a host or virtual machine",

@@ -48,7 +48,7 @@ func (b *bundleLog) news() []string {
 		case match != nil && match[1] == "successfully":
 			news = append(news, fmt.Sprintf("src: built in %s ms; reload the page", match[2]))
 		case match != nil:
-			news = append(news, fmt.Sprintf("src: build failed %s, the previous one stays: %s", match[1], b.problem))
+			news = append(news, fmt.Sprintf("src: build failed %s: %s", match[1], b.problem))
 		case typeChecked.MatchString(line):
 			news = append(news, fmt.Sprintf("src: type check found %s: %s", typeChecked.FindStringSubmatch(line)[1], b.problem))
 		default:

@@ -49,7 +49,7 @@ func TestTheBundleLogBecomesOneLineForEachBuild(t *testing.T) {
 	require.Equal(t, []string{"src: built in 900 ms; reload the page"}, log.news())
 	require.Empty(t, log.news())
 	add("ERROR in ./module.ts\nERROR in ./other.ts\nwebpack 5.109.2 compiled with 2 errors in 30 ms\n")
-	require.Equal(t, []string{"src: build failed with 2 errors, the previous one stays: ./module.ts"}, log.news())
+	require.Equal(t, []string{"src: build failed with 2 errors: ./module.ts"}, log.news())
 	add("ERROR in src/module.ts:1:7\nTS2322: Type\nFound 1 error in 500 ms.\n")
 	require.Equal(t, []string{"src: type check found 1 error: src/module.ts:1:7"}, log.news())
 }

@@ -256,7 +256,7 @@ func (s *Stack) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case died := <-s.group.Died():
+	case died := <-s.group.Deaths():
 		return died.Err()
 	case err := <-s.endpoints.failed:
 		return err

@@ -12,7 +12,7 @@ import (
 // pollEvery is how often a program is checked for readiness.
 const pollEvery = 100 * time.Millisecond
 
-// Await returns when ready says true. Otherwise its error is an *Ended, or the cause of the context's end.
+// Await returns when ready says true. Otherwise its error is an *ExitError, or the cause of the context's end.
 func (p *Process) Await(ctx context.Context, ready func(context.Context) bool) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()

@@ -20,7 +20,7 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	}
 	g.mu.Lock()
 	g.processes = append(g.processes, p)
-	deaths := g.deaths()
+	deaths := g.channel()
 	g.mu.Unlock()
 	go func() {
 		<-p.Done()
@@ -35,14 +35,14 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// Died delivers the first program that ended without Stop.
-func (g *Group) Died() <-chan *Process {
+// Deaths delivers the first program that ended without Stop.
+func (g *Group) Deaths() <-chan *Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.deaths()
+	return g.channel()
 }
 
-func (g *Group) deaths() chan *Process {
+func (g *Group) channel() chan *Process {
 	if g.death == nil {
 		g.death = make(chan *Process, 1)
 	}

@@ -49,7 +49,7 @@ func (s Set) Compile(q signal.Query, env Environment) []Part {
 	}
 	var parts []Part
 	for _, st := range q.Statistics {
-		for _, sources := range alike(s.choose(q.Signal, st, env), st) {
+		for _, sources := range groupedByKind(s.sourcesOf(q.Signal, st, env), st) {
 			c := compiler{set: s, q: q, statistic: st, env: env}
 			parts = append(parts, c.parts(sources)...)
 		}
@@ -57,13 +57,13 @@ func (s Set) Compile(q signal.Query, env Environment) []Part {
 	return env.Recorded.read(parts)
 }
 
-// alike puts sources together whose terms can be summed before anything else is done with them.
-func alike(sources []Source, st signal.Statistic) [][]Source {
+// groupedByKind puts sources together whose terms can be summed before anything else is done with them.
+func groupedByKind(sources []Source, st signal.Statistic) [][]Source {
 	var groups [][]Source
 next:
 	for _, s := range sources {
 		for i, g := range groups {
-			if combined(g[0].Recipe, st) == combined(s.Recipe, st) {
+			if combinedKind(g[0].Recipe, st) == combinedKind(s.Recipe, st) {
 				groups[i] = append(g, s)
 				continue next
 			}
@@ -73,9 +73,9 @@ next:
 	return groups
 }
 
-// combined is the kind that a recipe is combined with others as: the mean of a histogram is a quotient too, and replicas
+// combinedKind is the kind that a recipe is combined with others as: the mean of a histogram is a quotient too, and replicas
 // that are counted add to those that somebody else has counted.
-func combined(r Recipe, st signal.Statistic) kind {
+func combinedKind(r Recipe, st signal.Statistic) kind {
 	switch k := r.kind(); {
 	case k == kindHistogram && st == signal.Mean:
 		return kindQuotient
@@ -125,13 +125,13 @@ func (p *Profile) answers(r Recipe, sig signal.Signal, st signal.Statistic) bool
 	case kindHistogram:
 		return quantile || (st == signal.Mean && !p.Metrics[r.Histogram[0]].FabricatedSum)
 	case kindQuotient:
-		return st == signal.Mean || (st == signal.Last && sig.Shape == signal.Level && p.standing(r))
+		return st == signal.Mean || (st == signal.Last && sig.Shape == signal.Level && p.readsOnlyGauges(r))
 	}
 	return !quantile && (sig.Shape != signal.Distribution || st == signal.Last)
 }
 
-// standing says whether all that a recipe reads are gauges, which can be read as they stand.
-func (p *Profile) standing(r Recipe) bool {
+// readsOnlyGauges says whether all that a recipe reads are gauges, which can be read as they stand.
+func (p *Profile) readsOnlyGauges(r Recipe) bool {
 	return !slices.ContainsFunc(r.terms(), func(t Term) bool { return p.Metrics[t.Metric[0]].Type != Gauge })
 }
 
@@ -167,7 +167,7 @@ func (c compiler) parts(sources []Source) []Part {
 		return parts
 	}
 	if len(sources) > 1 {
-		part.Sources = c.evident(sources, part.By)
+		part.Sources = c.withEvidence(sources, part.By)
 	}
 	rank, by := c.rank()
 	if rank == nil {
@@ -186,7 +186,7 @@ func (c compiler) parts(sources []Source) []Part {
 	}
 	rest := part
 	rest.Others = true
-	rest.By = without(part.By, ranked)
+	rest.By = difference(part.By, rankLabels)
 	if c.q.Others {
 		beyond := func(n plan.Node) plan.Node {
 			return plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank, Rest: true}
@@ -269,6 +269,6 @@ func (c compiler) quotient(s Source) (of, to []termOf) {
 	return of, to
 }
 
-func without(labels, drop []signal.Label) []signal.Label {
+func difference(labels, drop []signal.Label) []signal.Label {
 	return slices.DeleteFunc(slices.Clone(labels), func(l signal.Label) bool { return slices.Contains(drop, l) })
 }

@@ -14,7 +14,7 @@ func (s Set) ComputeTime(q signal.Query, env Environment) []Part {
 	for _, name := range []string{"inference_time", "response_time"} {
 		q.Signal, _ = signal.Find(name)
 		c := compiler{set: s, q: q, statistic: signal.Mean, env: env}
-		sources := s.choose(q.Signal, signal.Mean, env)
+		sources := s.sourcesOf(q.Signal, signal.Mean, env)
 		var of []termOf
 		for _, source := range sources {
 			of = append(of, c.durations(source)...)

@@ -164,9 +164,9 @@ func TestListing(t *testing.T) {
 func TestGivenValues(t *testing.T) {
 	t.Parallel()
 	set := embedded(t)
-	require.Equal(t, []string{"active", "executing", "queued"}, set.Given(signal.State))
-	require.Equal(t, []string{"failure", "success"}, set.Given(signal.Status))
-	require.Empty(t, set.Given(signal.Model))
+	require.Equal(t, []string{"active", "executing", "queued"}, set.SetValues(signal.State))
+	require.Equal(t, []string{"failure", "success"}, set.SetValues(signal.Status))
+	require.Empty(t, set.SetValues(signal.Model))
 }
 
 func TestSet(t *testing.T) {

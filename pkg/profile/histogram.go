@@ -15,7 +15,7 @@ type Buckets struct {
 	Layout plan.Node
 	// Quantile is right where all histograms of a group have the same bounds, or are native.
 	Quantile plan.Node
-	// Rates are the buckets' rates by the part's labels and by those that tell histograms apart.
+	// Rates are the buckets' rates by the part's labels and by those that distinguish histograms.
 	Rates plan.Node
 	// Native says that the plans answer native histograms.
 	Native bool
@@ -47,7 +47,7 @@ func (c compiler) buckets(sources []Source, by []signal.Label, cut func(plan.Nod
 		b := Buckets{
 			Layout:   c.layout(t, by, cut),
 			Quantile: c.quantile(q, []termOf{t}, by, cut),
-			Rates:    c.total(plan.Sum, []termOf{t}, t.perBucket(union(by, ranked)), cut),
+			Rates:    c.total(plan.Sum, []termOf{t}, t.perBucket(union(by, rankLabels)), cut),
 			Factor:   s.Profile.factor(t.Metric[0], c.q.Signal.Unit),
 			Native:   s.Native,
 		}
@@ -70,7 +70,7 @@ func (c compiler) layout(t termOf, by []signal.Label, cut func(plan.Node) plan.N
 	if t.native {
 		return c.total(plan.Sum, []termOf{t}, by, cut)
 	}
-	t.standing = true
+	t.latest = true
 	inner := append(slices.Clone(by), bucketBound)
 	if cut != nil {
 		inner = union(inner, c.rankedBy())

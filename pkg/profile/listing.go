@@ -22,8 +22,8 @@ func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Li
 		if l.Label == "" {
 			continue
 		}
-		for _, metric := range p.telling(label) {
-			c := compiler{set: s, q: signal.Query{Filters: othersThan(filters, label)}}
+		for _, metric := range p.metricsWith(label) {
+			c := compiler{set: s, q: signal.Query{Filters: filtersExcept(filters, label)}}
 			// Where a filter's label is not the metric's own, the list is that of all models: rather long than empty.
 			if selected, _, ok := c.selectSeries(termOf{profile: p}, metric); ok {
 				selected.Metric = seriesName(p, metric)
@@ -40,8 +40,8 @@ func (s Set) Listing(label signal.Label, filters map[signal.Label][]string) []Li
 	return out
 }
 
-// telling lists the metrics that tell a label's values: the identity metric if it does, else all those that carry it.
-func (p *Profile) telling(label signal.Label) []string {
+// metricsWith lists the metrics to read a label's values from: the identity metric if it has the label, else all those that carry it.
+func (p *Profile) metricsWith(label signal.Label) []string {
 	if p.carries(p.Metrics[p.IdentityMetric], label) {
 		return []string{p.IdentityMetric}
 	}
@@ -50,15 +50,15 @@ func (p *Profile) telling(label signal.Label) []string {
 	})
 }
 
-// othersThan leaves a label's own filter out, so that a dropdown does not shrink to what it has chosen.
-func othersThan(filters map[signal.Label][]string, label signal.Label) map[signal.Label][]string {
+// filtersExcept leaves a label's own filter out, so that a dropdown does not shrink to what it has chosen.
+func filtersExcept(filters map[signal.Label][]string, label signal.Label) map[signal.Label][]string {
 	out := maps.Clone(filters)
 	delete(out, label)
 	return out
 }
 
-// Given lists the values that recipes themselves give a label, such as the states of replicas.
-func (s Set) Given(label signal.Label) []string {
+// SetValues lists the values that recipes set for a label, such as the states of replicas.
+func (s Set) SetValues(label signal.Label) []string {
 	var out []string
 	for _, p := range s {
 		if label == signal.Status && p.Status != nil {

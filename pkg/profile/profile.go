@@ -5,6 +5,7 @@ package profile
 import (
 	"go.yaml.in/yaml/v3"
 
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -25,7 +26,7 @@ type Profile struct {
 	Management     *Management             `yaml:"management" doc:"The endpoint that lists models, if the server has one."`
 	Detect         []string                `yaml:"detect" required:"true" doc:"A target that exposes any one of these metrics is this server."`
 	IdentityMetric string                  `yaml:"identity_metric" required:"true" doc:"The metric that has series exactly for the models that a replica serves."`
-	RankBy         []Term                  `yaml:"rank_by" doc:"Counters of requests that models are ranked by, for the top N."`
+	RankBy         []Term                  `yaml:"rank_by" doc:"Counters of requests that models are rankLabels by, for the top N."`
 	Replica        []string                `yaml:"replica" required:"true" doc:"The labels that distinguish replicas, usually [job, instance]."`
 	Device         []string                `yaml:"device" doc:"For exporters that report a GPU and its MIG slices under different ids: the labels that both have in common."`
 	Labels         map[signal.Label]string `yaml:"labels" doc:"Maps labels of the dashboards to labels of the server."`
@@ -163,7 +164,7 @@ type Where struct {
 	Regex string   `yaml:"regex" doc:"A regular expression (RE2) matches the whole value."`
 }
 
-// Has says whether the metrics that a page or a store holds tell this profile's server.
+// Has says whether a page or a store has metrics by which the profile is detected.
 func (p *Profile) Has(exists func(metric string) bool) bool {
 	for _, m := range p.Detect {
 		if exists(m) {
@@ -200,19 +201,19 @@ func (r Recipe) Reads() []string {
 }
 
 // Provenance says in a word how the recipe's numbers come about: measured as they are, derived, or estimated.
-func (r Recipe) Provenance() string {
+func (r Recipe) Origin() series.Origin {
 	if r.Estimate {
-		return "estimated"
+		return series.Estimated
 	}
 	if r.CountSeries != nil || r.Age != "" {
-		return "derived"
+		return series.Derived
 	}
 	for _, t := range r.terms() {
 		if t.As == asConcurrency {
-			return "derived"
+			return series.Derived
 		}
 	}
-	return "measured"
+	return series.Measured
 }
 
 func (r Recipe) terms() []Term {

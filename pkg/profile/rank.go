@@ -8,7 +8,7 @@ import (
 )
 
 // rank is the traffic of each group over the whole range, and the labels that it has; nil where the query has no limit,
-// does not tell models apart, or nothing there counts traffic.
+// does not group by model, or no metric counts traffic.
 func (c compiler) rank() (plan.Node, []string) {
 	by := c.rankedBy()
 	if !c.env.Limited || c.q.Limit == 0 || !slices.Contains(by, signal.Model) {
@@ -18,7 +18,7 @@ func (c compiler) rank() (plan.Node, []string) {
 }
 
 func (c compiler) rankedBy() []signal.Label {
-	return slices.DeleteFunc(slices.Clone(c.q.GroupBy), func(l signal.Label) bool { return !slices.Contains(ranked, l) })
+	return slices.DeleteFunc(slices.Clone(c.q.GroupBy), func(l signal.Label) bool { return !slices.Contains(rankLabels, l) })
 }
 
 func (c compiler) traffic(by []signal.Label) plan.Node {
@@ -26,7 +26,7 @@ func (c compiler) traffic(by []signal.Label) plan.Node {
 	for _, p := range c.set {
 		for _, t := range p.RankBy {
 			if slices.ContainsFunc(t.Metric, c.env.Exists) {
-				terms = append(terms, termOf{Term: t, profile: p, unit: signal.Requests, total: true})
+				terms = append(terms, termOf{Term: t, profile: p, unit: signal.Requests, overRange: true})
 			}
 		}
 	}
@@ -45,10 +45,10 @@ func (s Set) Groups(q signal.Query, env Environment) plan.Node {
 	return plan.Aggregate{Op: plan.Count, Of: rank}
 }
 
-// quantileLabel is the label that tells a summary's quantiles apart.
+// quantileLabel is the label of a summary's quantiles.
 const quantileLabel = "quantile"
 
-// summary reads a summary's own quantile. What it is told apart by stays, because summaries cannot be merged.
+// summary reads a summary's own quantile. Its labels stay, because summaries cannot be merged.
 func (c compiler) summary(s Source) plan.Node {
 	q, _ := c.statistic.Quantile()
 	metric := s.Recipe.Summary
@@ -61,11 +61,11 @@ func (c compiler) summary(s Source) plan.Node {
 	if served != nil {
 		n = plan.SemiJoin{Of: n, On: s.Profile.Replica, Exists: *served}
 	}
-	n = c.yielding(n, s.term(Term{Metric: Names{metric}}, c.q.Signal.Unit))
+	n = c.excludeCovered(n, s.term(Term{Metric: Names{metric}}, c.q.Signal.Unit))
 	if rank, by := c.rank(); rank != nil {
-		for _, l := range s.Profile.native(s.Profile.Metrics[metric], nil, c.rankedBy()) {
-			if l.ours != l.theirs {
-				n = plan.Rename{Of: n, From: l.theirs, To: l.ours}
+		for _, l := range s.Profile.labelNames(s.Profile.Metrics[metric], nil, c.rankedBy()) {
+			if l.project != l.server {
+				n = plan.Rename{Of: n, From: l.server, To: l.project}
 			}
 		}
 		n = plan.TopK{Of: n, By: by, K: c.q.Limit, Rank: rank}
@@ -73,7 +73,7 @@ func (c compiler) summary(s Source) plan.Node {
 	return scaled(n, s.Profile.factor(metric, c.q.Signal.Unit))
 }
 
-// identity lists the labels of the store that tell a metric's series apart, with the project's names for them.
+// identity lists the labels that distinguish the series of a metric, with the project's names for them.
 func (p *Profile) identity(metric string) map[string]signal.Label {
 	out := map[string]signal.Label{}
 	for _, l := range signal.Labels {
@@ -84,8 +84,7 @@ func (p *Profile) identity(metric string) map[string]signal.Label {
 	return out
 }
 
-// Counter is the plan of a counted signal's counters as they stand, told apart by everything that they can be; nil where
-// nothing there counts it.
+// Counter is the plan of the current values of a counted signal's counters, by all labels that they have; nil if there are none.
 func (s Set) Counter(sig signal.Signal, filters map[signal.Label][]string) plan.Node {
 	q := signal.Query{Signal: sig, GroupBy: sig.GroupBy, Filters: filters}
 	c := compiler{set: s, q: q, statistic: signal.Last}
@@ -96,7 +95,7 @@ func (s Set) Counter(sig signal.Signal, filters map[signal.Label][]string) plan.
 		}
 	}
 	for i := range terms {
-		terms[i].standing = true
+		terms[i].latest = true
 	}
 	return c.total(plan.Sum, terms, q.GroupBy, nil)
 }

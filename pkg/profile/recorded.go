@@ -185,7 +185,7 @@ func (k *seriesKept) rates(n plan.Node) bool {
 	return false
 }
 
-// standing says whether an aggregation is over the newest samples of one metric.
+// readsOnlyGauges says whether an aggregation is over the newest samples of one metric.
 func (k *seriesKept) standing(n plan.Node) bool {
 	switch n := n.(type) {
 	case plan.Last:

@@ -149,9 +149,9 @@ func (p *Profile) recordingsOf(r Recipe, exists func(string) bool) []Recording {
 func (p *Profile) recording(metric, series string, also []string) Recording {
 	r := Recording{Series: series, metric: strings.TrimSuffix(series, totalOfCounter)}
 	m := p.Metrics[metric]
-	for _, l := range p.native(m, nil, recordedLabels) {
-		if l.theirs != "" {
-			r.Labels = union(r.Labels, []string{l.theirs})
+	for _, l := range p.labelNames(m, nil, recordedLabels) {
+		if l.server != "" {
+			r.Labels = union(r.Labels, []string{l.server})
 		}
 	}
 	if p.carries(m, signal.Model) {
@@ -162,7 +162,7 @@ func (p *Profile) recording(metric, series string, also []string) Recording {
 }
 
 func (p *Profile) rankedLabels(m Metric) []string {
-	return theirs(p.native(m, nil, []signal.Label{signal.Environment, signal.Deployment, signal.Model}))
+	return namesOnServer(p.labelNames(m, nil, []signal.Label{signal.Environment, signal.Deployment, signal.Model}))
 }
 
 // chosenBy lists the labels by which recipes choose among a metric's series.

@@ -9,9 +9,9 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// spellings says by which names of its labels a metric's series are selected: by the second ones, too, where a filter is
+// nameVariants says by which names of its labels a metric's series are selected: by the second ones, too, where a filter is
 // about a label that has two.
-func (c compiler) spellings(t termOf, name string) []bool {
+func (c compiler) nameVariants(t termOf, name string) []bool {
 	for l := range t.profile.LabelAliases {
 		if _, filtered := c.q.Filters[l]; filtered && t.profile.carries(t.metric(name), l) {
 			return []bool{false, true}
@@ -42,11 +42,11 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 		}
 		switch {
 		case l == signal.Status && p.Status != nil && p.carries(metric, l):
-			s.Matchers = append(s.Matchers, p.inClasses(values))
+			s.Matchers = append(s.Matchers, p.classMatcher(values))
 		case p.carries(metric, l):
-			s.Matchers = append(s.Matchers, p.under(l, t.also, values)...)
+			s.Matchers = append(s.Matchers, p.matchersOf(l, t.aliased, values)...)
 		case p.carries(p.Metrics[p.IdentityMetric], l):
-			ofModel = append(ofModel, oneOf(p.Labels[l], values))
+			ofModel = append(ofModel, equalsAny(p.Labels[l], values))
 		case !slices.Contains(values, ""):
 			return s, nil, false
 		}
@@ -54,7 +54,7 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 	s.Matchers = append(s.Matchers, conditions(t.Where)...)
 	if len(ofModel) > 0 {
 		for _, m := range s.Matchers {
-			if slices.ContainsFunc(targetOwn, func(l signal.Label) bool { return p.Labels[l] == m.Label }) {
+			if slices.ContainsFunc(targetLabels, func(l signal.Label) bool { return p.Labels[l] == m.Label }) {
 				ofModel = append(ofModel, m)
 			}
 		}
@@ -65,12 +65,12 @@ func (c compiler) selectSeries(t termOf, name string) (s plan.Select, served *pl
 	return s, served, true
 }
 
-// under matches a label that has one of the values, under its first name or its second.
-func (p *Profile) under(l signal.Label, also bool, values []string) []plan.Matcher {
+// matchersOf matches a label that has one of the values, under its first name or its second.
+func (p *Profile) matchersOf(l signal.Label, also bool, values []string) []plan.Matcher {
 	if second := p.LabelAliases[l]; also && second != "" {
-		return []plan.Matcher{{Label: p.Labels[l], Compare: plan.Equal}, oneOf(second, values)}
+		return []plan.Matcher{{Label: p.Labels[l], Compare: plan.Equal}, equalsAny(second, values)}
 	}
-	return []plan.Matcher{oneOf(p.Labels[l], values)}
+	return []plan.Matcher{equalsAny(p.Labels[l], values)}
 }
 
 // carries says whether a metric's series have a label of the project's: their own, or the target's.
@@ -78,10 +78,10 @@ func (p *Profile) carries(m Metric, l signal.Label) bool {
 	if l == signal.Status && p.Status != nil {
 		return slices.Contains(m.Labels, l)
 	}
-	if slices.Contains(ofPage, l) {
+	if slices.Contains(pageLabels, l) {
 		return slices.Contains(p.Replica, string(l))
 	}
-	return p.Labels[l] != "" && (slices.Contains(m.Labels, l) || slices.Contains(targetOwn, l))
+	return p.Labels[l] != "" && (slices.Contains(m.Labels, l) || slices.Contains(targetLabels, l))
 }
 
 // conditions writes a term's own conditions as matchers, in a fixed order.
@@ -89,13 +89,13 @@ func conditions(where map[string]Where) []plan.Matcher {
 	var out []plan.Matcher
 	for label, w := range where {
 		if len(w.In) > 0 {
-			out = append(out, oneOf(label, w.In))
+			out = append(out, equalsAny(label, w.In))
 		}
 		if w.Regex != "" {
 			out = append(out, plan.Matcher{Label: label, Compare: plan.Match, Value: w.Regex})
 		}
 		if len(w.NotIn) > 0 {
-			m := oneOf(label, w.NotIn)
+			m := equalsAny(label, w.NotIn)
 			m.Compare = map[plan.Comparison]plan.Comparison{plan.Equal: plan.NotEqual, plan.Match: plan.NotMatch}[m.Compare]
 			out = append(out, m)
 		}
@@ -106,8 +106,8 @@ func conditions(where map[string]Where) []plan.Matcher {
 	return out
 }
 
-// oneOf matches a label that has one of the values, taken literally.
-func oneOf(label string, values []string) plan.Matcher {
+// equalsAny matches a label that has one of the values, taken literally.
+func equalsAny(label string, values []string) plan.Matcher {
 	if len(values) == 1 {
 		return plan.Matcher{Label: label, Compare: plan.Equal, Value: values[0]}
 	}

@@ -17,7 +17,7 @@ func (s Set) Find(id string) *Profile {
 	return s[i]
 }
 
-// Detect lists the profiles whose server is told by the metrics that exist.
+// Detect lists the profiles whose servers export metrics that exist.
 func (s Set) Detect(exists func(metric string) bool) Set {
 	var found Set
 	for _, p := range s {
@@ -28,7 +28,7 @@ func (s Set) Detect(exists func(metric string) bool) Set {
 	return found
 }
 
-// ServersFirst is the set with the profiles of model servers before those of what stands around them.
+// ServersFirst is the set with the profiles of model servers before all others.
 func (s Set) ServersFirst() Set {
 	out := slices.Clone(s)
 	slices.SortStableFunc(out, func(a, b *Profile) int {

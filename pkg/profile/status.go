@@ -9,16 +9,16 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// classified gives series the label status by the server's own label.
-func (p *Profile) classified(n plan.Node) plan.Node {
+// withStatus gives series the label status by the server's own label.
+func (p *Profile) withStatus(n plan.Node) plan.Node {
 	for _, class := range slices.Sorted(maps.Keys(p.Status.Classes)) {
 		n = plan.LabelReplace{Of: n, From: p.Status.Label, To: string(signal.Status), Match: p.Status.Classes[class], Class: class}
 	}
 	return n
 }
 
-// inClasses matches what belongs to one of the classes; a class that the server does not have matches nothing.
-func (p *Profile) inClasses(values []string) plan.Matcher {
+// classMatcher matches what belongs to one of the classes; a class that the server does not have matches nothing.
+func (p *Profile) classMatcher(values []string) plan.Matcher {
 	matches := []string{}
 	for _, v := range values {
 		if m, ok := p.Status.Classes[v]; ok {

@@ -9,16 +9,16 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// The labels that traffic ranks are told apart by, and those that scraping gives every series of a target.
+// The labels that top groups are ranked by, and those that scraping adds to every series of a target.
 var (
-	ranked     = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Version, signal.Replica}
-	targetOwn  = []signal.Label{signal.Environment, signal.Deployment, signal.Replica}
-	partMarker = "part"
-	// ofPage tell one metrics page from another, whatever profiles see on it.
-	ofPage = []signal.Label{"job", "instance"}
+	rankLabels   = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Version, signal.Replica}
+	targetLabels = []signal.Label{signal.Environment, signal.Deployment, signal.Replica}
+	partMarker   = "part"
+	// pageLabels distinguish metrics pages.
+	pageLabels = []signal.Label{"job", "instance"}
 )
 
-// termOf is a term with the profile that it belongs to and the unit that it is wanted in.
+// termOf is a term with its profile and the unit to convert it to.
 type termOf struct {
 	Term
 	profile *Profile
@@ -26,37 +26,37 @@ type termOf struct {
 	suffix  string
 	// present, where set, counts series instead of reading their values.
 	present *CountSeries
-	// total reads a counter's increase over the whole range instead of its rate.
-	total bool
+	// overRange reads a counter's increase over the whole range instead of its rate.
+	overRange bool
 	// standing reads a counter as it stands.
-	standing bool
+	latest bool
 	// before reads a gauge as it stood that long ago.
-	before time.Duration
-	// begun, where set, reads a counter that has no sample from that long before.
-	begun time.Duration
+	offset time.Duration
+	// newWithin, where set, reads a counter that has no sample from that long before.
+	newWithin time.Duration
 	// native reads a native histogram.
 	native bool
-	// also selects the series that have labels' second names.
-	also   bool
-	yields []Yield
+	// aliased selects the series that have labels' second names.
+	aliased    bool
+	exclusions []Exclusion
 }
 
-// of is the term for one of a histogram's three families of series.
+// of is the term for the series of a histogram with a suffix: _bucket, _sum or _count.
 func (t termOf) of(suffix string) termOf {
 	t.suffix = suffix
 	return t
 }
 
-// term is one of the source's terms, wanted in a unit.
+// term is one of the source's terms, in a unit.
 func (s Source) term(t Term, unit signal.Unit) termOf {
-	return termOf{Term: t, profile: s.Profile, unit: unit, yields: s.Yields, native: s.Native}
+	return termOf{Term: t, profile: s.Profile, unit: unit, exclusions: s.Exclusions, native: s.Native}
 }
 
-// metric is what is known of a metric, as the term sees it.
+// metric is the description of a metric without the labels that the term drops.
 func (t termOf) metric(name string) Metric {
 	m := t.profile.Metrics[name]
 	if len(t.DropLabels) > 0 {
-		m.Labels = without(m.Labels, t.DropLabels)
+		m.Labels = difference(m.Labels, t.DropLabels)
 	}
 	return m
 }
@@ -143,22 +143,22 @@ func (c compiler) term(op plan.Operation, t termOf, by []signal.Label) (plan.Nod
 	}
 	metric := t.metric(t.Metric[0])
 	valued := op != plan.Group && op != plan.Count
-	own := t.profile.native(metric, t.Set, by)
+	own := t.profile.labelNames(metric, t.Set, by)
 	if t.present != nil {
 		if op != plan.Group {
 			op = plan.Count
 		}
-		once := theirs(t.profile.native(metric, t.Set, union(by, t.present.By)))
+		once := namesOnServer(t.profile.labelNames(metric, t.Set, union(by, t.present.By)))
 		values = plan.Aggregate{Op: plan.Group, By: union(once, t.profile.Replica), Of: values}
 	}
-	var n plan.Node = plan.Aggregate{Op: op, By: theirs(own), Of: values}
+	var n plan.Node = plan.Aggregate{Op: op, By: namesOnServer(own), Of: values}
 	renamed := false
 	for _, l := range own {
 		switch {
-		case l.ours == string(signal.Status) && t.profile.Status != nil:
-			n, renamed = t.profile.classified(n), true
-		case l.ours != l.theirs:
-			n, renamed = plan.Rename{Of: n, From: l.theirs, To: l.ours}, true
+		case l.project == string(signal.Status) && t.profile.Status != nil:
+			n, renamed = t.profile.withStatus(n), true
+		case l.project != l.server:
+			n, renamed = plan.Rename{Of: n, From: l.server, To: l.project}, true
 		}
 	}
 	for _, l := range by {
@@ -178,8 +178,8 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 	var versions []plan.Node
 	var factors []float64
 	for _, name := range c.existing(t) {
-		for _, also := range c.spellings(t, name) {
-			t.also = also
+		for _, also := range c.nameVariants(t, name) {
+			t.aliased = also
 			selected, served, ok := c.selectSeries(t, name)
 			if !ok {
 				continue
@@ -192,7 +192,7 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 				v = plan.GreaterThan{Of: v, Than: 0}
 			}
 			if len(t.DedupeBy) > 0 {
-				v = plan.Aggregate{Op: plan.Max, By: t.distinct(name), Of: v}
+				v = plan.Aggregate{Op: plan.Max, By: t.dedupeLabels(name), Of: v}
 			}
 			versions, factors = append(versions, v), append(factors, t.factor(t.profile.Metrics[name]))
 		}
@@ -211,13 +211,13 @@ func (c compiler) values(t termOf) (n plan.Node, factor float64) {
 	if len(versions) > 1 {
 		n = plan.Union{Of: versions}
 	}
-	return c.yielding(n, t), factor
+	return c.excludeCovered(n, t), factor
 }
 
-// distinct lists the labels by which a term's values are told apart: those that its profile names, and all that are asked by.
-func (t termOf) distinct(name string) []string {
+// dedupeLabels lists the labels that distinguish the values of a term: those under dedupe_by, and all that can be grouped by.
+func (t termOf) dedupeLabels(name string) []string {
 	metric := t.metric(name)
-	return union(union(theirs(t.profile.native(metric, t.Set, union(metric.Labels, targetOwn))), t.profile.Replica), t.DedupeBy)
+	return union(union(namesOnServer(t.profile.labelNames(metric, t.Set, union(metric.Labels, targetLabels))), t.profile.Replica), t.DedupeBy)
 }
 
 // existing lists the names of a term's metric that the store has; the newest if it has none.
@@ -234,20 +234,20 @@ func (c compiler) existing(t termOf) []string {
 	return out
 }
 
-// read reads the selected samples as the metric's type, the statistic and the recipe want it.
+// read reads the selected samples by the metric's type, the statistic and the recipe.
 func (c compiler) read(t termOf, selected plan.Select) plan.Node {
 	gauge := t.profile.Metrics[t.Metric[0]].Type == Gauge
 	switch {
-	case t.present != nil || t.standing || (gauge && c.statistic == signal.Last):
-		return plan.Last{Of: selected, Before: t.before}
+	case t.present != nil || t.latest || (gauge && c.statistic == signal.Last):
+		return plan.Last{Of: selected, Before: t.offset}
 	case gauge && c.statistic == signal.Max:
 		return plan.OverTime{Of: selected, Window: c.q.Window, Reduce: plan.MaxOver}
 	case gauge:
 		return plan.OverTime{Of: selected, Window: c.q.Window, Reduce: plan.MeanOver}
-	case t.total:
+	case t.overRange:
 		return plan.IncreaseOverRange{Of: selected}
-	case t.begun > 0:
-		return plan.Scale{Of: plan.NewCounter{Of: selected, Offset: t.begun, Lookback: remembered}, Factor: 1 / t.begun.Seconds()}
+	case t.newWithin > 0:
+		return plan.Scale{Of: plan.NewCounter{Of: selected, Offset: t.newWithin, Lookback: counterLookback}, Factor: 1 / t.newWithin.Seconds()}
 	}
 	rate := plan.Rate{Of: selected, Window: c.q.Window}
 	switch {
@@ -291,13 +291,13 @@ func scaled(n plan.Node, factor float64) plan.Node {
 	return plan.Scale{Of: n, Factor: factor}
 }
 
-type labelName struct{ ours, theirs string }
+type labelName struct{ project, server string }
 
-// theirs lists the server's names, each once.
-func theirs(of []labelName) []string {
+// namesOnServer lists the server's names, each once.
+func namesOnServer(of []labelName) []string {
 	var out []string
 	for _, l := range of {
-		out = union(out, []string{l.theirs})
+		out = union(out, []string{l.server})
 	}
 	return out
 }
@@ -321,15 +321,15 @@ func union[T comparable](a, b []T) []T {
 	return out
 }
 
-// native lists the labels that a term's series are grouped by, under both names.
-func (p *Profile) native(m Metric, set map[signal.Label]string, by []signal.Label) []labelName {
+// labelNames lists the labels that a term's series are grouped by, under both names.
+func (p *Profile) labelNames(m Metric, set map[signal.Label]string, by []signal.Label) []labelName {
 	var out []labelName
 	for _, l := range by {
 		if _, given := set[l]; given {
 			continue
 		}
 		switch {
-		case l == bucketBound || (slices.Contains(ofPage, l) && p.carries(m, l)):
+		case l == bucketBound || (slices.Contains(pageLabels, l) && p.carries(m, l)):
 			out = append(out, labelName{string(l), string(l)})
 		case l == signal.Status && p.Status != nil && p.carries(m, l):
 			out = append(out, labelName{string(l), p.Status.Label})

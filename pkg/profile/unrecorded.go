@@ -15,7 +15,7 @@ func (s Set) Unrecorded(recorded RecordedSeries, windows []time.Duration, writte
 	var missing []plan.Node
 	for _, p := range s {
 		for _, traffic := range p.Ranking(always).Of {
-			on := theirs(p.native(p.Metrics[traffic.Metric], nil, []signal.Label{signal.Environment, signal.Deployment}))
+			on := namesOnServer(p.labelNames(p.Metrics[traffic.Metric], nil, []signal.Label{signal.Environment, signal.Deployment}))
 			for _, r := range recorded[traffic.Metric] {
 				i := slices.IndexFunc(windows, func(w time.Duration) bool { return written(r.Rate(w)) })
 				if i < 0 || len(on) == 0 {

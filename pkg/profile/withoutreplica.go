@@ -15,36 +15,36 @@ type Pieces struct{ Every, Scrape time.Duration }
 // length is that of the window that holds what a counter grew by in a piece: from the sample before it to its last one.
 func (p Pieces) length() time.Duration { return p.Every + p.Scrape }
 
-// activeReplicas is a plan of how many replicas were active when a piece began, by the labels On, and who tells.
+// activeReplicas is a plan of how many replicas were active when a piece began, by the labels on, and its sources.
 type activeReplicas struct {
 	on   []signal.Label
 	plan plan.Node
 	from []Source
 }
 
-// WithoutReplica makes the plans of how many requests a second, times pieces, ended in pieces which began without an active
-// replica, on the path cold, and in others, on the path hot: each group of the query has a series for either. A
-// request counts when it ends, and one that waited for the first replica ends after that has become active; so it is the
-// replicas at the beginning that matter, and of counters that begin with the replica all that they count. Pieces of which nobody tells the replicas count on neither side, such as those in a
-// gap between scrapes, and where replicas are counted by who answers scrapes, nobody tells that there is none.
+// WithoutReplica makes the plans of the requests per second, times pieces, that ended in pieces which began without an active replica
+// (cold) and in all others (hot): each group of the query has a series for either. A request counts when it ends, and one that waited
+// for the first replica ends after that has become active, so the replicas at the beginning of the piece matter. Counters that begin with
+// the replica count in full. Pieces in which the number of replicas is unknown count on neither side, such as gaps between scrapes and
+// replicas that are counted by targets that are up.
 func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Part {
 	window := q.Window
 	if window == 0 {
 		window = env.Window
 	}
-	told := s.tellsOfNone(q.Filters, env, pieces.Every)
+	counts := s.zeroReplicas(q.Filters, env, pieces.Every)
 	requests, _ := signal.Find("requests")
-	arrivals := adding(s.choose(requests, signal.Rate, env))
+	arrivals := sumSources(s.sourcesOf(requests, signal.Rate, env))
 	c := compiler{set: s, q: q, statistic: signal.Rate, env: env}
 	c.q.Signal, c.q.Window = requests, pieces.length()
 	joined := union(q.GroupBy, []signal.Label{signal.Environment, signal.Deployment, signal.Model})
 	terms := termsOf(arrivals, requests.Unit)
-	counted, first := c.total(plan.Sum, terms, joined, nil), c.total(plan.Sum, append(terms, firstOf(terms, pieces.Every)...), joined, nil)
-	if counted == nil || len(told) == 0 {
+	counted, first := c.total(plan.Sum, terms, joined, nil), c.total(plan.Sum, append(terms, newCounterTerms(terms, pieces.Every)...), joined, nil)
+	if counted == nil || len(counts) == 0 {
 		return nil
 	}
 	var known []plan.Node
-	for _, replicas := range told {
+	for _, replicas := range counts {
 		on := words(replicas.on)
 		none, some := plan.EqualTo{Of: replicas.plan}, plan.GreaterThan{Of: replicas.plan}
 		known = append(known,
@@ -52,7 +52,7 @@ func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Pa
 		counted, first = plan.AntiJoin{Of: counted, On: on, Exists: replicas.plan}, plan.AntiJoin{Of: first, On: on, Exists: replicas.plan}
 	}
 	all := plan.SumOverTime{Of: plan.Union{Of: known}, Window: max(window, pieces.Every), Every: pieces.Every}
-	part := Part{Statistic: signal.Mean, By: q.GroupBy, Sources: c.toldBy(arrivals, told, known)}
+	part := Part{Statistic: signal.Mean, By: q.GroupBy, Sources: c.shareSources(arrivals, counts, known)}
 	rank, by := c.rank()
 	top := func(rest bool) plan.Node {
 		if rank == nil {
@@ -65,7 +65,7 @@ func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Pa
 		return []Part{part}
 	}
 	rest := part
-	rest.Others, rest.By = true, without(part.By, ranked)
+	rest.Others, rest.By = true, difference(part.By, rankLabels)
 	rest.Plan = plan.Aggregate{Op: plan.Sum, By: byPath(rest.By), Of: top(true)}
 	return []Part{part, rest}
 }
@@ -77,22 +77,22 @@ func onPath(path string, of plan.Node) plan.Node {
 
 func byPath(by []signal.Label) []string { return words(union(by, []signal.Label{signal.Path})) }
 
-// tellsOfNone lists what tells how many replicas are active, and of none when there is none: gauges alone. Those that know
-// models come first; they are set against the requests for the model, whatever deployment the two are scraped under.
-func (s Set) tellsOfNone(filters map[signal.Label][]string, env Environment, before time.Duration) []activeReplicas {
+// zeroReplicas lists the sources of the number of active replicas that report 0 if there is none, which are gauges. Those with models
+// come first. They are compared with the requests for the model, whatever deployments the two are scraped under.
+func (s Set) zeroReplicas(filters map[signal.Label][]string, env Environment, before time.Duration) []activeReplicas {
 	replicas, _ := signal.Find("replicas")
-	ofModel := activeReplicas{on: []signal.Label{signal.Environment, signal.Model}}
-	ofDeployment := activeReplicas{on: []signal.Label{signal.Environment, signal.Deployment}}
-	for _, source := range adding(s.choose(replicas, signal.Last, env)) {
-		source.Yields = nil // who counts the same replicas again says no less of whether there are any
+	byModel := activeReplicas{on: []signal.Label{signal.Environment, signal.Model}}
+	byDeployment := activeReplicas{on: []signal.Label{signal.Environment, signal.Deployment}}
+	for _, source := range sumSources(s.sourcesOf(replicas, signal.Last, env)) {
+		source.Exclusions = nil // sources that count the same replicas agree on whether there are any
 		if source.Profile.carries(source.Profile.Metrics[source.Recipe.Reads()[0]], signal.Model) {
-			ofModel.from = append(ofModel.from, source)
+			byModel.from = append(byModel.from, source)
 		} else {
-			ofDeployment.from = append(ofDeployment.from, source)
+			byDeployment.from = append(byDeployment.from, source)
 		}
 	}
 	var out []activeReplicas
-	for _, a := range []activeReplicas{ofModel, ofDeployment} {
+	for _, a := range []activeReplicas{byModel, byDeployment} {
 		q := signal.Query{Signal: replicas, Filters: map[signal.Label][]string{signal.State: {"active"}}}
 		for _, l := range a.on {
 			if values, filtered := filters[l]; filtered {
@@ -101,7 +101,7 @@ func (s Set) tellsOfNone(filters map[signal.Label][]string, env Environment, bef
 		}
 		terms := termsOf(a.from, replicas.Unit)
 		for i := range terms {
-			terms[i].before = before
+			terms[i].offset = before
 		}
 		a.plan = compiler{set: s, q: q, statistic: signal.Last, env: env}.total(plan.Sum, terms, a.on, nil)
 		if a.plan != nil {
@@ -111,10 +111,10 @@ func (s Set) tellsOfNone(filters map[signal.Label][]string, env Environment, bef
 	return out
 }
 
-// toldBy lists the sources of a share, each with the evidence of the groups that it tells something of.
-func (c compiler) toldBy(arrivals []Source, told []activeReplicas, known []plan.Node) []Source {
-	sources := c.evident(arrivals, c.q.GroupBy)
-	for i, replicas := range told {
+// shareSources lists the sources of a share, each with its evidence.
+func (c compiler) shareSources(arrivals []Source, counts []activeReplicas, known []plan.Node) []Source {
+	sources := c.withEvidence(arrivals, c.q.GroupBy)
+	for i, replicas := range counts {
 		for _, source := range replicas.from {
 			source.Evidence = plan.Aggregate{Op: plan.Group, By: words(c.q.GroupBy), Of: plan.Union{Of: known[2*i : 2*i+2]}}
 			sources = append(sources, source)
@@ -123,25 +123,24 @@ func (c compiler) toldBy(arrivals []Source, told []activeReplicas, known []plan.
 	return sources
 }
 
-// remembered is how far back a counter is known to be the one that was there before.
-const remembered = time.Hour
+// counterLookback is how far back an earlier sample shows that a counter is not new.
+const counterLookback = time.Hour
 
-// firstOf are the terms for what counters that begin in a piece have counted by its end: those of a server that has just come
-// up are scraped for the first time when the requests that waited for it have ended. Counters of what stands before servers go
-// on without them.
-func firstOf(terms []termOf, every time.Duration) []termOf {
+// newCounterTerms are the terms for the values at the end of a piece of counters that began in it: a server that has just started is
+// scraped for the first time after the requests that waited for it have ended. Counters of layers in front of servers do not restart.
+func newCounterTerms(terms []termOf, every time.Duration) []termOf {
 	var out []termOf
 	for _, t := range terms {
-		if t.As == "" && !t.TreatMissingAsZero && !t.Subtract && !around(t.profile) && t.profile.Layer != layerRecorder {
-			t.begun = every
+		if t.As == "" && !t.TreatMissingAsZero && !t.Subtract && !isOutsideServer(t.profile) && t.profile.Layer != layerRecorder {
+			t.newWithin = every
 			out = append(out, t)
 		}
 	}
 	return out
 }
 
-// adding keeps the sources whose numbers are sums of what metrics say.
-func adding(sources []Source) []Source {
+// sumSources keeps the sources whose numbers are sums of what metrics say.
+func sumSources(sources []Source) []Source {
 	return slices.DeleteFunc(sources, func(s Source) bool { return s.Recipe.kind() != kindSum })
 }
 

@@ -18,7 +18,7 @@ func (e *Evaluator) LabelValues(ctx context.Context, label signal.Label, filters
 		return nil, err
 	}
 	present := e.Profiles.Detect(exists)
-	out := append([]string{}, present.Given(label)...)
+	out := append([]string{}, present.SetValues(label)...)
 	if label == signal.Objective {
 		for _, o := range objectives {
 			out = append(out, o.name)

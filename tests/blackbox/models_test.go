@@ -67,7 +67,7 @@ func TestModelsTable(t *testing.T) {
 	require.InDelta(t, 2, *cell(t, all, "fast", "models_resident_last"), 1e-9)
 	from := provenanceOfColumn(t, all, "response_time_p95")
 	require.Len(t, from, 1)
-	require.Equal(t, series.Provenance{Kind: "measured", Server: "NVIDIA Triton Inference Server", Layer: "server", Metrics: []string{"nv_inference_request_summary_us"}}, from[0])
+	require.Equal(t, series.Provenance{Origin: "measured", Server: "NVIDIA Triton Inference Server", Layer: "server", Metrics: []string{"nv_inference_request_summary_us"}}, from[0])
 	missing, _ := all.Frames[0].FieldByName("kv_cache_usage_last")
 	require.Nil(t, missing, "a column that nothing there reports is left out")
 	require.Equal(t, 1, answers["B"].Frames[0].Rows())

@@ -14,26 +14,26 @@ type Source struct {
 	// Native says that the recipe's histogram is read as a native one, which the store holds beside or instead of the
 	// classic buckets.
 	Native bool
-	// Yields are the sources that are preferred to this one.
-	Yields []Yield
-	// Evidence is a plan that has a series for each group of the part that the source tells something of.
+	// Exclusions are the sources that are preferred to this one.
+	Exclusions []Exclusion
+	// Evidence is a plan that has a series for each group of the part that the source has data of.
 	Evidence plan.Node
 }
 
-// Yield leaves to another source whatever agrees in the labels On with something that the other one tells of.
-type Yield struct {
-	To Source
+// Exclusion drops what agrees in the labels On with something that a preferred source covers.
+type Exclusion struct {
+	By Source
 	On []signal.Label
 }
 
-// choose lists the recipes that a query reads, the preferred ones first. All that measures the same thing is chosen, and
-// each leaves to those before it what they tell of, so that every model has its best recipe and nothing counts twice.
-func (s Set) choose(sig signal.Signal, st signal.Statistic, env Environment) []Source {
+// sourcesOf lists the recipes that a query reads, the preferred ones first. Recipes that measure the same thing are all read, and each
+// excludes what those before it cover, so that every model has its best recipe and nothing counts twice.
+func (s Set) sourcesOf(sig signal.Signal, st signal.Statistic, env Environment) []Source {
 	var chosen []Source
 	for _, next := range s.candidates(sig, st, env.Exists) {
 		for _, before := range chosen {
-			if on := env.sameThing(before.Profile, next.Profile); on != nil {
-				next.Yields = append(next.Yields, Yield{To: before.alone(), On: on})
+			if on := env.sharedLabels(before.Profile, next.Profile); on != nil {
+				next.Exclusions = append(next.Exclusions, Exclusion{By: before.withoutExclusions(), On: on})
 			}
 		}
 		chosen = append(chosen, next)
@@ -41,10 +41,10 @@ func (s Set) choose(sig signal.Signal, st signal.Statistic, env Environment) []S
 	return chosen
 }
 
-// candidates lists what could be read, the preferred ones first. That a model is in memory because it has series is only
-// concluded where nobody says so.
+// candidates lists what could be read, the preferred ones first. That a model is in memory because it has series is only inferred
+// if no recipe reports it.
 func (s Set) candidates(sig signal.Signal, st signal.Statistic, exists func(string) bool) []Source {
-	var told, concluded []Source
+	var reported, inferred []Source
 	for _, layer := range preferredLayers(sig) {
 		for _, p := range s {
 			if p.Layer != layer {
@@ -54,17 +54,17 @@ func (s Set) candidates(sig signal.Signal, st signal.Statistic, exists func(stri
 				switch {
 				case !p.answers(r, sig, st):
 				case sig.Group == signal.ModelCache && r.kind() == kindPresent:
-					concluded = append(concluded, p.sources(r, exists)...)
+					inferred = append(inferred, p.sources(r, exists)...)
 				default:
-					told = append(told, p.sources(r, exists)...)
+					reported = append(reported, p.sources(r, exists)...)
 				}
 			}
 		}
 	}
-	return append(told, concluded...)
+	return append(reported, inferred...)
 }
 
-// sources lists in which ways a recipe can be read: a histogram's native form is finer than its classic buckets.
+// sources lists the ways in which a recipe can be read: native histograms are finer than classic buckets.
 func (p *Profile) sources(r Recipe, exists func(string) bool) []Source {
 	var out []Source
 	if slices.ContainsFunc(r.Histogram, exists) {
@@ -76,42 +76,44 @@ func (p *Profile) sources(r Recipe, exists func(string) bool) []Source {
 	return out
 }
 
-// alone is the source whatever it leaves to others.
-func (s Source) alone() Source { return Source{Profile: s.Profile, Recipe: s.Recipe, Native: s.Native} }
+// withoutExclusions is the source with all that it covers.
+func (s Source) withoutExclusions() Source {
+	return Source{Profile: s.Profile, Recipe: s.Recipe, Native: s.Native}
+}
 
 // Answers says whether any profile has a recipe for a statistic of a signal whose metrics exist.
 func (s Set) Answers(sig signal.Signal, st signal.Statistic, exists func(string) bool) bool {
-	return len(s.choose(sig, st, Environment{Exists: exists})) > 0
+	return len(s.sourcesOf(sig, st, Environment{Exists: exists})) > 0
 }
 
-// sameThing lists the labels in which what one profile measures agrees with what the other one measures of the same
-// requests or devices; none where the two never measure the same.
-func (env Environment) sameThing(a, b *Profile) []signal.Label {
+// sharedLabels lists the labels in which two profiles agree if they measure the same requests or devices; none if they never do.
+func (env Environment) sharedLabels(a, b *Profile) []signal.Label {
 	switch {
 	case a == b:
 		return []signal.Label{signal.Environment, signal.Deployment, signal.Model}
 	case a.Layer == layerHost && b.Layer == layerHost && a.Labels[signal.GPU] != "" && b.Labels[signal.GPU] != "":
-		return []signal.Label{signal.GPU} // every GPU has an id that no other one has
+		return []signal.Label{signal.GPU} // ids of GPUs are unique
 	case a.Layer == layerHost && a.Labels[signal.Model] != "":
 		return []signal.Label{signal.Environment, signal.Model} // by the names that the servers give their models
-	case a.Layer != b.Layer && (around(a) || around(b)):
-		// What stands around the servers has names of its own for what they call deployment and model.
+	case a.Layer != b.Layer && (isOutsideServer(a) || isOutsideServer(b)):
+		// Gateways and hosts have other names for deployments and models than servers.
 		return []signal.Label{signal.Environment}
 	case a.Layer != b.Layer:
 		return []signal.Label{signal.Environment, signal.Deployment}
 	case env.Together == nil || !env.Together(a, b):
 		return nil
 	case a.Own || b.Own:
-		return append([]signal.Label{signal.Environment, signal.Deployment, signal.Model}, ofPage...)
+		return append([]signal.Label{signal.Environment, signal.Deployment, signal.Model}, pageLabels...)
 	}
-	return append([]signal.Label{signal.Environment, signal.Deployment}, ofPage...)
+	return append([]signal.Label{signal.Environment, signal.Deployment}, pageLabels...)
 }
 
-func around(p *Profile) bool { return p.Layer == layerGateway || p.Layer == layerHost }
+// isOutsideServer says whether a profile is of a gateway or a host and not of a server.
+func isOutsideServer(p *Profile) bool { return p.Layer == layerGateway || p.Layer == layerHost }
 
-// preferredLayers are the layers in the order in which they are asked for a signal: of requests, who knows every model
-// before who sees only services; of replicas, who knows those that do not serve yet; of what they run on, who measures the
-// device before who reports its own view; of what is in memory, who counts it before who is only asked now and then.
+// preferredLayers are the layers in the order in which they are read for a signal. For requests, layers with models come before layers
+// with services. For replicas, the first are those that include replicas which do not serve yet. For compute, measurements of the
+// device come before a server's own view. For models in memory, counters come before polls.
 func preferredLayers(sig signal.Signal) []string {
 	switch sig.Group {
 	case signal.ReplicaRow:
@@ -124,46 +126,45 @@ func preferredLayers(sig signal.Signal) []string {
 	return []string{layerRecorder, layerServer, layerWorker, layerQueueProxy, layerGateway, layerHost, layerManagement}
 }
 
-// reads says whether a recipe finds anything to read. A server leaves out what it has nothing to count for, so that one of
-// its metrics is enough.
+// reads says whether a recipe finds anything to read. One of its metrics is enough, because servers omit counters without events.
 func (p *Profile) reads(r Recipe, exists func(string) bool) bool {
 	return slices.ContainsFunc(r.Reads(), func(m string) bool { return exists(seriesName(p, m)) })
 }
 
-// yielding leaves out of a term's series what preferred sources tell of.
-func (c compiler) yielding(n plan.Node, t termOf) plan.Node {
-	for _, y := range t.yields {
-		own, other := t.metric(t.Metric[0]), y.To.Profile.Metrics[y.To.Recipe.Reads()[0]]
+// excludeCovered drops the series of a term that preferred sources cover.
+func (c compiler) excludeCovered(n plan.Node, t termOf) plan.Node {
+	for _, y := range t.exclusions {
+		own, other := t.metric(t.Metric[0]), y.By.Profile.Metrics[y.By.Recipe.Reads()[0]]
 		on := slices.DeleteFunc(slices.Clone(y.On), func(l signal.Label) bool {
-			return !t.profile.carries(own, l) || !y.To.Profile.carries(other, l) || t.profile.LabelAliases[l] != ""
+			return !t.profile.carries(own, l) || !y.By.Profile.carries(other, l) || t.profile.LabelAliases[l] != ""
 		})
-		told := c.told(y.To, on)
-		if told == nil {
+		covered := c.coverage(y.By, on)
+		if covered == nil {
 			continue
 		}
 		names := make([]string, len(on))
 		for i, l := range on {
 			names[i] = string(l)
-			if theirs := t.profile.Labels[l]; theirs != "" && theirs != names[i] {
-				names[i] = theirs
-				told = plan.Rename{Of: told, From: string(l), To: names[i]}
+			if name := t.profile.Labels[l]; name != "" && name != names[i] {
+				names[i] = name
+				covered = plan.Rename{Of: covered, From: string(l), To: names[i]}
 			}
 		}
-		n = plan.AntiJoin{Of: n, On: names, Exists: told}
+		n = plan.AntiJoin{Of: n, On: names, Exists: covered}
 	}
 	return n
 }
 
-// told is a plan that has a series, by labels, for everything that others leave to a source. Whoever reads the slices of a GPU
-// tells of the GPU: others know slices by its id.
-func (c compiler) told(s Source, by []signal.Label) plan.Node {
+// coverage is a plan that has a series, by labels, for everything that a source covers. A source of MIG slices covers their GPU, under
+// whose id other sources report them.
+func (c compiler) coverage(s Source, by []signal.Label) plan.Node {
 	p := s.Profile
 	if len(p.Device) == 0 || !slices.Contains(by, signal.GPU) || !c.env.Exists(p.IdentityMetric) {
 		return c.evidence(s, by)
 	}
 	device := union(p.Replica, p.Device)
 	var read []plan.Node
-	for _, t := range c.telling(s) {
+	for _, t := range c.evidenceTerms(s) {
 		if values, _ := c.values(t); values != nil {
 			read = append(read, plan.Aggregate{Op: plan.Group, By: device, Of: values})
 		}
@@ -177,23 +178,22 @@ func (c compiler) told(s Source, by []signal.Label) plan.Node {
 	}
 	known := termOf{Term: Term{Metric: Names{p.IdentityMetric}}, profile: p}
 	identity := plan.SemiJoin{Of: c.read(known, plan.Select{Metric: p.IdentityMetric, Layer: p.Layer}), On: device, Exists: exists}
-	var n plan.Node = plan.Aggregate{Op: plan.Group, By: theirs(p.native(p.Metrics[p.IdentityMetric], nil, by)), Of: identity}
-	for _, l := range p.native(p.Metrics[p.IdentityMetric], nil, by) {
-		if l.ours != l.theirs {
-			n = plan.Rename{Of: n, From: l.theirs, To: l.ours}
+	var n plan.Node = plan.Aggregate{Op: plan.Group, By: namesOnServer(p.labelNames(p.Metrics[p.IdentityMetric], nil, by)), Of: identity}
+	for _, l := range p.labelNames(p.Metrics[p.IdentityMetric], nil, by) {
+		if l.project != l.server {
+			n = plan.Rename{Of: n, From: l.server, To: l.project}
 		}
 	}
 	return n
 }
 
-// evidence is a plan that has a series, by labels, for everything that a source tells of; nil where the filters leave
-// nothing of it.
+// evidence is a plan that has a series, by labels, for everything that a source has data of; nil if the filters leave none.
 func (c compiler) evidence(s Source, by []signal.Label) plan.Node {
-	return c.total(plan.Group, c.telling(s), by, nil)
+	return c.total(plan.Group, c.evidenceTerms(s), by, nil)
 }
 
-// evident is the sources, each with the evidence of what it tells of.
-func (c compiler) evident(sources []Source, by []signal.Label) []Source {
+// withEvidence is the sources, each with its evidence.
+func (c compiler) withEvidence(sources []Source, by []signal.Label) []Source {
 	out := slices.Clone(sources)
 	for i, s := range out {
 		out[i].Evidence = c.evidence(s, by)
@@ -201,8 +201,8 @@ func (c compiler) evident(sources []Source, by []signal.Label) []Source {
 	return out
 }
 
-// telling lists the terms of a source of which every one alone shows that it tells something.
-func (c compiler) telling(s Source) []termOf {
+// evidenceTerms lists the terms of a source that each show on their own that it has data.
+func (c compiler) evidenceTerms(s Source) []termOf {
 	var terms []termOf
 	r := s.Recipe
 	switch r.kind() {
@@ -212,7 +212,7 @@ func (c compiler) telling(s Source) []termOf {
 		terms = []termOf{s.term(Term{Metric: r.Histogram, Where: r.Where}, c.q.Signal.Unit).of("_count")}
 	case kindSummary, kindAge:
 		t := s.term(Term{Metric: Names{r.Reads()[0]}}, c.q.Signal.Unit)
-		t.standing = true
+		t.latest = true
 		terms = []termOf{t}
 	case kindPresent:
 		t := s.term(r.CountSeries.Term, c.q.Signal.Unit)
@@ -222,7 +222,7 @@ func (c compiler) telling(s Source) []termOf {
 		terms = s.terms(r.terms(), c.q.Signal.Unit)
 	}
 	for i := range terms {
-		terms[i].DropNonpositive = false // what is zero is told, too
+		terms[i].DropNonpositive = false // zero is data, too
 	}
 	return slices.DeleteFunc(terms, func(t termOf) bool {
 		return t.TreatMissingAsZero || !slices.ContainsFunc(t.Metric, func(m string) bool { return c.env.Exists(t.stored(m)) })

@@ -8,12 +8,12 @@ import (
 )
 
 var (
-	ofDeployment = []signal.Label{signal.Environment, signal.Deployment}
-	ofServer     = append(slices.Clone(ofDeployment), signal.Replica)
+	deploymentLabels = []signal.Label{signal.Environment, signal.Deployment}
+	replicaLabels    = append(slices.Clone(deploymentLabels), signal.Replica)
 )
 
-// ActiveReplicas are plans of how many replicas are active as it stands: by environment, deployment and model where somebody
-// counts them by model, and by environment and deployment where replicas are who answers scrapes.
+// ActiveReplicas are plans of the number of active replicas: by environment, deployment and model from gauges, and by environment and
+// deployment from targets that are up.
 func (s Set) ActiveReplicas(filters map[signal.Label][]string, env Environment) []plan.Node {
 	replicas, _ := signal.Find("replicas")
 	q := signal.Query{Signal: replicas, Filters: map[signal.Label][]string{signal.State: {"active"}}}
@@ -21,17 +21,17 @@ func (s Set) ActiveReplicas(filters map[signal.Label][]string, env Environment) 
 		q.Filters[l] = values
 	}
 	c := compiler{set: s, q: q, statistic: signal.Last, env: env}
-	var counted, answering []Source
-	for _, source := range s.choose(replicas, signal.Last, env) {
+	var counted, scraped []Source
+	for _, source := range s.sourcesOf(replicas, signal.Last, env) {
 		if source.Recipe.kind() == kindSum {
 			counted = append(counted, source)
 		} else {
-			answering = append(answering, source)
+			scraped = append(scraped, source)
 		}
 	}
 	var out []plan.Node
 	for _, n := range []plan.Node{
-		c.node(counted, append(slices.Clone(ofDeployment), signal.Model), nil), c.node(answering, ofDeployment, nil),
+		c.node(counted, append(slices.Clone(deploymentLabels), signal.Model), nil), c.node(scraped, deploymentLabels, nil),
 	} {
 		if n != nil {
 			out = append(out, n)
@@ -40,11 +40,11 @@ func (s Set) ActiveReplicas(filters map[signal.Label][]string, env Environment) 
 	return out
 }
 
-// Servers is a plan that has a series for each server as long as it is seen, by environment, deployment and replica; nil where the
-// filters leave none. Filters of what servers have are left out.
+// Servers is a plan that has a series for each server while it has samples, by environment, deployment and replica; nil if the filters
+// leave none. Filters by other labels are ignored.
 func (s Set) Servers(filters map[signal.Label][]string) plan.Node {
 	ofServers := map[signal.Label][]string{}
-	for _, l := range ofServer {
+	for _, l := range replicaLabels {
 		if values, filtered := filters[l]; filtered {
 			ofServers[l] = values
 		}
@@ -56,11 +56,11 @@ func (s Set) Servers(filters map[signal.Label][]string) plan.Node {
 		if !ok {
 			continue
 		}
-		labels := p.native(Metric{}, nil, ofServer)
-		var n plan.Node = plan.Aggregate{Op: plan.Group, By: theirs(labels), Of: plan.Last{Of: identity}}
+		labels := p.labelNames(Metric{}, nil, replicaLabels)
+		var n plan.Node = plan.Aggregate{Op: plan.Group, By: namesOnServer(labels), Of: plan.Last{Of: identity}}
 		for _, l := range labels {
-			if l.ours != l.theirs {
-				n = plan.Rename{Of: n, From: l.theirs, To: l.ours}
+			if l.project != l.server {
+				n = plan.Rename{Of: n, From: l.server, To: l.project}
 			}
 		}
 		all = append(all, n)
@@ -68,19 +68,19 @@ func (s Set) Servers(filters map[signal.Label][]string) plan.Node {
 	if len(all) == 0 {
 		return nil
 	}
-	return plan.Aggregate{Op: plan.Group, By: words(ofServer), Of: oneOrUnion(all)}
+	return plan.Aggregate{Op: plan.Group, By: words(replicaLabels), Of: oneOrUnion(all)}
 }
 
-// processStart is what client libraries of Prometheus report of the process that they are in, in seconds since 1970.
+// processStart is the start time of a process, in seconds since 1970, as client libraries of Prometheus export it.
 const processStart = "process_start_time_seconds"
 
-// ProcessStarts is a plan of when the servers' processes began, by environment, deployment and replica; nil where the filters
-// leave none. What stands around servers is left out.
+// ProcessStarts is a plan of the start times of the servers' processes, by environment, deployment and replica; nil if the filters
+// leave none. Gateways and hosts are excluded.
 func (s Set) ProcessStarts(filters map[signal.Label][]string) plan.Node {
 	c := compiler{set: s, q: signal.Query{Filters: filters}, statistic: signal.Last}
 	var all []plan.Node
 	for _, p := range s {
-		if around(p) || p.Layer == layerManagement {
+		if isOutsideServer(p) || p.Layer == layerManagement {
 			continue
 		}
 		process, _, started := c.selectSeries(termOf{profile: p}, processStart)
@@ -88,13 +88,13 @@ func (s Set) ProcessStarts(filters map[signal.Label][]string) plan.Node {
 		if !started || !serves {
 			continue
 		}
-		page := words(ofPage)
-		labels := p.native(Metric{}, nil, ofServer)
-		var n plan.Node = plan.Aggregate{Op: plan.Max, By: theirs(labels), Of: plan.SemiJoin{
+		page := words(pageLabels)
+		labels := p.labelNames(Metric{}, nil, replicaLabels)
+		var n plan.Node = plan.Aggregate{Op: plan.Max, By: namesOnServer(labels), Of: plan.SemiJoin{
 			Of: plan.Last{Of: process}, On: page, Exists: plan.Aggregate{Op: plan.Group, By: page, Of: plan.Last{Of: identity}}}}
 		for _, l := range labels {
-			if l.ours != l.theirs {
-				n = plan.Rename{Of: n, From: l.theirs, To: l.ours}
+			if l.project != l.server {
+				n = plan.Rename{Of: n, From: l.server, To: l.project}
 			}
 		}
 		all = append(all, n)
@@ -102,20 +102,20 @@ func (s Set) ProcessStarts(filters map[signal.Label][]string) plan.Node {
 	if len(all) == 0 {
 		return nil
 	}
-	return plan.Aggregate{Op: plan.Max, By: words(ofServer), Of: oneOrUnion(all)}
+	return plan.Aggregate{Op: plan.Max, By: words(replicaLabels), Of: oneOrUnion(all)}
 }
 
-// RequestCounters is a plan of the servers' counters of requests as they stand, by environment, deployment and replica; nil where
-// nothing there counts. What stands around servers is left out.
+// RequestCounters is a plan of the current values of the servers' counters of requests, by environment, deployment and replica; nil if
+// there are none. Gateways and hosts are excluded.
 func (s Set) RequestCounters(filters map[signal.Label][]string, env Environment) plan.Node {
-	c := compiler{set: s, q: signal.Query{GroupBy: ofServer, Filters: filters}, statistic: signal.Last, env: env}
-	return c.total(plan.Sum, s.requestCounters(env), ofServer, nil)
+	c := compiler{set: s, q: signal.Query{GroupBy: replicaLabels, Filters: filters}, statistic: signal.Last, env: env}
+	return c.total(plan.Sum, s.requestCounters(env), replicaLabels, nil)
 }
 
-// RequestCountersByModel are the counters of RequestCounters by model and version too, a plan for each metric: of a model that is
-// gone, servers may keep one of them and drop another.
+// RequestCountersByModel are the counters of RequestCounters also by model and version, a plan for each metric: of an unloaded model,
+// servers may keep one counter and drop another.
 func (s Set) RequestCountersByModel(filters map[signal.Label][]string, env Environment) []plan.Node {
-	by := append(slices.Clone(ofServer), signal.Model, signal.Version)
+	by := append(slices.Clone(replicaLabels), signal.Model, signal.Version)
 	c := compiler{set: s, q: signal.Query{GroupBy: by, Filters: filters}, statistic: signal.Last, env: env}
 	var out []plan.Node
 	for _, t := range s.requestCounters(env) {
@@ -129,12 +129,12 @@ func (s Set) RequestCountersByModel(filters map[signal.Label][]string, env Envir
 func (s Set) requestCounters(env Environment) []termOf {
 	var terms []termOf
 	for _, p := range s {
-		if around(p) {
+		if isOutsideServer(p) {
 			continue
 		}
 		for _, t := range p.RankBy {
 			if slices.ContainsFunc(t.Metric, env.Exists) {
-				terms = append(terms, termOf{Term: t, profile: p, unit: signal.Requests, standing: true})
+				terms = append(terms, termOf{Term: t, profile: p, unit: signal.Requests, latest: true})
 			}
 		}
 	}
