@@ -49,7 +49,7 @@ func TestKillLosesSecondsAtMost(t *testing.T) {
 	require.Len(t, found.Series, 1)
 	last := found.Series[0].Values[len(found.Series[0].Values)-1]
 	require.WithinDuration(t, killed, time.UnixMilli(int64(last*1000)), 3*time.Second)
-	// A scrape that ran into its time-out is counted, too.
+	// A scrape that ran into its timeout is counted, too.
 	count, _ := value(t, handle, "count_over_time(up[10m])")
 	require.GreaterOrEqual(t, count, float64(server.scrapes.Load()-1))
 }

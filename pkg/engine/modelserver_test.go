@@ -170,7 +170,7 @@ func eventuallyGone(t *testing.T, h *engine.Handle, expr string) {
 	}, patience, moment, "%s should end", expr)
 }
 
-// eventuallyAnswers waits until an expression has an answer: on a busy machine a single scrape may run into its time-out, which
+// eventuallyAnswers waits until an expression has an answer: on a busy machine a single scrape may run into its timeout, which
 // is as short as the interval.
 func eventuallyAnswers(t *testing.T, h *engine.Handle, expr string) (got float64) {
 	t.Helper()

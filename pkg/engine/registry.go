@@ -217,7 +217,7 @@ func (s *slot) closeEngine() error {
 	return err
 }
 
-// Close ends all engines and writes what they hold in memory. A scrape in progress is waited for, at most its time-out.
+// Close ends all engines and writes what they hold in memory. A scrape in progress is waited for, at most its timeout.
 func (r *Registry) Close() error {
 	r.mu.Lock()
 	r.closed = true

@@ -189,7 +189,7 @@ func newJob(name string, s settings.Embedded) *config.ScrapeConfig {
 	return &job
 }
 
-// setInterval also keeps the time-out within the interval, as Prometheus demands.
+// setInterval also keeps the timeout within the interval, as Prometheus demands.
 func setInterval(job *config.ScrapeConfig, interval, timeout time.Duration) {
 	job.ScrapeInterval = model.Duration(interval)
 	job.ScrapeTimeout = model.Duration(min(timeout, interval))

@@ -55,7 +55,7 @@ func (e *engine) sending(interval time.Duration) remotewrite.Options {
 	s := e.newest.settings
 	return remotewrite.Options{
 		History: s.RemoteWrite.History, NativeHistograms: s.RemoteWrite.NativeHistograms, Tick: min(interval, 15*time.Second), Logger: e.logger,
-		// A scrape is stored up to a time-out after its time, and the end of a series after more than an interval.
+		// A scrape is stored up to a timeout after its time, and the end of a series after more than an interval.
 		Settling: min(2*interval+min(s.ScrapeTimeout, interval), longestSettling),
 	}
 }

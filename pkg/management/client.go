@@ -30,7 +30,7 @@ type Client struct {
 }
 
 // New makes the client of a target's management endpoint: at the configured URL, else on the metrics page's host at
-// defaultPort. It has the target's API key and certificates, and the time-out of embedded for each request.
+// defaultPort. It has the target's API key and certificates, and the timeout of embedded for each request.
 func New(protocol Protocol, t settings.Target, embedded settings.Embedded, defaultPort int) (*Client, error) {
 	base, err := baseURL(t, defaultPort)
 	if err != nil {

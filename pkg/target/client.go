@@ -23,7 +23,7 @@ const (
 	maxRedirects = 10
 )
 
-// Client speaks HTTP with one target, with its authorization, certificates and time-out. Close it after use.
+// Client speaks HTTP with one target, with its authorization, certificates and timeout. Close it after use.
 type Client struct {
 	settings settings.Target
 	url      *url.URL
@@ -31,7 +31,7 @@ type Client struct {
 	http     *http.Client
 }
 
-// New makes the client of one target; embedded gives the time-out and the CA certificate. The error is an *Error with
+// New makes the client of one target; embedded gives the timeout and the CA certificate. The error is an *Error with
 // the problem InvalidSettings.
 func New(t settings.Target, embedded settings.Embedded) (*Client, error) {
 	u, err := ParseURL(t.URL)

@@ -97,7 +97,7 @@ func newParser(body []byte, contentType string) (textparse.Parser, error) {
 
 func (s Subject) parse(answer Answer, limits settings.ScrapeLimits, added int) (Page, *Error) {
 	if len(bytes.TrimSpace(answer.Body)) == 0 {
-		return Page{}, s.problem(Empty, nil, "The page of %s is empty. Check that metrics are switched on in the server.",
+		return Page{}, s.problem(Empty, nil, "The page of %s is empty. Check the path (usually /metrics) and that metrics are enabled in the server.",
 			Redact(s.URL))
 	}
 	if looksLikeDocument(answer) {
@@ -128,7 +128,7 @@ func (s Subject) parse(answer Answer, limits settings.ScrapeLimits, added int) (
 		}
 	}
 	if page.Samples == 0 {
-		return Page{}, s.problem(Empty, nil, "The page of %s has no samples. Check that metrics are switched on in the server.",
+		return Page{}, s.problem(Empty, nil, "The page of %s has no samples. Check the path (usually /metrics) and that metrics are enabled in the server.",
 			Redact(s.URL))
 	}
 	return page, nil

@@ -103,7 +103,7 @@ func (s Subject) explainContext(err error) *Error {
 		return s.problem(Cancelled, err, "Reading %s was cancelled.", Redact(s.URL))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return s.problem(Timeout, err, "%s did not answer in full within %s. Check that the server is reachable and not "+
-			"overloaded, or allow a longer time-out.", Redact(s.URL), s.Timeout)
+			"overloaded, or allow a longer timeout.", Redact(s.URL), s.Timeout)
 	}
 	return nil
 }

@@ -132,16 +132,16 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 		{"wrongkey", protected(t, "right").URL, "", "does not accept the API key (HTTP 401). Check the key and its scheme."},
 		{"html", serve(t, "text/html", "<!doctype html><title>Login</title>").URL, "", "answers, but not with a metrics page. Check the URL's port and path."},
 		{"json", serve(t, "application/json", `{"status": "ok"}`).URL, "", "answers, but not with a metrics page."},
-		{"empty", serve(t, "text/plain", "").URL, "", "is empty. Check that metrics are switched on in the server."},
-		{"comments", serve(t, "text/plain", "# HELP a b\n").URL, "", "has no samples. Check that metrics are switched on in the server."},
+		{"empty", serve(t, "text/plain", "").URL, "", "is empty. Check the path (usually /metrics) and that metrics are enabled in the server."},
+		{"comments", serve(t, "text/plain", "# HELP a b\n").URL, "", "has no samples. Check the path (usually /metrics) and that metrics are enabled in the server."},
 		{"garbled", serve(t, "text/plain", triton+"}{ \xff garbage\n"+triton).URL, "", "cannot be read from line 2 on: it is not in Prometheus's text format."},
 		{"half", halfWritten(t).URL, "", "ended before the page was complete."},
 		{"brokenoff", serve(t, "text/plain", triton+`nv_inference_request_success{model="b`).URL, "", "breaks off in line 2. The server may have been stopped while writing."},
 		{"notfound", handle(t, http.NotFound).URL, "", "does not exist on the server (HTTP 404)."},
-		{"unknown", serve(t, "text/plain", "other_metric 1\n").URL, "", "answers metrics, but none by which one of the"},
-		{"wrongprofile", serve(t, "text/plain", "other_metric 1\n").URL, "triton", "is not NVIDIA Triton Inference Server, as its profile says: none of the metrics nv_inference_request_success,"},
-		{"noprofile", plain.URL, "nosuch", `The profile "nosuch" of http://`},
-		{"slow", slow(t).URL, "", "did not answer in full within 5s. Check that the server is reachable and not overloaded, or allow a longer time-out."},
+		{"unknown", serve(t, "text/plain", "other_metric 1\n").URL, "", "serves metrics, but none of the"},
+		{"wrongprofile", serve(t, "text/plain", "other_metric 1\n").URL, "triton", "does not serve metrics of NVIDIA Triton Inference Server: none of nv_inference_request_success,"},
+		{"noprofile", plain.URL, "nosuch", `Unknown profile "nosuch" for http://`},
+		{"slow", slow(t).URL, "", "did not answer in full within 5s. Check that the server is reachable and not overloaded, or allow a longer timeout."},
 	}
 	s := driver.Embedded("health")
 	var targets []map[string]any
@@ -151,7 +151,7 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 		targets = append(targets, one)
 	}
 	good := unmanaged(t, "good", plain.URL+"/good")
-	s.JSON["targets"], s.JSON["interval"] = append(targets, good), "5s" // and so the time-out, which a busy machine needs for all at once
+	s.JSON["targets"], s.JSON["interval"] = append(targets, good), "5s" // and so the timeout, which a busy machine needs for all at once
 	s.Secrets = map[string]string{"apiKey.wrongkey": "wrong-key-never-shown"}
 	p := driver.Start(t, binary, t.TempDir())
 	r := p.Check(s)
