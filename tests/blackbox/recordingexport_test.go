@@ -23,7 +23,7 @@ func TestRecordingRulesAreWrittenForWhoMayEdit(t *testing.T) {
 	p := driver.Start(t, binary, t.TempDir())
 	s := driver.Prometheus("rules", prometheustest.New(t).URL)
 	for asked, says := range map[string]string{
-		"":                                  "nothing was scraped",
+		"":                                  "no known model server was scraped",
 		"profiles=nobody":                   `there is no profile "nobody"`,
 		"profiles=triton&colour=red":        "there is no parameter colour",
 		"profiles=triton&signals=gpu_power": `no counter or histogram for "gpu_power"`,

@@ -43,7 +43,7 @@ func TestSaveAndTestTellsHowRemoteWriteGoes(t *testing.T) {
 	broken.ID = 52
 	health := p.Check(broken)
 	require.Equal(t, "ERROR", health.Status.String())
-	require.Contains(t, health.Message, "Remote write: "+nowhere.URL+"/api/v1/write does not accept samples (HTTP 404). Prometheus has to be started with --web.enable-remote-write-receiver")
+	require.Contains(t, health.Message, "Remote write: "+nowhere.URL+"/api/v1/write does not accept samples (HTTP 404). Start Prometheus with --web.enable-remote-write-receiver")
 	require.Contains(t, health.Message, "1 target is up", "what is scraped is told all the same")
 
 	faulty := writing("faulty", "", triton.target("three"))

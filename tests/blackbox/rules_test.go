@@ -292,8 +292,8 @@ func TestRulesAreExported(t *testing.T) {
 	s := driver.Embedded("export", server.target("one", "demo"))
 	s.JSON["objectives"] = map[string]any{"default": map[string]any{"staleness": "none"}, "overrides": []map[string]any{{"model": " llama-* ", "errorRate": "5%"}}}
 	for query, sentence := range map[string]string{
-		"":                                 `the format is "";`,
-		"format=json":                      `the format is "json"; choose one of: grafana, prometheus`,
+		"":                                 `unknown format ""`,
+		"format=json":                      `unknown format "json": choose grafana or prometheus`,
 		"format=grafana&interval=7s":       "interval is",
 		"format=grafana&windows=5m":        "there is no parameter windows",
 		"format=prometheus&profiles=nginx": `there is no profile "nginx"`,
