@@ -58,6 +58,15 @@ func Demo(ctx context.Context) error {
 	return stack.RunDemo(ctx, root, progress.NewPrinter(os.Stdout))
 }
 
+// Dev starts the demo, and rebuilds and reloads the plugin in it when a source changes, until Ctrl-C.
+func Dev(ctx context.Context) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return stack.RunDev(ctx, root, progress.NewPrinter(os.Stdout))
+}
+
 // Test runs all checks and tests, end to end in a real Grafana with a real browser included. It takes about half an hour.
 func Test(ctx context.Context) error { return runSuite(ctx, suite.Run) }
 
@@ -68,7 +77,18 @@ func Unit(ctx context.Context) error { return runSuite(ctx, suite.RunUnit) }
 func Lint(ctx context.Context) error { return runSuite(ctx, suite.RunLint) }
 
 // E2e builds the plugin and runs the end-to-end tests in a real Grafana with a real browser.
-func E2e(ctx context.Context) error { return runSuite(ctx, suite.RunEndToEnd) }
+func E2e(ctx context.Context) error {
+	return runSuite(ctx, func(ctx context.Context, root string, out *progress.Printer) error {
+		return suite.RunEndToEnd(ctx, root, out)
+	})
+}
+
+// E2eOnly builds the plugin and runs the end-to-end tests of one file: go tool mage e2eOnly configuration.spec.ts.
+func E2eOnly(ctx context.Context, file string) error {
+	return runSuite(ctx, func(ctx context.Context, root string, out *progress.Printer) error {
+		return suite.RunEndToEnd(ctx, root, out, file)
+	})
+}
 
 // TestOnly runs one step of the tests, and before it the steps that it needs: go tool mage testOnly jest. TestSteps lists them.
 func TestOnly(ctx context.Context, step string) error {
@@ -158,5 +178,5 @@ func sha256OfFile(path string) ([]byte, error) {
 // machine.
 func Bench() error {
 	return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x", "-p", "1",
-		"./pkg/distribution", "./pkg/objective", "./pkg/nvml", "./pkg/recorder", "./pkg/remote/...", "./pkg/incremental", "./tests/blackbox")
+		"./pkg/distribution", "./pkg/objective", "./pkg/nvml", "./pkg/recorder", "./pkg/remote/...", "./pkg/querycache", "./tests/blackbox")
 }

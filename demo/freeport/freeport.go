@@ -6,7 +6,7 @@ import (
 	"net"
 )
 
-// Find answers count different free ports. Another process could take one before it is used; the caller's program then
+// Find returns count different free ports. Another process could take one before it is used; the caller's program then
 // fails to start and says so.
 func Find(count int) ([]int, error) {
 	ports := make([]int, 0, count)
@@ -21,7 +21,7 @@ func Find(count int) ([]int, error) {
 	return ports, nil
 }
 
-// Prefer answers the wanted ports if all of them are free, else as many others.
+// Prefer returns the wanted ports if all of them are free, else as many others.
 func Prefer(wanted ...int) ([]int, error) {
 	for _, port := range wanted {
 		if _, err := FindFrom(port, port); err != nil {
@@ -31,7 +31,7 @@ func Prefer(wanted ...int) ([]int, error) {
 	return wanted, nil
 }
 
-// FindFrom answers the first free port in [first, last].
+// FindFrom returns the first free port in [first, last].
 func FindFrom(first, last int) (int, error) {
 	for port := first; port <= last; port++ {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))

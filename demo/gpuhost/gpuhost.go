@@ -30,8 +30,8 @@ var (
 // use of a GPU: memory in GiB, utilization in percent.
 type use struct{ memory, utilization int }
 
-// untold is the GPU whose processes the driver does not tell.
-const untold = 2
+// opaqueGPU is the GPU whose processes the driver does not report.
+const opaqueGPU = 2
 
 // Host is a running NVML endpoint.
 type Host struct {
@@ -84,7 +84,7 @@ func gpus(busy int) fakenvml.Scenario {
 	}
 	for _, call := range []string{"nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetGraphicsRunningProcesses_v3",
 		"nvmlDeviceGetMPSComputeRunningProcesses_v3", "nvmlDeviceGetProcessUtilization"} {
-		host.Faults = append(host.Faults, fakenvml.Fault{Call: call, GPU: untold, Result: fakenvml.NotSupported})
+		host.Faults = append(host.Faults, fakenvml.Fault{Call: call, GPU: opaqueGPU, Result: fakenvml.NotSupported})
 	}
 	return host
 }
@@ -113,11 +113,11 @@ func (h *Host) Work(triton int) error {
 	}
 	for model := range large {
 		if !found[model] {
-			return fmt.Errorf("of Triton's models (process %d), %s has no process of its own", triton, model)
+			return fmt.Errorf("no process of Triton (%d) serves the model %s", triton, model)
 		}
 	}
 	add(1, os.Getpid(), use{2, 3})
-	host.GPUs[untold].Used = 20 * fakenvml.GiB
+	host.GPUs[opaqueGPU].Used = 20 * fakenvml.GiB
 	return host.Write(h.scenario)
 }
 

@@ -31,17 +31,17 @@ const (
 
 func builtHome(cache string) string { return filepath.Join(cache, "grafana-"+builtVersion) }
 
-// isComplete says whether a build went through: the folder gets its name only then.
+// isComplete reports whether a home path is complete: it gets its name only then.
 func isComplete(home string) bool {
 	_, err := os.Stat(filepath.Join(home, "bin", "grafana"))
 	return err == nil
 }
 
-// Build builds Grafana's server and web part from the Go module and npm registries into the cache folder and answers its
-// home path. An interrupted build leaves nothing that counts, and two builds do not run at once.
+// Build builds Grafana's server and web part from the Go module and npm registries into the cache folder and returns its
+// home path. An interrupted build leaves no home path, and two builds do not run at once.
 func Build(ctx context.Context, cache string, out *progress.Printer) (string, error) {
 	home := builtHome(cache)
-	lock, err := supervise.WaitLock(ctx, home+".lock", func() { out.Printf("Grafana: waiting for a build that is under way") })
+	lock, err := supervise.WaitLock(ctx, home+".lock", func() { out.Printf("Grafana: waiting for another build") })
 	if err != nil {
 		return "", err
 	}
@@ -49,16 +49,10 @@ func Build(ctx context.Context, cache string, out *progress.Printer) (string, er
 	if isComplete(home) {
 		return home, nil
 	}
-	leftovers, err := filepath.Glob(home + ".building-*")
-	if err != nil {
+	if err := removeAll(home + ".building-*"); err != nil {
 		return "", err
 	}
-	for _, leftover := range leftovers {
-		if err := os.RemoveAll(leftover); err != nil {
-			return "", fmt.Errorf("remove what an interrupted build left: %w", err)
-		}
-	}
-	if err := checkSpace(cache); err != nil {
+	if err := checkSpace(cache, neededBytes); err != nil {
 		return "", err
 	}
 	folder, err := os.MkdirTemp(cache, filepath.Base(home)+".building-")
@@ -66,7 +60,7 @@ func Build(ctx context.Context, cache string, out *progress.Printer) (string, er
 		return "", err
 	}
 	defer os.RemoveAll(folder)
-	out.Printf("Grafana: none found, so version %s is built from source into %s; this takes ten to fifteen minutes, once", builtVersion, home)
+	out.Printf("Grafana: building version %s from source into %s (once, 10 to 15 minutes)", builtVersion, home)
 	b := &builder{folder: folder, source: filepath.Join(folder, "source"), logs: filepath.Join(cache, "logs"), out: out}
 	if err := b.build(ctx); err != nil {
 		return "", err
@@ -82,14 +76,29 @@ func Build(ctx context.Context, cache string, out *progress.Printer) (string, er
 	return home, nil
 }
 
-func checkSpace(folder string) error {
+// removeAll removes what an interrupted run left: all folders that match the pattern.
+func removeAll(pattern string) error {
+	leftovers, err := filepath.Glob(pattern)
+	if err != nil {
+		return err
+	}
+	for _, leftover := range leftovers {
+		if err := os.RemoveAll(leftover); err != nil {
+			return fmt.Errorf("remove what an interrupted run left: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkSpace fails if the folder's file system has fewer free bytes than needed.
+func checkSpace(folder string, needed uint64) error {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(folder, &stat); err != nil {
 		return fmt.Errorf("free space of %s: %w", folder, err)
 	}
-	if free := stat.Bavail * uint64(stat.Bsize); free < neededBytes {
-		return fmt.Errorf("building Grafana needs %d GB of free disk space in %s, and there are %.1f; make room, or set XDG_CACHE_HOME to a folder on another disk, "+
-			"or install Grafana %d.%d or newer and set GRAFANA_HOME", neededBytes>>30, folder, float64(free)/(1<<30), oldestMajor, oldestMinor)
+	if free := stat.Bavail * uint64(stat.Bsize); free < needed {
+		return fmt.Errorf("Grafana needs %d GB of free disk space, %s has %.1f: make room, set XDG_CACHE_HOME to a folder on another disk, "+
+			"or install Grafana %d.%d or newer and set GRAFANA_HOME", needed>>30, folder, float64(free)/(1<<30), oldestMajor, oldestMinor)
 	}
 	return nil
 }
@@ -126,7 +135,7 @@ func (b *builder) run(ctx context.Context, name string, env []string, path strin
 			if len(last) > 100 {
 				last = last[:100] + "…"
 			}
-			b.out.Printf("Grafana: %s is at work since %.0f s: %s", name, elapsed.Seconds(), last)
+			b.out.Printf("Grafana: %s still running (%.0f s): %s", name, elapsed.Seconds(), last)
 		})
 	return log, err
 }
@@ -135,7 +144,7 @@ func (b *builder) fetch(ctx context.Context) error {
 	if err := os.MkdirAll(b.source, 0o755); err != nil {
 		return err
 	}
-	// Outside a module, so that the project's own go.mod has no say.
+	// Outside a module, so that the project's own go.mod has no effect.
 	log, err := b.run(ctx, "download", []string{"GOFLAGS=-mod=mod", "GOWORK=off"}, "go", "mod", "download", "-json", moduleWithVersion)
 	if err != nil {
 		return err
@@ -147,11 +156,11 @@ func (b *builder) fetch(ctx context.Context) error {
 	// Messages about the download come before the object.
 	start := strings.Index(string(output), "{")
 	if start < 0 {
-		return fmt.Errorf("go mod download did not say where the module is: %q", output)
+		return fmt.Errorf("go mod download reported no folder for the module: %q", output)
 	}
 	var module struct{ Dir string }
 	if err := json.Unmarshal(output[start:], &module); err != nil {
-		return fmt.Errorf("what go mod download said: %w", err)
+		return fmt.Errorf("decode the output of go mod download: %w", err)
 	}
 	return os.CopyFS(b.source, os.DirFS(module.Dir))
 }
@@ -170,7 +179,7 @@ func (b *builder) compileServer(ctx context.Context) error {
 	return err
 }
 
-// collect puts together what a running Grafana needs and answers the folder.
+// collect moves what a running Grafana needs into one folder and returns it.
 func (b *builder) collect() (string, error) {
 	result := filepath.Join(b.folder, "result")
 	if err := os.MkdirAll(filepath.Join(result, "bin"), 0o755); err != nil {

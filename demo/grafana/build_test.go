@@ -10,7 +10,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/demo/progress"
 )
 
-func TestAFailedBuildLeavesNothingThatCounts(t *testing.T) {
+func TestAFailedBuildLeavesNoHome(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("PATH", t.TempDir()) // no go, so the first step fails
 	interrupted := builtHome(cache) + ".building-1"
@@ -23,7 +23,7 @@ func TestAFailedBuildLeavesNothingThatCounts(t *testing.T) {
 	require.Empty(t, left)
 }
 
-func TestABuildThatIsThereIsUsed(t *testing.T) {
+func TestACachedBuildIsReused(t *testing.T) {
 	cache := t.TempDir()
 	require.NoError(t, os.Rename(fakeHome(t, builtVersion), builtHome(cache)))
 	t.Setenv("PATH", t.TempDir())
@@ -40,5 +40,5 @@ func TestReplaceSaysWhenTheRecipeNoLongerFits(t *testing.T) {
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, `"xlsx": "1.0", "y": "https://example.com"`, string(content))
-	require.ErrorContains(t, b.replace("package.json", `absent`, ``), "nothing that matches")
+	require.ErrorContains(t, b.replace("package.json", `absent`, ``), "no match of")
 }

@@ -29,7 +29,7 @@ func (b *builder) yarn(ctx context.Context, name string, env []string, args ...s
 		return err
 	}
 	if len(releases) != 1 {
-		return fmt.Errorf("the source should have one yarn release, it has %d", len(releases))
+		return fmt.Errorf("Grafana's source has %d yarn releases instead of one", len(releases))
 	}
 	_, err = b.run(ctx, name, append(append([]string{}, webEnvironment...), env...), "node", append(releases, args...)...)
 	return err
@@ -75,7 +75,7 @@ func (b *builder) replace(file, pattern, replacement string) error {
 	}
 	changed := regexp.MustCompile(pattern).ReplaceAllString(string(content), strings.ReplaceAll(replacement, "$", "$$"))
 	if changed == string(content) {
-		return fmt.Errorf("%s has nothing that matches %s", file, pattern)
+		return fmt.Errorf("%s of Grafana's source has no match of %s: adapt the build to this version", file, pattern)
 	}
 	return os.WriteFile(path, []byte(changed), 0o644)
 }

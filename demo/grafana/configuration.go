@@ -19,6 +19,8 @@ type Options struct {
 	// HomeDashboard is the file of the dashboard that the home page shows.
 	HomeDashboard string
 	DataSource    DataSource
+	// Development makes browsers fetch the plugin's files again at each load of a page.
+	Development bool
 	// LogLevel is Grafana's: "warn", "info", "debug".
 	LogLevel string
 }
@@ -97,7 +99,7 @@ func (o Options) ini() string {
 		name     string
 		settings [][2]string
 	}{
-		{"", [][2]string{{"app_mode", "production"}}},
+		{"", [][2]string{{"app_mode", o.mode()}}},
 		{"paths", [][2]string{{"data", o.dataFolder()}, {"logs", o.logsFolder()}, {"plugins", o.pluginsFolder()}, {"provisioning", o.provisioningFolder()}}},
 		{"server", [][2]string{{"http_addr", "127.0.0.1"}, {"http_port", fmt.Sprint(o.Port)}, {"root_url", o.url() + "/"}}},
 		{"database", [][2]string{{"type", "sqlite3"}, {"wal", "true"}}},
@@ -126,3 +128,11 @@ func (o Options) ini() string {
 }
 
 func (o Options) url() string { return fmt.Sprintf("http://127.0.0.1:%d", o.Port) }
+
+// mode is Grafana's app_mode. In production, browsers keep the plugin's files for an hour.
+func (o Options) mode() string {
+	if o.Development {
+		return "development"
+	}
+	return "production"
+}

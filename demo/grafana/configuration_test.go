@@ -28,6 +28,13 @@ func TestConfigurationNamesThePluginsFolders(t *testing.T) {
 	require.Contains(t, string(ini), "allow_loading_unsigned_plugins = some-plugin\n")
 }
 
+func TestDevelopmentTurnsTheBrowsersCacheOff(t *testing.T) {
+	options := exampleOptions(t)
+	require.Contains(t, options.ini(), "app_mode = production\n")
+	options.Development = true
+	require.Contains(t, options.ini(), "app_mode = development\n")
+}
+
 func TestProvisioningIsWrittenAfresh(t *testing.T) {
 	options := exampleOptions(t)
 	stale := filepath.Join(options.provisioningFolder(), "datasources", "old.yaml")

@@ -1,7 +1,10 @@
 package grafana
 
 import (
+	"bytes"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +32,7 @@ func onlyPath(t *testing.T, folders ...string) {
 	t.Setenv("PATH", strings.Join(append(folders, "/usr/bin", "/bin"), ":"))
 }
 
-func TestFindPrefersTheHomeThatIsNamed(t *testing.T) {
+func TestFindPrefersGrafanaHome(t *testing.T) {
 	home := fakeHome(t, "11.2.3")
 	t.Setenv("GRAFANA_HOME", home)
 	onlyPath(t, filepath.Join(fakeHome(t, "12.0.0"), "bin"))
@@ -39,9 +42,9 @@ func TestFindPrefersTheHomeThatIsNamed(t *testing.T) {
 	require.Contains(t, found.Origin, "11.2.3")
 }
 
-func TestFindRefusesANamedHomeThatWillNotDo(t *testing.T) {
+func TestFindRefusesAHomeThatCannotBeUsed(t *testing.T) {
 	for name, test := range map[string]struct{ home, message string }{
-		"too old": {fakeHome(t, "9.5.2"), "is Grafana 9.5.2, the plugin needs 10.1 or newer"},
+		"too old": {fakeHome(t, "9.5.2"), "is Grafana 9.5.2: the plugin needs 10.1 or newer"},
 		"empty":   {t.TempDir(), "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,9 +67,9 @@ func TestFindLooksOnPath(t *testing.T) {
 	require.Equal(t, home, found.Home)
 }
 
-func TestFindUsesWhatWasBuilt(t *testing.T) {
+func TestFindUsesACachedBuild(t *testing.T) {
 	t.Setenv("GRAFANA_HOME", "")
-	onlyPath(t, filepath.Join(fakeHome(t, "8.0.0"), "bin")) // passed over: too old
+	onlyPath(t, filepath.Join(fakeHome(t, "8.0.0"), "bin")) // skipped: too old
 	cache := t.TempDir()
 	require.NoError(t, os.Rename(fakeHome(t, builtVersion), builtHome(cache)))
 	found, err := Find(t.Context(), cache, progress.NewPrinter(t.Output()))
@@ -74,18 +77,67 @@ func TestFindUsesWhatWasBuilt(t *testing.T) {
 	require.Equal(t, builtHome(cache), found.Home)
 }
 
-func TestFindUsesDockerWhereADaemonAnswers(t *testing.T) {
+func TestFindUsesTheCacheWithoutTheNetwork(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests++ }))
+	defer server.Close()
 	t.Setenv("GRAFANA_HOME", "")
+	onlyPath(t)
+	f := &finder{cache: t.TempDir(), out: progress.NewPrinter(t.Output()), release: release{version: "13.0.0", url: server.URL}}
+
+	require.NoError(t, os.Rename(fakeHome(t, builtVersion), builtHome(f.cache)))
+	found, err := f.find(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, builtHome(f.cache), found.Home)
+
+	require.NoError(t, os.Rename(fakeHome(t, "13.0.0"), releaseHome(f.cache, "13.0.0")))
+	found, err = f.find(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, releaseHome(f.cache, "13.0.0"), found.Home, "the release is newer than the build")
+	require.Zero(t, requests)
+}
+
+func TestFindPrintsWhyItSkippedEachPlace(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	t.Setenv("GRAFANA_HOME", "")
+	t.Setenv("PATH", t.TempDir()) // no go either, so the build fails
+	var printed bytes.Buffer
+	f := &finder{cache: t.TempDir(), out: progress.NewPrinter(&printed), release: testRelease(server.URL, nil)}
+	_, err := f.find(t.Context())
+	require.ErrorContains(t, err, "step 1 of 5")
+	for _, line := range []string{
+		"GRAFANA_HOME skipped: not set",
+		"PATH skipped: no grafana on PATH",
+		"cache skipped: " + f.cache + " has neither release " + releaseVersion + " nor a build of " + builtVersion,
+		"release archive skipped: HTTP 404 from " + server.URL,
+		"Docker skipped: no docker on PATH",
+		"building version " + builtVersion,
+	} {
+		require.Contains(t, printed.String(), "Grafana: "+line)
+	}
+}
+
+func TestDockerNeedsADaemonAndTheImage(t *testing.T) {
 	folder := t.TempDir()
 	onlyPath(t, folder)
 	docker := filepath.Join(folder, "docker")
+	cache, out := t.TempDir(), progress.NewPrinter(t.Output())
+	script := func(text string) { require.NoError(t, os.WriteFile(docker, []byte("#!/bin/sh\n"+text+"\n"), 0o755)) }
 
-	require.NoError(t, os.WriteFile(docker, []byte("#!/bin/sh\necho no daemon >&2; exit 1\n"), 0o755))
-	require.Nil(t, inDocker(t.Context()))
+	script("exit 1")
+	_, err := inDocker(t.Context(), cache, out)
+	require.ErrorContains(t, err, "no Docker daemon responds")
 
-	require.NoError(t, os.WriteFile(docker, []byte("#!/bin/sh\necho 27.0\n"), 0o755))
-	found, err := Find(t.Context(), t.TempDir(), progress.NewPrinter(t.Output()))
-	require.NoError(t, err)
-	require.Equal(t, docker, found.Docker)
-	require.Equal(t, dockerImage, found.Image)
+	script(`[ "$1" = info ] || { echo the registry is unreachable >&2; exit 1; }`)
+	_, err = inDocker(t.Context(), cache, out)
+	require.ErrorContains(t, err, "the registry is unreachable")
+
+	for _, works := range []string{`[ "$1" != pull ]`, `[ "$1" != image ]`} { // the image is there, it is pulled
+		script(works)
+		found, err := inDocker(t.Context(), cache, out)
+		require.NoError(t, err)
+		require.Equal(t, docker, found.Docker)
+		require.Equal(t, dockerImage, found.Image)
+	}
 }

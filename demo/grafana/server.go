@@ -23,6 +23,8 @@ type Server struct {
 	// URL has no trailing slash.
 	URL     string
 	process *supervise.Process
+	// inDocker is true where the process is the client of a container.
+	inDocker bool
 }
 
 // startTimeout bounds the start, in which an empty database is migrated.
@@ -37,7 +39,7 @@ func (g *Grafana) Start(ctx context.Context, group *supervise.Group, options Opt
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{URL: options.url(), process: process}
+	server := &Server{URL: options.url(), process: process, inDocker: g.Docker != ""}
 	return server, server.waitHealthy(ctx)
 }
 
@@ -89,7 +91,7 @@ func environmentWithoutGrafanaSettings() []string {
 }
 
 func (s *Server) waitHealthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("Grafana did not answer within %s", startTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("Grafana did not respond within %s", startTimeout))
 	defer cancel()
 	return s.process.Await(ctx, func(ctx context.Context) bool {
 		var health struct{ Database string }
@@ -134,20 +136,20 @@ func (s *Server) call(ctx context.Context, method, path string, body, into any) 
 
 // WaitForData returns once a query for a signal through the plugin answers with values that are younger than this call.
 func (s *Server) WaitForData(ctx context.Context, dataSourceUID, signal string, timeout time.Duration) error {
-	last := errors.New("no query was answered")
+	last := errors.New("no query succeeded")
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := s.process.Await(ctx, func(ctx context.Context) bool {
 		has, err := s.hasData(ctx, dataSourceUID, signal, begin)
 		if err == nil {
-			err = errors.New("the answers had no values")
+			err = errors.New("the responses have no values")
 		}
 		last = err
 		return has
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no data for the signal %q flowed through the plugin within %s: %w", signal, timeout, last)
+		return fmt.Errorf("the plugin returned no values of the signal %q within %s: %w", signal, timeout, last)
 	}
 	return err
 }

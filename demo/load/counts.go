@@ -75,16 +75,16 @@ func (l *ledger) update(model string, change func(*ModelCounts)) {
 	l.counts.Models[model] = counts
 }
 
-func (l *ledger) sent(model string) {
+func (l *ledger) countRequest(model string) {
 	l.update(model, func(c *ModelCounts) { c.Sent++; c.InFlight++ })
 }
 
-func (l *ledger) skipped(model string) {
+func (l *ledger) countSkip(model string) {
 	l.update(model, func(c *ModelCounts) { c.Skipped++ })
 }
 
-// answered books what came of a request.
-func (l *ledger) answered(model string, a answer) {
+// countResponse counts the outcome of a request.
+func (l *ledger) countResponse(model string, a answer) {
 	l.update(model, func(c *ModelCounts) {
 		c.InFlight--
 		if a.status == 0 {
@@ -105,7 +105,7 @@ func (l *ledger) answered(model string, a answer) {
 	})
 }
 
-func (l *ledger) reloaded() {
+func (l *ledger) countReload() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.counts.Reloads++

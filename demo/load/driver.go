@@ -138,13 +138,13 @@ func (d *Driver) send(ctx context.Context, wait *sync.WaitGroup, model fleet.Mod
 	select {
 	case d.slots <- struct{}{}:
 	default:
-		d.ledger.skipped(model.Name)
+		d.ledger.countSkip(model.Name)
 		return
 	}
-	d.ledger.sent(model.Name)
+	d.ledger.countRequest(model.Name)
 	wait.Go(func() {
 		defer func() { <-d.slots }()
-		d.ledger.answered(model.Name, d.infer(ctx, model))
+		d.ledger.countResponse(model.Name, d.infer(ctx, model))
 	})
 }
 
@@ -206,7 +206,7 @@ func (d *Driver) reloads(ctx context.Context) {
 		// Put back even when the traffic has ended meanwhile.
 		loaded := d.control(ctx, repository+"/load")
 		if unloaded && loaded {
-			d.ledger.reloaded()
+			d.ledger.countReload()
 		}
 	}
 }

@@ -1,5 +1,4 @@
-// Package pluginbuild builds both halves of the plugin into dist/ and the other programs beside them, and leaves alone what is up to
-// date.
+// Package pluginbuild builds both halves of the plugin into dist/ and the other programs, and skips what is up to date.
 package pluginbuild
 
 import (
@@ -44,37 +43,70 @@ func (b *Builder) Build(ctx context.Context) error {
 	if err := b.Dependencies(ctx, "."); err != nil {
 		return err
 	}
-	err := b.step(ctx, step{
-		name: "web part", sources: webSources, product: filepath.Join(Dist, "module.js"), stamp: "web",
-		command: "npm", args: []string{"run", "build"},
-	})
-	if err != nil {
+	if err := b.Web(ctx); err != nil {
 		return err
 	}
+	return b.Backend(ctx)
+}
+
+// Web builds the web part for production. The npm packages must be installed.
+func (b *Builder) Web(ctx context.Context) error {
 	return b.step(ctx, step{
-		name: "backend", sources: backendSources, product: filepath.Join(Dist, "gpx_modelserving_"+runtime.GOOS+"_"+runtime.GOARCH), stamp: "backend",
+		name: "web part", sources: webSources, product: filepath.Join(Dist, "module.js"), stamp: webStamp,
+		command: "npm", args: []string{"run", "build"},
+	})
+}
+
+// Backend builds the plugin's program for this host.
+func (b *Builder) Backend(ctx context.Context) error {
+	return b.step(ctx, step{
+		name: "backend", sources: backendSources, product: program, stamp: "backend",
 		command: "go", args: []string{"tool", "mage", "build"},
 	})
 }
 
-// Recorder builds the recorder's program for this host and answers where it is.
-func (b *Builder) Recorder(ctx context.Context) (string, error) {
-	program := filepath.Join("artifacts", "modelserving-recorder_"+runtime.GOOS+"_"+runtime.GOARCH)
-	err := b.step(ctx, step{
-		name: "recorder", sources: recorderSources, product: program, stamp: "recorder",
-		command: "go", args: []string{"build", "-o", program, "./cmd/recorder"},
-	})
-	return filepath.Join(b.Root, program), err
+// program is the plugin's program for this host, relative to the root.
+var program = filepath.Join(Dist, "gpx_modelserving_"+runtime.GOOS+"_"+runtime.GOARCH)
+
+// Program is the path of the plugin's program for this host.
+func (b *Builder) Program() string { return filepath.Join(b.Root, program) }
+
+const webStamp = "web"
+
+// stampPath is the file with the hash of the sources that a product was built from.
+func (b *Builder) stampPath(folder, stamp string) string {
+	return filepath.Join(b.Root, folder, ".modelserving-"+stamp)
 }
 
-// NVML builds the NVML endpoint's program for this host and answers where it is. It needs a C compiler.
-func (b *Builder) NVML(ctx context.Context) (string, error) {
-	program := filepath.Join("artifacts", "modelserving-nvml_"+runtime.GOOS+"_"+runtime.GOARCH)
+// WatchWeb starts webpack in watch mode, which builds the web part for development at each change until it is stopped. The
+// next Web builds for production again.
+func (b *Builder) WatchWeb() (*supervise.Process, error) {
+	if err := os.RemoveAll(b.stampPath(defaultStampFolder, webStamp)); err != nil {
+		return nil, err
+	}
+	return supervise.Start(supervise.Spec{
+		Name: "webpack", Path: "npm", Args: []string{"run", "dev"}, Dir: b.Root, LogPath: filepath.Join(b.Logs, "dev-webpack.log"),
+	})
+}
+
+// Recorder builds the recorder's program for this host and returns its path.
+func (b *Builder) Recorder(ctx context.Context) (string, error) {
+	recorder := filepath.Join("artifacts", "modelserving-recorder_"+runtime.GOOS+"_"+runtime.GOARCH)
 	err := b.step(ctx, step{
-		name: "NVML endpoint", sources: nvmlSources, product: program, stamp: "nvml",
+		name: "recorder", sources: recorderSources, product: recorder, stamp: "recorder",
+		command: "go", args: []string{"build", "-o", recorder, "./cmd/recorder"},
+	})
+	return filepath.Join(b.Root, recorder), err
+}
+
+// NVML builds the NVML endpoint's program for this host and returns its path. It needs a C compiler.
+func (b *Builder) NVML(ctx context.Context) (string, error) {
+	endpoint := filepath.Join("artifacts", "modelserving-nvml_"+runtime.GOOS+"_"+runtime.GOARCH)
+	err := b.step(ctx, step{
+		name: "NVML endpoint", sources: nvmlSources, product: endpoint, stamp: "nvml",
 		command: "go", args: []string{"tool", "mage", "nvml"},
 	})
-	return filepath.Join(b.Root, program), err
+	return filepath.Join(b.Root, endpoint), err
 }
 
 // Dependencies runs npm ci in a folder with a package-lock.json, relative to the root, unless its packages are those of
@@ -91,6 +123,9 @@ func (b *Builder) Dependencies(ctx context.Context, folder string) error {
 		command: "npm", args: []string{"--prefix", folder, "ci", "--no-audit", "--no-fund"},
 	})
 }
+
+// defaultStampFolder is that of steps which name none.
+const defaultStampFolder = "node_modules"
 
 // step is something that is made from sources by a command.
 type step struct {
@@ -109,35 +144,35 @@ var logName = strings.NewReplacer(" ", "-", string(filepath.Separator), "-")
 func (b *Builder) step(ctx context.Context, s step) error {
 	hash, err := hashSources(b.Root, s.sources)
 	if err != nil {
-		return fmt.Errorf("look at the sources of the %s: %w", s.name, err)
+		return fmt.Errorf("read the sources of the %s: %w", s.name, err)
 	}
 	if s.stampFolder == "" {
-		s.stampFolder = "node_modules"
+		s.stampFolder = defaultStampFolder
 	}
-	stamp := filepath.Join(b.Root, s.stampFolder, ".modelserving-"+s.stamp)
+	stamp := b.stampPath(s.stampFolder, s.stamp)
 	made, err := os.ReadFile(stamp)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(b.Root, s.product)); err == nil && string(made) == hash {
-		b.Out.Printf("Build: the %s is up to date", s.name)
+		b.Out.Printf("Build: %s up to date", s.name)
 		return nil
 	}
-	b.Out.Printf("Build: the %s: %s %s", s.name, s.command, strings.Join(s.args, " "))
+	b.Out.Printf("Build: %s: %s %s", s.name, s.command, strings.Join(s.args, " "))
 	begin := time.Now()
 	err = supervise.Run(ctx, supervise.Spec{
 		Name: s.command + " " + strings.Join(s.args, " "), Path: s.command, Args: s.args, Dir: b.Root,
 		LogPath: filepath.Join(b.Logs, "build-"+logName.Replace(s.name)+".log"),
 	}, 10*time.Second, func(elapsed time.Duration, last string) {
-		b.Out.Printf("Build: the %s is at work since %.0f s: %s", s.name, elapsed.Seconds(), last)
+		b.Out.Printf("Build: %s still running (%.0f s): %s", s.name, elapsed.Seconds(), last)
 	})
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(b.Root, s.product)); err != nil {
-		return fmt.Errorf("%s went through but made no %s", s.command, s.product)
+		return fmt.Errorf("%s succeeded but made no %s", s.command, s.product)
 	}
-	b.Out.Printf("Build: the %s took %.1f s", s.name, time.Since(begin).Seconds())
+	b.Out.Printf("Build: %s took %.1f s", s.name, time.Since(begin).Seconds())
 	return os.WriteFile(stamp, []byte(hash), 0o644)
 }
 

@@ -1,4 +1,4 @@
-// Package prerequisite checks that the host has what the demo and the tests need, and says how to get what it lacks.
+// Package prerequisite checks that the host has what the demo and the tests need, and says how to install what is missing.
 package prerequisite
 
 import (
@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Found is what the checks came across.
-type Found struct {
+// Host is what the checks found on this host.
+type Host struct {
 	// Python is a Python that Triton's package works with.
 	Python string
 	// Versions names what was found, for the person at the terminal.
@@ -35,20 +35,20 @@ const (
 )
 
 // Check looks at the whole host and names everything that is missing in one error.
-func Check(ctx context.Context) (Found, error) {
-	var found Found
+func Check(ctx context.Context) (Host, error) {
+	var found Host
 	var problems []error
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		problems = append(problems, fmt.Errorf("this is %s/%s: NVIDIA publishes the Triton binary that the demo serves models with for linux/amd64 alone; run it on such a host or virtual machine",
+		problems = append(problems, fmt.Errorf("this is %s/%s: the demo needs linux/amd64, the only platform with a binary of Triton: run it on such a host or virtual machine",
 			runtime.GOOS, runtime.GOARCH))
 	} else if err := checkGlibc(ctx); err != nil {
 		problems = append(problems, err)
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		problems = append(problems, errors.New("go is not on PATH; install it from https://go.dev/dl and add its bin folder to PATH"))
+		problems = append(problems, errors.New("go is not on PATH: install it from https://go.dev/dl and add its bin folder to PATH"))
 	}
 	if _, err := exec.LookPath("gcc"); err != nil {
-		problems = append(problems, errors.New("gcc, which the NVML endpoint is built with, is not on PATH; "+installGCC))
+		problems = append(problems, errors.New("gcc is not on PATH, the build of the NVML endpoint needs it: "+installGCC))
 	}
 	node, err := checkNode(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ func version(ctx context.Context, name string, args ...string) (text string, maj
 	}
 	match := versionPattern.FindStringSubmatch(string(output))
 	if match == nil {
-		return "", 0, 0, fmt.Errorf("%s %s named no version: %q", name, strings.Join(args, " "), output)
+		return "", 0, 0, fmt.Errorf("no version in the output of %s %s: %q", name, strings.Join(args, " "), output)
 	}
 	major, _ = strconv.Atoi(match[1]) // the pattern has digits only
 	minor, _ = strconv.Atoi(match[2])
@@ -88,10 +88,10 @@ func version(ctx context.Context, name string, args ...string) (text string, maj
 func checkGlibc(ctx context.Context) error {
 	text, major, minor, err := version(ctx, "getconf", "GNU_LIBC_VERSION")
 	if err != nil {
-		return fmt.Errorf("this system has no GNU C library, which the Triton binary needs in version 2.%d or newer (Debian 12, Ubuntu 22.04): %w", oldestGlibc, err)
+		return fmt.Errorf("Triton needs the GNU C library 2.%d or newer (Debian 12, Ubuntu 22.04), none found: %w", oldestGlibc, err)
 	}
 	if major == 2 && minor < oldestGlibc {
-		return fmt.Errorf("this system's GNU C library is %s, the Triton binary needs 2.%d or newer: use Debian 12, Ubuntu 22.04 or later", text, oldestGlibc)
+		return fmt.Errorf("the GNU C library is %s, Triton needs 2.%d or newer: use Debian 12, Ubuntu 22.04 or later", text, oldestGlibc)
 	}
 	return nil
 }
@@ -99,13 +99,13 @@ func checkGlibc(ctx context.Context) error {
 func checkNode(ctx context.Context) (string, error) {
 	text, major, _, err := version(ctx, "node", "--version")
 	if err != nil {
-		return "", fmt.Errorf("Node.js %d or newer is not on PATH; %s", oldestNode, installNode)
+		return "", fmt.Errorf("Node.js %d or newer is not on PATH: %s", oldestNode, installNode)
 	}
 	if major < oldestNode {
-		return "", fmt.Errorf("Node.js %s is too old, %d or newer is needed; %s", text, oldestNode, installNode)
+		return "", fmt.Errorf("Node.js %s is too old, %d or newer is needed: %s", text, oldestNode, installNode)
 	}
 	if _, _, _, err := version(ctx, "npm", "--version"); err != nil {
-		return "", fmt.Errorf("npm, which comes with Node.js, is not on PATH; %s", installNode)
+		return "", fmt.Errorf("npm, a part of Node.js, is not on PATH: %s", installNode)
 	}
 	return text, nil
 }
@@ -129,9 +129,9 @@ func Python(ctx context.Context, oldest, newest int) (path, version string, err 
 		seen = append(seen, name+" "+problem)
 	}
 	if len(seen) == 0 {
-		return "", "", fmt.Errorf("Python (3.%d to 3.%d) is not on PATH; %s", oldest, newest, installPython)
+		return "", "", fmt.Errorf("Python (3.%d to 3.%d) is not on PATH: %s", oldest, newest, installPython)
 	}
-	return "", "", fmt.Errorf("no Python will do (3.%d to 3.%d, with venv): %s; %s", oldest, newest, strings.Join(seen, "; "), installPython)
+	return "", "", fmt.Errorf("no suitable Python (3.%d to 3.%d, with venv): %s: %s", oldest, newest, strings.Join(seen, "; "), installPython)
 }
 
 func probePython(ctx context.Context, path string, oldest, newest int) (text, problem string) {

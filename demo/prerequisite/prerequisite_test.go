@@ -30,10 +30,10 @@ func TestCheck(t *testing.T) {
 		messages []string
 	}{
 		"all there":           {},
-		"no compiler":         {remove: []string{"gcc"}, messages: []string{"gcc, which the NVML endpoint is built with, is not on PATH", "apt-get install -y gcc"}},
+		"no compiler":         {remove: []string{"gcc"}, messages: []string{"gcc is not on PATH", "apt-get install -y gcc"}},
 		"no node":             {remove: []string{"node"}, messages: []string{"Node.js 20 or newer is not on PATH", "apt-get install -y nodejs"}},
 		"old node":            {change: map[string]string{"node": "v18.19.0"}, messages: []string{"Node.js 18.19.0 is too old"}},
-		"no npm":              {remove: []string{"npm"}, messages: []string{"npm, which comes with Node.js"}},
+		"no npm":              {remove: []string{"npm"}, messages: []string{"npm, a part of Node.js"}},
 		"no python":           {remove: []string{"python3"}, messages: []string{"Python (3.8 to 3.12) is not on PATH", "python3-venv"}},
 		"python without venv": {change: map[string]string{"python3": ""}, messages: []string{"python3 cannot make virtual environments"}},
 		"new python":          {change: map[string]string{"python3": "3.13.0"}, messages: []string{"python3 is version 3.13.0"}},

@@ -1,4 +1,4 @@
-// Package progress tells the person at the terminal what is going on, in plain lines with times.
+// Package progress prints what happens, one line an event, with times.
 package progress
 
 import (

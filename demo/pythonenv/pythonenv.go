@@ -41,7 +41,7 @@ type Environment struct {
 	Version, Libraries string
 }
 
-// Make answers the environment for the spec, and makes it first where the cache does not have it.
+// Make returns the environment for the spec, and makes it first where the cache does not have it.
 func Make(ctx context.Context, spec Spec) (*Environment, error) {
 	version, libraries, err := describePython(ctx, spec.Python)
 	if err != nil {
@@ -82,7 +82,7 @@ func Make(ctx context.Context, spec Spec) (*Environment, error) {
 
 func (s *Spec) install(ctx context.Context, environment *Environment) error {
 	alive := func(elapsed time.Duration, last string) {
-		s.Out.Printf("%s: still installing after %.0f s: %s", s.Name, elapsed.Seconds(), last)
+		s.Out.Printf("%s: still running (%.0f s): %s", s.Name, elapsed.Seconds(), last)
 	}
 	logs := filepath.Join(s.Cache, "logs")
 	err := supervise.Run(ctx, supervise.Spec{Name: "python -m venv", Path: s.Python, Args: []string{"-m", "venv", environment.Folder},
@@ -109,7 +109,7 @@ func (e *Environment) Variables(more ...string) []string {
 	return append(env, more...)
 }
 
-// describePython answers the version (major.minor) and the folder of the shared libraries.
+// describePython returns the version (major.minor) and the folder of the shared libraries.
 func describePython(ctx context.Context, python string) (version, libraries string, err error) {
 	command := exec.CommandContext(ctx, python, "-c",
 		"import sys, sysconfig; print('%d.%d' % sys.version_info[:2]); print(sysconfig.get_config_var('LIBDIR') or '')")
@@ -117,7 +117,7 @@ func describePython(ctx context.Context, python string) (version, libraries stri
 	command.Stderr = &stderr
 	output, err := command.Output()
 	if err != nil {
-		return "", "", fmt.Errorf("ask %s for its version: %w: %s", python, err, strings.TrimSpace(stderr.String()))
+		return "", "", fmt.Errorf("read the version of %s: %w: %s", python, err, strings.TrimSpace(stderr.String()))
 	}
 	version, libraries, _ = strings.Cut(strings.TrimRight(string(output), "\n"), "\n")
 	return version, libraries, nil

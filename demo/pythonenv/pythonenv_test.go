@@ -38,5 +38,5 @@ func TestAnEnvironmentIsMadeOnce(t *testing.T) {
 
 func TestWithoutAPython(t *testing.T) {
 	_, err := Make(t.Context(), Spec{Name: "none", Cache: t.TempDir(), Python: filepath.Join(t.TempDir(), "python"), Out: progress.NewPrinter(t.Output())})
-	require.ErrorContains(t, err, "ask ")
+	require.ErrorContains(t, err, "read the version of ")
 }

@@ -37,15 +37,15 @@ type refusal struct {
 
 func (r *refusal) Error() string { return fmt.Sprintf("Triton answered %s: %s", r.status, r.reason) }
 
-// index answers the state of every model of the repository. One of several versions in memory is enough for the model to be.
+// index returns the state of every model of the repository. One of several versions in memory is enough for the model to be.
 func (r *repository) index(ctx context.Context) (map[string]state, error) {
 	body, err := r.post(ctx, r.base.JoinPath("v2", "repository", "index"))
 	if err != nil {
-		return nil, fmt.Errorf("ask Triton for its models: %w", err)
+		return nil, fmt.Errorf("list the models of Triton: %w", err)
 	}
 	var listed []struct{ Name, State string }
 	if err := json.Unmarshal(body, &listed); err != nil {
-		return nil, fmt.Errorf("ask Triton for its models: %w", err)
+		return nil, fmt.Errorf("list the models of Triton: %w", err)
 	}
 	states := make(map[string]state, len(listed))
 	for _, version := range listed {

@@ -48,7 +48,7 @@ type Options struct {
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Upstream == nil || o.Slots < 1 || o.Out == nil {
-		return o, errors.New("the router needs an upstream, at least one slot, and somebody to tell")
+		return o, errors.New("the router needs an upstream, at least one slot and a printer")
 	}
 	o.PathHeader = cmp.Or(o.PathHeader, DefaultPathHeader)
 	o.Wait = cmp.Or(o.Wait, 15*time.Second)
@@ -122,7 +122,7 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	if err := readAhead(request); err != nil {
-		answer(w, http.StatusBadRequest, fmt.Errorf("the request's body cannot be read: %w", err))
+		answer(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w", err))
 		return
 	}
 	path, release, err := r.memory.acquire(request.Context(), name)
@@ -167,7 +167,7 @@ func (r *Router) sayPath(response *http.Response) error {
 	return nil
 }
 
-// refuse answers a request whose model could not be had.
+// refuse responds to a request whose model could not be had.
 func (r *Router) refuse(w http.ResponseWriter, path Path, err error) {
 	var busy *busyError
 	var failed *loadError
@@ -184,7 +184,7 @@ func (r *Router) refuse(w http.ResponseWriter, path Path, err error) {
 	answer(w, http.StatusServiceUnavailable, err)
 }
 
-// upstreamFailed answers a request that Triton did not.
+// upstreamFailed responds to a request that Triton did not.
 func (r *Router) upstreamFailed(w http.ResponseWriter, request *http.Request, err error) {
 	if request.Context().Err() != nil {
 		return // the client has gone
@@ -192,7 +192,7 @@ func (r *Router) upstreamFailed(w http.ResponseWriter, request *http.Request, er
 	if path, ok := request.Context().Value(pathKey{}).(Path); ok {
 		w.Header().Set(r.options.PathHeader, string(path))
 	}
-	answer(w, http.StatusBadGateway, fmt.Errorf("Triton did not answer: %w", err))
+	answer(w, http.StatusBadGateway, fmt.Errorf("Triton did not respond: %w", err))
 }
 
 // answer writes an error as Triton does.

@@ -109,7 +109,7 @@ func (m *memory) stays(e *model) {
 	m.letIn(e)
 }
 
-// settled answers whether a model is resident or absent, once it is either. While the server cannot tell, it asks again. It
+// settled returns whether a model is resident or absent, once it is either. While the server cannot tell, it asks again. It
 // answers false when the router is closed.
 func (m *memory) settled(name string) (found state, ok bool) {
 	ticker := time.NewTicker(settleEvery)
@@ -128,7 +128,7 @@ func (m *memory) settled(name string) (found state, ok bool) {
 }
 
 func (m *memory) look() (map[string]state, error) {
-	ctx, cancel := context.WithTimeoutCause(m.ctx, indexTimeout, fmt.Errorf("Triton did not answer within %s", indexTimeout))
+	ctx, cancel := context.WithTimeoutCause(m.ctx, indexTimeout, fmt.Errorf("Triton did not respond within %s", indexTimeout))
 	defer cancel()
 	return m.server.index(ctx)
 }

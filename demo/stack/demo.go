@@ -22,6 +22,18 @@ const firstPort, lastPort = 3000, 3099
 // RunDemo runs the demo of the project in root until it is interrupted (Ctrl-C, SIGTERM, SIGHUP, the end of the process
 // that started this one) or one of its programs ends.
 func RunDemo(ctx context.Context, root string, out *progress.Printer) error {
+	return run(ctx, Options{Root: root, Out: out}, func(ctx context.Context, s *Stack) error { return s.Wait(ctx) })
+}
+
+// RunDev runs the demo like RunDemo, and rebuilds and reloads the plugin when its sources change.
+func RunDev(ctx context.Context, root string, out *progress.Printer) error {
+	return run(ctx, Options{Root: root, Out: out, Development: true}, func(ctx context.Context, s *Stack) error {
+		return newDeveloper(s, root, out).run(ctx)
+	})
+}
+
+// run starts the demo, calls wait and stops the demo when wait returns. It sets the options that are the same for all.
+func run(ctx context.Context, options Options, wait func(context.Context, *Stack) error) error {
 	ctx, stopSignals := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stopSignals()
 	ctx, release := supervise.WithParent(ctx)
@@ -30,14 +42,14 @@ func RunDemo(ctx context.Context, root string, out *progress.Printer) error {
 	if err != nil {
 		return err
 	}
-	s, err := Start(ctx, Options{
-		Root: root, Cache: cache, Folder: filepath.Join(cache, "demo"),
-		Port:    func() (int, error) { return freeport.FindFrom(firstPort, lastPort) },
-		Reloads: true, Bursts: true, Out: out,
-	})
+	options.Cache, options.Folder = cache, filepath.Join(cache, "demo")
+	options.Port = func() (int, error) { return freeport.FindFrom(firstPort, lastPort) }
+	options.Reloads, options.Bursts = true, true
+	out := options.Out
+	s, err := Start(ctx, options)
 	if err != nil {
 		if ctx.Err() != nil {
-			out.Printf("Stopped before the demo was up")
+			out.Printf("Stopped before the demo was ready")
 			return nil
 		}
 		return err
@@ -45,11 +57,11 @@ func RunDemo(ctx context.Context, root string, out *progress.Printer) error {
 	defer func() {
 		out.Printf("Stopping")
 		s.Stop()
-		out.Printf("All is stopped")
+		out.Printf("Stopped")
 	}()
 	out.Printf("Ready:  %s", s.DashboardURL)
-	out.Printf("To edit, log in as %s with the password %s. Ctrl-C stops everything.", grafana.AdminUser, grafana.AdminPassword)
-	return s.Wait(ctx)
+	out.Printf("To edit, log in as %s with the password %s. Press Ctrl-C to stop.", grafana.AdminUser, grafana.AdminPassword)
+	return wait(ctx, s)
 }
 
 // dashboardUID reads the uid in a dashboard's file.

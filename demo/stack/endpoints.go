@@ -19,7 +19,7 @@ type endpoints struct {
 
 func newEndpoints() *endpoints { return &endpoints{failed: make(chan error, 1)} }
 
-// serve serves a handler at a port, 0 for any free one, and answers its base URL. Should it end before close, failed
+// serve serves a handler at a port, 0 for any free one, and returns its base URL. Should it end before close, failed
 // delivers why.
 func (e *endpoints) serve(name string, port int, handler http.Handler) (url string, err error) {
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))

@@ -44,7 +44,7 @@ func startLongTail(ctx context.Context, s *Stack, installation *triton.Installat
 	if err := server.WaitReady(ctx); err != nil {
 		return tail, err
 	}
-	s.out.Printf("Long tail: a Triton with %d models, of which %d fit into memory, metrics at %s", len(models), fleet.TailSlots, server.Metrics)
+	s.out.Printf("Long tail: Triton with %d models, %d fit into memory, metrics at %s", len(models), fleet.TailSlots, server.Metrics)
 	ports, err := freeport.Prefer(tailPorts...)
 	if err != nil {
 		return tail, err

@@ -37,7 +37,7 @@ const (
 func CacheFolder() (string, error) {
 	folder, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find the cache folder: %w; set HOME or XDG_CACHE_HOME", err)
+		return "", fmt.Errorf("find the cache folder: %w: set HOME or XDG_CACHE_HOME", err)
 	}
 	folder = filepath.Join(folder, cacheName)
 	return folder, os.MkdirAll(folder, 0o755)
@@ -51,7 +51,9 @@ type Options struct {
 	Port func() (int, error)
 	// Reloads and Bursts say whether the traffic has these disturbances.
 	Reloads, Bursts bool
-	Out             *progress.Printer
+	// Development makes browsers fetch the plugin's files again at each load of a page.
+	Development bool
+	Out         *progress.Printer
 }
 
 // Stack is a running stack.
@@ -59,16 +61,20 @@ type Stack struct {
 	// GrafanaURL, DashboardURL, CountsURL, TritonURL and MetricsURL are where its parts are reached.
 	GrafanaURL, DashboardURL, CountsURL, TritonURL, MetricsURL string
 
-	group       supervise.Group
-	endpoints   *endpoints
-	tail        *longTail
-	gpus        *gpuhost.Host
-	trainingURL string
-	lock        *supervise.Lock
-	out         *progress.Printer
-	stopTraffic context.CancelFunc
-	traffic     sync.WaitGroup
-	stopOnce    sync.Once
+	group     supervise.Group
+	endpoints *endpoints
+	tail      *longTail
+	gpus      *gpuhost.Host
+	grafana   *grafana.Server
+	// launchGrafana starts Grafana, at the first start and after a restart.
+	launchGrafana func(context.Context) (*grafana.Server, error)
+	trainingURL   string
+	cache         string
+	lock          *supervise.Lock
+	out           *progress.Printer
+	stopTraffic   context.CancelFunc
+	traffic       sync.WaitGroup
+	stopOnce      sync.Once
 }
 
 // Start builds, installs and starts everything that the stack needs and returns when data flows. What it started is
@@ -76,12 +82,12 @@ type Stack struct {
 func Start(ctx context.Context, options Options) (*Stack, error) {
 	lock, err := supervise.TryLock(filepath.Clean(options.Folder) + ".lock")
 	if errors.Is(err, supervise.ErrLocked) {
-		return nil, fmt.Errorf("the demo runs already (%w); stop it first", err)
+		return nil, fmt.Errorf("the demo is already running (%w): stop it first", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{out: options.Out, lock: lock, endpoints: newEndpoints(), tail: &longTail{}, stopTraffic: func() {}}
+	s := &Stack{out: options.Out, lock: lock, cache: options.Cache, endpoints: newEndpoints(), tail: &longTail{}, stopTraffic: func() {}}
 	if err := s.start(ctx, options); err != nil {
 		s.Stop()
 		return nil, err
@@ -141,11 +147,11 @@ func (s *Stack) start(ctx context.Context, options Options) error {
 		return err
 	}
 	s.startTraffic(ctx, drivers)
-	s.out.Printf("Waiting for data to flow through the plugin")
+	s.out.Printf("Waiting for the first values from the plugin")
 	if err := running.WaitForData(ctx, DataSourceUID, "requests", dataTimeout); err != nil {
 		return err
 	}
-	s.out.Printf("Data flows")
+	s.out.Printf("The plugin returns values")
 	return nil
 }
 
@@ -157,7 +163,7 @@ func (s *Stack) startGPUHost(ctx context.Context, options Options, builder *plug
 	}
 	s.gpus, err = gpuhost.Start(ctx, &s.group, options.Root, program, filepath.Join(options.Folder, "gpus"))
 	if err != nil {
-		return fmt.Errorf("the host with fake GPUs: %w", err)
+		return fmt.Errorf("start the host with fake GPUs: %w", err)
 	}
 	s.out.Printf("GPUs: three fakes, read by the NVML endpoint, metrics at %s", s.gpus.Metrics)
 	return s.gpus.Process.AwaitOK(ctx, s.gpus.Base+"/-/health", programTimeout)
@@ -174,15 +180,19 @@ func (s *Stack) startGrafana(ctx context.Context, options Options, installed *gr
 		return nil, err
 	}
 	s.out.Printf("Grafana: starting on port %d", port)
-	running, err := installed.Start(ctx, &s.group, grafana.Options{
-		Folder: filepath.Join(options.Folder, "grafana"), Port: port, LogLevel: "warn",
-		PluginID: pluginID, PluginFolder: filepath.Join(options.Root, pluginbuild.Dist),
-		DashboardFolder: filepath.Join(options.Root, "dashboards"), HomeDashboard: dashboard,
-		DataSource: s.dataSource(),
-	})
+	s.launchGrafana = func(ctx context.Context) (*grafana.Server, error) {
+		return installed.Start(ctx, &s.group, grafana.Options{
+			Folder: filepath.Join(options.Folder, "grafana"), Port: port, LogLevel: "warn", Development: options.Development,
+			PluginID: pluginID, PluginFolder: filepath.Join(options.Root, pluginbuild.Dist),
+			DashboardFolder: filepath.Join(options.Root, "dashboards"), HomeDashboard: dashboard,
+			DataSource: s.dataSource(),
+		})
+	}
+	running, err := s.launchGrafana(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.grafana = running
 	s.GrafanaURL = running.URL
 	s.DashboardURL, err = running.DashboardURL(ctx, uid)
 	if err != nil {
@@ -234,7 +244,7 @@ func (s *Stack) startTraffic(ctx context.Context, drivers drivers) {
 		s.traffic.Go(func() {
 			driver.Run(ctx)
 			if ctx.Err() == nil {
-				s.out.Printf("Traffic: it has lasted for as long as it may; restart the demo for more")
+				s.out.Printf("Traffic: stopped after its maximum duration: restart the demo")
 			}
 		})
 	}
@@ -246,7 +256,7 @@ func (s *Stack) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case died := <-s.group.Died():
+	case died := <-s.group.Deaths():
 		return died.Err()
 	case err := <-s.endpoints.failed:
 		return err

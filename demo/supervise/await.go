@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// pollEvery is how often a program is asked whether it is ready.
+// pollEvery is how often a program is checked for readiness.
 const pollEvery = 100 * time.Millisecond
 
-// Await returns when ready says true. Otherwise its error is an *Ended, or the cause of the context's end.
+// Await returns when ready says true. Otherwise its error is an *ExitError, or the cause of the context's end.
 func (p *Process) Await(ctx context.Context, ready func(context.Context) bool) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -34,15 +34,15 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) bool) e
 func (p *Process) AwaitOK(ctx context.Context, url string, timeout time.Duration) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := p.Await(limited, func(ctx context.Context) bool { return answersOK(ctx, url) })
+	err := p.Await(limited, func(ctx context.Context) bool { return respondsOK(ctx, url) })
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return fmt.Errorf("%s did not answer with 200 at %s within %s\n%s", p.spec.Name, url, timeout, p.outputEnd())
+		return fmt.Errorf("%s did not respond with 200 at %s within %s\n%s", p.spec.Name, url, timeout, p.outputEnd())
 	}
 	return err
 }
 
-// answersOK is false too where nothing listens yet.
-func answersOK(ctx context.Context, url string) bool {
+// respondsOK is false too where nothing listens yet.
+func respondsOK(ctx context.Context, url string) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false

@@ -40,11 +40,11 @@ func TestAwaitOK(t *testing.T) {
 		p := started("echo loading; exec sleep 300")
 		require.Eventually(t, func() bool { return LastLines(p.LogPath(), 1) == "loading" }, 10*time.Second, 10*time.Millisecond)
 		err := p.AwaitOK(t.Context(), busy, 300*time.Millisecond)
-		require.ErrorContains(t, err, "server did not answer with 200 at "+busy+" within 300ms")
+		require.ErrorContains(t, err, "server did not respond with 200 at "+busy+" within 300ms")
 		require.ErrorContains(t, err, "loading")
 	})
 	t.Run("ends before", func(t *testing.T) {
-		var ended *Ended
+		var ended *ExitError
 		require.ErrorAs(t, started("exit 3").AwaitOK(t.Context(), busy, time.Minute), &ended)
 		require.ErrorContains(t, ended, "exit status 3")
 	})

@@ -20,10 +20,13 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	}
 	g.mu.Lock()
 	g.processes = append(g.processes, p)
-	deaths := g.deaths()
+	deaths := g.channel()
 	g.mu.Unlock()
 	go func() {
 		<-p.Done()
+		if p.stopped.Load() {
+			return
+		}
 		select {
 		case deaths <- p:
 		default: // the first death is enough
@@ -32,14 +35,14 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// Died delivers the first program that ended.
-func (g *Group) Died() <-chan *Process {
+// Deaths delivers the first program that ended without Stop.
+func (g *Group) Deaths() <-chan *Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.deaths()
+	return g.channel()
 }
 
-func (g *Group) deaths() chan *Process {
+func (g *Group) channel() chan *Process {
 	if g.death == nil {
 		g.death = make(chan *Process, 1)
 	}

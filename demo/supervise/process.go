@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,6 +40,8 @@ type Process struct {
 	command *exec.Cmd
 	done    chan struct{}
 	err     error
+	// stopped is set before Stop ends the program.
+	stopped atomic.Bool
 }
 
 // Start starts a program in a process group of its own, so that a Ctrl-C at the terminal reaches only this process,
@@ -99,15 +102,15 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // shownLines is how much of a program's output an error quotes.
 const shownLines = 40
 
-// Ended is the error of a program that ended by itself.
-type Ended struct {
+// ExitError is the error of a program that ended by itself.
+type ExitError struct {
 	// Name is that of the spec, Output the end of what the program wrote, with the file that has all of it.
 	Name, Output string
 	// Status is nil after status 0.
 	Status error
 }
 
-func (e *Ended) Error() string {
+func (e *ExitError) Error() string {
 	status := "ended"
 	if e.Status != nil {
 		status = "ended with " + e.Status.Error()
@@ -115,10 +118,10 @@ func (e *Ended) Error() string {
 	return fmt.Sprintf("%s %s\n%s", e.Name, status, e.Output)
 }
 
-func (e *Ended) Unwrap() error { return e.Status }
+func (e *ExitError) Unwrap() error { return e.Status }
 
 // Crashed says whether the program brought itself down, by a failed assertion or a wrong access to memory.
-func (e *Ended) Crashed() bool {
+func (e *ExitError) Crashed() bool {
 	var exit *exec.ExitError
 	if !errors.As(e.Status, &exit) {
 		return false
@@ -127,9 +130,9 @@ func (e *Ended) Crashed() bool {
 	return ok && status.Signaled() && slices.Contains([]syscall.Signal{syscall.SIGABRT, syscall.SIGBUS, syscall.SIGSEGV}, status.Signal())
 }
 
-// Err is an *Ended. It is to be called after Done is closed.
+// Err is an *ExitError. Call it after Done is closed.
 func (p *Process) Err() error {
-	return &Ended{Name: p.spec.Name, Status: p.err, Output: p.outputEnd()}
+	return &ExitError{Name: p.spec.Name, Status: p.err, Output: p.outputEnd()}
 }
 
 // outputEnd is the end of what the program wrote so far.
@@ -144,6 +147,7 @@ func (p *Process) Stop(grace time.Duration) {
 		return
 	default:
 	}
+	p.stopped.Store(true)
 	_ = syscall.Kill(-p.pid, syscall.SIGTERM)
 	timer := time.NewTimer(grace)
 	defer timer.Stop()

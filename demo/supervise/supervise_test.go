@@ -89,7 +89,7 @@ func TestACrashIsToldFromOtherEnds(t *testing.T) {
 		p, err := Start(shell(t, "program", script))
 		require.NoError(t, err)
 		<-p.Done()
-		var ended *Ended
+		var ended *ExitError
 		require.ErrorAs(t, p.Err(), &ended)
 		require.Equal(t, crashed, ended.Crashed(), script)
 	}
@@ -101,12 +101,22 @@ func TestGroupReportsTheFirstDeathWithItsLastLines(t *testing.T) {
 	require.NoError(t, err)
 	_, err = group.Start(shell(t, "victim", "echo first; echo the reason >&2; exit 3"))
 	require.NoError(t, err)
-	died := <-group.Died()
+	died := <-group.Deaths()
 	require.Equal(t, "victim", died.Name())
 	require.ErrorContains(t, died.Err(), "exit status 3")
 	require.ErrorContains(t, died.Err(), "the reason")
 	group.Stop(5 * time.Second)
 	require.False(t, alive(survivor.PID()))
+}
+
+func TestAProgramThatIsStoppedIsNoDeath(t *testing.T) {
+	var group Group
+	stopped, err := group.Start(shell(t, "stopped", "sleep 300"))
+	require.NoError(t, err)
+	stopped.Stop(5 * time.Second)
+	_, err = group.Start(shell(t, "victim", "exit 3"))
+	require.NoError(t, err)
+	require.Equal(t, "victim", (<-group.Deaths()).Name())
 }
 
 func TestRunReportsProgressAndStopsWithTheContext(t *testing.T) {

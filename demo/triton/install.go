@@ -73,7 +73,7 @@ func (i *Installation) arrangeBackend() error {
 		filepath.Join(server, "python_backend_stubs", i.python.Version, "triton_python_backend_stub"),
 	} {
 		if _, err := os.Stat(source); err != nil {
-			return fmt.Errorf("nvidia-pytriton lacks a file that the demo needs (Python %s): %w", i.python.Version, err)
+			return fmt.Errorf("incomplete package nvidia-pytriton (Python %s): %w", i.python.Version, err)
 		}
 		if err := os.Symlink(source, filepath.Join(folder, filepath.Base(source))); err != nil {
 			return err
@@ -101,7 +101,7 @@ func (i *Installation) checkLibraries(ctx context.Context) error {
 			if strings.HasPrefix(library, "libpython") {
 				advice = "on Debian or Ubuntu: apt-get install libpython" + i.python.Version
 			}
-			return fmt.Errorf("the library %sis missing, which %s needs; %s", library, filepath.Base(binary), advice)
+			return fmt.Errorf("missing library %sof %s: %s", library, filepath.Base(binary), advice)
 		}
 	}
 	return nil

@@ -17,10 +17,10 @@ import (
 // Name is what the server's process is called.
 const Name = "tritonserver"
 
-// Crashed says whether an error is that a server brought itself down. Triton's Python backend does so now and then, with a
+// IsCrash reports whether an error is the crash of a server. Triton's Python backend does so now and then, with a
 // lock_exception of boost (triton-inference-server/server, issues 5949 and 8882).
-func Crashed(err error) bool {
-	var ended *supervise.Ended
+func IsCrash(err error) bool {
+	var ended *supervise.ExitError
 	return errors.As(err, &ended) && strings.HasPrefix(ended.Name, Name) && ended.Crashed()
 }
 
@@ -117,8 +117,8 @@ func start(group *supervise.Group, installation *Installation, o options) (*Serv
 // PID is the server's process.
 func (s *Server) PID() int { return s.process.PID() }
 
-// Ended is nil while the server runs, and says how it ended after that.
-func (s *Server) Ended() error {
+// Err is nil while the server runs, and says how it ended after that.
+func (s *Server) Err() error {
 	select {
 	case <-s.process.Done():
 		return s.process.Err()

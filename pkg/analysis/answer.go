@@ -31,7 +31,7 @@ type Series struct {
 // or one of them.
 type Interval struct {
 	distribution.Estimate
-	Kind distribution.Kind
+	Bound distribution.Bound
 }
 
 // Finite drops what is not a number and what is infinite: a ratio without traffic, the quantile of an idle summary.

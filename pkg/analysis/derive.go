@@ -23,11 +23,11 @@ func Linear(in []Series, of func(labels map[string]string) (a, b float64)) []Ser
 		out[i].Newest = nil
 		if e := s.Interval; e != nil {
 			from, to := a+b*e.Lower, a+b*e.Upper
-			kind := e.Kind
+			bound := e.Bound
 			if b < 0 {
-				kind = kind.Complement()
+				bound = bound.Complement()
 			}
-			out[i].Interval = &Interval{distribution.Estimate{Value: a + b*e.Value, Lower: min(from, to), Upper: max(from, to)}, kind}
+			out[i].Interval = &Interval{distribution.Estimate{Value: a + b*e.Value, Lower: min(from, to), Upper: max(from, to)}, bound}
 		}
 	}
 	return out
@@ -115,7 +115,7 @@ func Top(in []Series, n int) []Series {
 func addProvenance(to, more []series.Provenance) []series.Provenance {
 	for _, p := range more {
 		known := slices.ContainsFunc(to, func(o series.Provenance) bool {
-			return o.Kind == p.Kind && o.Server == p.Server && o.Recipe == p.Recipe && slices.Equal(o.Metrics, p.Metrics)
+			return o.Origin == p.Origin && o.Server == p.Server && o.Recipe == p.Recipe && slices.Equal(o.Metrics, p.Metrics)
 		})
 		if !known {
 			to = append(to, p)
@@ -131,8 +131,8 @@ func Derived(in []Series, how string) []Series {
 		out[i].Provenance = slices.Clone(s.Provenance)
 		for j := range out[i].Provenance {
 			p := &out[i].Provenance[j]
-			if p.Kind == "measured" {
-				p.Kind = "derived"
+			if p.Origin == series.Measured {
+				p.Origin = series.Derived
 			}
 			if p.Recipe != "" {
 				p.Recipe = how + "; " + p.Recipe

@@ -12,7 +12,7 @@ import (
 
 func one(labels map[string]string, times []int64, values ...float64) Series {
 	return Series{Series: series.Series{Labels: labels, Times: times, Values: values}, Statistic: signal.Mean,
-		Provenance: []series.Provenance{{Kind: "measured", Server: "x"}}}
+		Provenance: []series.Provenance{{Origin: "measured", Server: "x"}}}
 }
 
 func TestLinear(t *testing.T) {
@@ -105,8 +105,8 @@ func TestGPUSharesAddUpToTheUtilization(t *testing.T) {
 func TestDerivedNumbersSayWhatTheyAreMadeOf(t *testing.T) {
 	t.Parallel()
 	in := []Series{one(nil, []int64{1}, 1)}
-	in[0].Provenance = append(in[0].Provenance, series.Provenance{Kind: "estimated", Server: "y", Recipe: "a guess"})
+	in[0].Provenance = append(in[0].Provenance, series.Provenance{Origin: "estimated", Server: "y", Recipe: "a guess"})
 	out := Derived(in, "half of it")
-	require.Equal(t, []series.Provenance{{Kind: "derived", Server: "x", Recipe: "half of it"}, {Kind: "estimated", Server: "y", Recipe: "half of it; a guess"}}, out[0].Provenance)
-	require.Equal(t, "measured", in[0].Provenance[0].Kind)
+	require.Equal(t, []series.Provenance{{Origin: "derived", Server: "x", Recipe: "half of it"}, {Origin: "estimated", Server: "y", Recipe: "half of it; a guess"}}, out[0].Provenance)
+	require.Equal(t, series.Measured, in[0].Provenance[0].Origin)
 }

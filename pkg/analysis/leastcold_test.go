@@ -49,13 +49,13 @@ func TestLeastColdOfSummaries(t *testing.T) {
 }
 
 func TestComplementOfALowerBoundIsAnUpperOne(t *testing.T) {
-	of := func(kind distribution.Kind) distribution.Kind {
+	of := func(kind distribution.Bound) distribution.Bound {
 		s := Series{Series: series.Series{Times: []int64{1}, Values: []float64{.1}},
 			Interval: &Interval{distribution.Estimate{Value: .1, Lower: .1, Upper: .4}, kind}}
 		out := Linear([]Series{s}, func(map[string]string) (a, b float64) { return 1, -1 })
 		require.InDelta(t, .6, out[0].Interval.Lower, 1e-12)
 		require.InDelta(t, .9, out[0].Interval.Upper, 1e-12)
-		return out[0].Interval.Kind
+		return out[0].Interval.Bound
 	}
 	require.Equal(t, distribution.AtMost, of(distribution.AtLeast))
 	require.Equal(t, distribution.Estimated, of(distribution.Estimated))

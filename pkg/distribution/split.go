@@ -1,19 +1,19 @@
 package distribution
 
-// Kind is what a split's share of cold requests is.
-type Kind string
+// Bound is what a split's share of cold requests is.
+type Bound string
 
 const (
 	// Estimated is a share that could not be much else: next to nothing lies where hot and cold could be mistaken.
-	Estimated Kind = "estimated"
+	Estimated Bound = "estimated"
 	// AtLeast is a lower bound: the modes overlap, and the share may be anything in the interval.
-	AtLeast Kind = "at least"
+	AtLeast Bound = "at least"
 	// AtMost is what AtLeast becomes in what is left of the whole: where at least 5 % are cold, at most 95 % are hot.
-	AtMost Kind = "at most"
+	AtMost Bound = "at most"
 )
 
-// Complement is the kind of what is left of the whole.
-func (k Kind) Complement() Kind {
+// Complement is the bound of what is left of the whole.
+func (k Bound) Complement() Bound {
 	switch k {
 	case AtLeast:
 		return AtMost
@@ -32,7 +32,7 @@ const (
 
 // Split is a distribution of latencies taken apart into requests of the hot and of the cold path.
 type Split struct {
-	Kind Kind
+	Bound Bound
 	// Cold is the share of cold requests, from 0 to 1. Lower and Upper are its 99 % interval, both for what the buckets
 	// leave open and for what chance does; see Distribution.Split.
 	Cold Estimate
@@ -170,11 +170,11 @@ func (d Distribution) splitAt(cells []cell, v valley) Split {
 	high = min(high, total)
 	low = min(low, high)
 	expected = min(max(expected, low), high)
-	s := Split{Kind: Estimated, Valley: Bucket{Lower: cells[v.first].lower, Upper: cells[v.last].upper, Count: between.count}}
+	s := Split{Bound: Estimated, Valley: Bucket{Lower: cells[v.first].lower, Upper: cells[v.last].upper, Count: between.count}}
 	s.ColdCounted = Estimate{Value: expected / total, Lower: low / total, Upper: high / total}
 	s.Cold.Value = expected / total
 	if max(high-expected, expected-low) > mostUncertainShare*total || high-low > mostUncertainPart*expected {
-		s.Kind, s.Cold.Value = AtLeast, low/total
+		s.Bound, s.Cold.Value = AtLeast, low/total
 	}
 	s.Cold.Lower, _ = wilson(low, total, confidence99)
 	_, s.Cold.Upper = wilson(high, total, confidence99)

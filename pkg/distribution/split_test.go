@@ -92,7 +92,7 @@ func (o *outcome) take(t *testing.T, l layout, hots, colds []float64, share floa
 	realised := float64(len(colds)) / float64(len(hots)+len(colds))
 	o.coveredShare += within(s.Cold, share)
 	o.coveredRequests += within(s.Cold, realised)
-	if s.Kind == Estimated {
+	if s.Bound == Estimated {
 		o.estimated++
 		o.worstEstimate = max(o.worstEstimate, math.Abs(s.Cold.Value-realised))
 	} else {
@@ -254,7 +254,7 @@ func TestSplitAtAnEmptyValleyIsTheShareAboveIt(t *testing.T) {
 	d := increments(t, []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, math.Inf(1)}, []float64{3000, 6000, 500, 0, 0, 0, 200, 300, 0})
 	s, err := d.Split()
 	require.NoError(t, err)
-	require.Equal(t, Estimated, s.Kind)
+	require.Equal(t, Estimated, s.Bound)
 	require.InDelta(t, .05, s.Cold.Value, 1e-12)
 	require.Equal(t, Bucket{Lower: .1, Upper: 1, Count: 0}, s.Valley)
 	require.Equal(t, 500., s.ColdPath.Requests())
@@ -278,7 +278,7 @@ func TestSplitOfLayoutsTogether(t *testing.T) {
 	}
 	s, err := Sum(parts...).Split()
 	require.NoError(t, err)
-	require.Equal(t, Estimated, s.Kind)
+	require.Equal(t, Estimated, s.Bound)
 	require.InDelta(t, float64(colds)/15000, s.Cold.Value, .001)
 }
 

@@ -49,16 +49,16 @@ type Custom struct {
 // Interval has the bounds of a value that nothing counts, and what the value is: "estimated" lies between them, and "at least"
 // and "at most" are a bound themselves.
 type Interval struct {
-	Kind  distribution.Kind `json:"kind"`
-	Lower float64           `json:"lower"`
-	Upper float64           `json:"upper"`
+	Bound distribution.Bound `json:"bound"`
+	Lower float64            `json:"lower"`
+	Upper float64            `json:"upper"`
 }
 
 func intervalOf(i *analysis.Interval) *Interval {
 	if i == nil {
 		return nil
 	}
-	return &Interval{Kind: i.Kind, Lower: i.Lower, Upper: i.Upper}
+	return &Interval{Bound: i.Bound, Lower: i.Lower, Upper: i.Upper}
 }
 
 // Bucket has the bounds that a value is certain to lie between. Saturated ones are open: there is no upper bound.

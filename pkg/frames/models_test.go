@@ -15,8 +15,8 @@ func TestModelsTableJoinsByModel(t *testing.T) {
 	t.Parallel()
 	m := NewModelsTable([]signal.Label{signal.Deployment, signal.Model})
 	at := func(deployment, model string) labels { return labels{"deployment": deployment, "model": model} }
-	counted := series.Provenance{Kind: "measured", Server: "Triton", Layer: "server", Metrics: []string{"a", "b"}}
-	guessed := series.Provenance{Kind: "derived", Server: "Triton", Layer: "server", Metrics: []string{"a", "b"}}
+	counted := series.Provenance{Origin: "measured", Server: "Triton", Layer: "server", Metrics: []string{"a", "b"}}
+	guessed := series.Provenance{Origin: "derived", Server: "Triton", Layer: "server", Metrics: []string{"a", "b"}}
 	from := func(s analysis.Series, all ...series.Provenance) analysis.Series { s.Provenance = all; return s }
 	m.Add(find(t, "requests"), signal.Rate, []analysis.Series{
 		from(one(signal.Rate, at("b", "x"), 1), counted), from(one(signal.Rate, at("a", "x"), 2), counted, guessed), one(signal.Rate, labels{}, 9),
@@ -48,8 +48,8 @@ func TestModelsWithoutANameAreTheirDeployment(t *testing.T) {
 	t.Parallel()
 	m := NewModelsTable([]signal.Label{signal.Deployment, signal.Model})
 	unnamed := func(deployment string) labels { return labels{"deployment": deployment} }
-	server := series.Provenance{Kind: "measured", Server: "TGI"}
-	host := series.Provenance{Kind: "measured", Server: "kube-state-metrics"}
+	server := series.Provenance{Origin: "measured", Server: "TGI"}
+	host := series.Provenance{Origin: "measured", Server: "kube-state-metrics"}
 	from := func(s analysis.Series, p series.Provenance) analysis.Series {
 		s.Provenance = []series.Provenance{p}
 		return s

@@ -74,7 +74,7 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, key engine.Key, stored backend.DataSourceInstanceSettings) error {
 	handle, err := registry.Acquire(ctx, key, d.settings.Embedded, stored.Updated)
 	if err != nil {
-		return fmt.Errorf("the embedded engine did not start: %w", err)
+		return fmt.Errorf("start the embedded engine: %w", err)
 	}
 	handle.UseProfiles(EngineProfiles(d.Profiles))
 	d.engine, d.Store, d.Collector = handle, handle, collector{handle}
@@ -89,7 +89,7 @@ func (d *Datasource) use(profiles profile.Set) {
 		texts = append(texts, profile.File(p))
 	}
 	all, problems := profiles.With(texts)
-	d.Profiles, d.Catalogue = named(all, d.settings), all.Catalogue()
+	d.Profiles, d.Catalogue = withLabelNames(all, d.settings), all.Catalogue()
 	for _, p := range problems {
 		d.Mistakes = append(d.Mistakes, "Custom profile ignored: "+withPeriod(p.Error()))
 	}
@@ -104,7 +104,7 @@ func withPeriod(text string) string {
 }
 
 // errOrganisation should never be seen: Grafana would have to give two organisations' data sources the same id and uid.
-var errOrganisation = errors.New("this instance belongs to a data source of another organisation; save the data source again")
+var errOrganisation = errors.New("this instance belongs to a data source of another organisation: save the data source again")
 
 // admit lets only the organisation in whose data source this is. The SDK keeps instances by id and uid alone.
 func (d *Datasource) admit(ctx context.Context) error {

@@ -136,7 +136,7 @@ func TestTargetsAreForEditors(t *testing.T) {
 	for _, role := range []string{"Viewer", "None", "", "admin"} {
 		refused := d.ask(t, role, "GET", "targets")
 		require.Equal(t, http.StatusForbidden, refused.status, role)
-		require.Equal(t, map[string]any{"message": "the list of targets is for editors and administrators"}, refused.body)
+		require.Equal(t, map[string]any{"message": "only editors and administrators can list targets"}, refused.body)
 		require.NotContains(t, refused.text, "127.0.0.1")
 	}
 	for _, role := range []string{"Editor", "Admin"} {
@@ -155,14 +155,14 @@ func TestRefusedResources(t *testing.T) {
 	for url, message := range map[string]string{
 		"values":                       `there is no label "" to list; choose one of: environment, deployment, model, `,
 		"values?label=pod":             `there is no label "pod" to list; choose one of: `,
-		"values?label=model&filters={": "the filters are not an object of lists of values: ",
-		`values?label=model&filters={"model":"a"}`:     "the filters are not an object of lists of values: ",
+		"values?label=model&filters={": "the filters cannot be read, expected an object of lists of values: ",
+		`values?label=model&filters={"model":"a"}`:     "the filters cannot be read, expected an object of lists of values: ",
 		`values?label=model&filters={"pod":["a"]}`:     `there is no label "pod" to filter by`,
-		"values?label=model&from=yesterday":            `from is "yesterday", not a time in milliseconds`,
-		"values?label=model&to=now":                    `to is "now", not a time in milliseconds`,
+		"values?label=model&from=yesterday":            `invalid from "yesterday": expected milliseconds since 1970`,
+		"values?label=model&to=now":                    `invalid to "now": expected milliseconds since 1970`,
 		"values?label=model&from=2000&to=2000":         "the time range is empty: its end is not after its start",
 		"values?label=model&from=3000&to=2000":         "the time range is empty: its end is not after its start",
-		"values?label=model&from=99999999999999999999": "not a time in milliseconds",
+		"values?label=model&from=99999999999999999999": "expected milliseconds since 1970",
 	} {
 		answer := d.ask(t, "Admin", "GET", url)
 		require.Equal(t, http.StatusBadRequest, answer.status, url)
@@ -198,5 +198,5 @@ func TestHealthWithoutTargets(t *testing.T) {
 	r, err := newDatasource(t).CheckHealth(ctx, &backend.CheckHealthRequest{})
 	require.NoError(t, err)
 	require.Equal(t, backend.HealthStatusError, r.Status)
-	require.Equal(t, "No targets: add a model server's metrics URL, then save again.", r.Message)
+	require.Equal(t, "No targets. Add the metrics URL of a model server, then save again.", r.Message)
 }

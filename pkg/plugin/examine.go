@@ -41,7 +41,7 @@ type finding struct {
 func (f finding) short() string {
 	server := f.Server
 	if server == "" {
-		server = "a server that no profile knows"
+		server = "unknown server"
 	}
 	if f.Version != "" {
 		server += " " + f.Version
@@ -120,13 +120,13 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	}
 	f.Models, f.GPUs = len(models), len(gpus)
 	if endpoint, has := EngineProfiles(d.Profiles).Management(p.ID); has {
-		f.askManagement(ctx, endpoint, t, d.settings.Embedded)
+		f.probeManagement(ctx, endpoint, t, d.settings.Embedded)
 	}
 	return f
 }
 
-// askManagement adds what the target's management endpoint tells, or why it does not.
-func (f *finding) askManagement(ctx context.Context, endpoint engine.Management, t settings.Target, s settings.Embedded) {
+// probeManagement adds what the target's management endpoint tells, or why it does not.
+func (f *finding) probeManagement(ctx context.Context, endpoint engine.Management, t settings.Target, s settings.Embedded) {
 	client, err := management.New(endpoint.Protocol, t, s, endpoint.Port)
 	if err != nil {
 		f.Missing = append(f.Missing, err.Error())
@@ -145,7 +145,7 @@ func (f *finding) askManagement(ctx context.Context, endpoint engine.Management,
 	}
 	f.Version, err = client.Version(ctx)
 	if err != nil {
-		f.Missing = append(f.Missing, fmt.Sprintf("For the version: %s", err))
+		f.Missing = append(f.Missing, fmt.Sprintf("Version unknown: %s", err))
 	}
 }
 
@@ -168,21 +168,21 @@ func (d *Datasource) recognize(t settings.Target, url string, has func(string) b
 	found := known.Detect(has).ServersFirst()
 	if t.Profile == "" {
 		if len(found) == 0 {
-			return nil, fmt.Sprintf("%s answers metrics, but none by which one of the %d profiles knows its server. A server may show them only "+
-				"after its first request; what no profile knows, one of your own can describe.", url, len(known))
+			return nil, fmt.Sprintf("%s serves metrics, but none of the %d profiles matches them. Some servers export them only "+
+				"after the first request. For other servers, add a custom profile.", url, len(known))
 		}
 		return found, ""
 	}
 	p := known.Find(t.Profile)
 	switch {
 	case p == nil:
-		return nil, fmt.Sprintf("The profile %q of %s does not exist.", t.Profile, url)
+		return nil, fmt.Sprintf("Unknown profile %q for %s: choose another one, or Detect.", t.Profile, url)
 	case p.Has(has):
 		return profile.Set{p}, ""
 	case len(found) > 0:
-		return nil, fmt.Sprintf("%s is not %s, as its profile says, but %s: choose that profile, or Detect.", url, p.Name, serverNames(found))
+		return nil, fmt.Sprintf("%s serves metrics of %[3]s, not of %[2]s: choose that profile, or Detect.", url, p.Name, serverNames(found))
 	}
-	return nil, fmt.Sprintf("%s is not %s, as its profile says: none of the metrics %s is there.", url, p.Name, strings.Join(p.Detect, ", "))
+	return nil, fmt.Sprintf("%s does not serve metrics of %s: none of %s exists. Choose another profile, or Detect.", url, p.Name, strings.Join(p.Detect, ", "))
 }
 
 func serverNames(set profile.Set) string {

@@ -82,10 +82,10 @@ func TestSaveAndTestAsksManagementEndpoints(t *testing.T) {
 			"/api/serve/applications/": realAnswer(t, "ray_serve/2-serve-applications.txt"),
 			"/api/version":             realAnswer(t, "ray_serve/0-version.txt"),
 		}, "2.60.0", 6, nil},
-		"MLServer, whose version is not told": {said{
+		"MLServer, whose version is unknown": {said{
 			"/metrics":             "model_infer_request_success_total{model=\"fast\"} 1\n",
 			"/v2/repository/index": realAnswer(t, "mlserver/2-repository-index.txt"),
-		}, "", 4, []string{"For the version: http://"}},
+		}, "", 4, []string{"Version unknown: http://"}},
 		"Ray Serve at another port": {said{
 			"/metrics": "ray_serve_deployment_replica_healthy{application=\"fast\"} 1\n",
 		}, "", 1, []string{"For models_resident, model_loads, model_evictions and replicas: http://", "Set the target's management URL to Ray's dashboard"}},

@@ -19,7 +19,7 @@ func failure(ctx context.Context, err error) backend.DataResponse {
 	case errors.As(err, new(query.UserError)), errors.As(err, new(engineql.ErrTooManySamples)):
 		return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
 	case ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return backend.ErrDataResponseWithSource(backend.StatusTimeout, backend.ErrorSourceDownstream, "the query was cancelled or took too long: "+err.Error())
+		return backend.ErrDataResponseWithSource(backend.StatusTimeout, backend.ErrorSourceDownstream, "the query was cancelled or timed out: "+err.Error())
 	case errors.As(err, new(engineql.ErrQueryTimeout)):
 		return backend.ErrDataResponseWithSource(backend.StatusTimeout, backend.ErrorSourceDownstream, err.Error())
 	case errors.As(err, &remotely):

@@ -129,11 +129,11 @@ func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
 	return out, nil
 }
 
-func (d *Datasource) findingOf(t engine.TargetStatus, models served) finding {
+func (d *Datasource) findingOf(t engine.TargetStatus, models modelCounts) finding {
 	p := d.Profiles.Find(t.Profile)
 	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up, Samples: t.Samples, Models: models.by(t, p)}
 	if !t.Up && t.LastError == "" {
-		f.Problem = fmt.Sprintf("%s was discovered and has not been scraped yet.", t.URL)
+		f.Problem = fmt.Sprintf("%s was discovered but not scraped yet.", t.URL)
 	}
 	if p != nil {
 		f.Profile, f.Server = p.ID, p.Name
@@ -147,7 +147,7 @@ func (d *Datasource) findingOf(t engine.TargetStatus, models served) finding {
 // summarize makes one line of what was found.
 func summarize(findings []finding) (backend.HealthStatus, string) {
 	if len(findings) == 0 {
-		return backend.HealthStatusError, "No targets: add a model server's metrics URL, then save again."
+		return backend.HealthStatusError, "No targets. Add the metrics URL of a model server, then save again."
 	}
 	var answering, problems []string
 	for _, f := range findings {
@@ -158,7 +158,7 @@ func summarize(findings []finding) (backend.HealthStatus, string) {
 		}
 	}
 	if len(problems) == 0 {
-		return backend.HealthStatusOk, fmt.Sprintf("%s: %s.", count(len(findings), "target answers", "targets answer"), strings.Join(firstOf(answering), "; "))
+		return backend.HealthStatusOk, fmt.Sprintf("%s: %s.", count(len(findings), "target is up", "targets are up"), strings.Join(firstOf(answering), "; "))
 	}
 	return backend.HealthStatusError, fmt.Sprintf("%d of %s: %s", len(problems), count(len(findings), "target has a problem", "targets have a problem"), strings.Join(firstOf(problems), " "))
 }
@@ -174,7 +174,7 @@ func missing(findings []finding) []string {
 		}
 	}
 	if len(out) > 0 {
-		out[0] = "Not switched on: " + out[0]
+		out[0] = "Not available yet: " + out[0]
 	}
 	return out
 }

@@ -61,8 +61,8 @@ func (d *Datasource) listLabels(w http.ResponseWriter, r *http.Request) {
 	d.respond(w, r, map[string]any{"labels": slices.DeleteFunc(found, func(l labelPreview) bool { return len(l.Values) == 0 })})
 }
 
-// named is the profiles with the names that the settings give the labels of targets.
-func named(profiles profile.Set, s settings.Settings) profile.Set {
+// withLabelNames is the profiles with the names that the settings give the labels of targets.
+func withLabelNames(profiles profile.Set, s settings.Settings) profile.Set {
 	if s.Mode != settings.ModePrometheus {
 		return profiles
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 )
 
-// served is how many models each scraped replica serves at present.
-type served map[string]int
+// modelCounts are how many models each scraped replica serves at present.
+type modelCounts map[string]int
 
-func (s served) by(t engine.TargetStatus, p *profile.Profile) int {
+func (s modelCounts) by(t engine.TargetStatus, p *profile.Profile) int {
 	if p == nil {
 		return 0
 	}
@@ -28,8 +28,8 @@ func replicaKey(p *profile.Profile, labels map[string]string) string {
 	return strings.Join(parts, "\x00")
 }
 
-func (d *Datasource) modelsServed(ctx context.Context) (served, error) {
-	out := served{}
+func (d *Datasource) modelsServed(ctx context.Context) (modelCounts, error) {
+	out := modelCounts{}
 	now := time.Now()
 	for _, p := range d.Profiles.Targets() {
 		counted := p.ModelsServed()

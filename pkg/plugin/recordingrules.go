@@ -17,12 +17,12 @@ import (
 func (d *Datasource) exportRecordingRules(w http.ResponseWriter, r *http.Request) {
 	config := backend.PluginConfigFromContext(r.Context())
 	if config.User == nil || (config.User.Role != "Admin" && config.User.Role != "Editor") {
-		d.refuse(w, r, http.StatusForbidden, "recording rules are exported by editors and administrators")
+		d.refuse(w, r, http.StatusForbidden, "only editors and administrators can export recording rules")
 		return
 	}
 	stored := config.DataSourceInstanceSettings
 	if stored == nil {
-		d.refuse(w, r, http.StatusBadRequest, "recording rules are exported for a data source, and this request names none")
+		d.refuse(w, r, http.StatusBadRequest, "the request names no data source to export recording rules for")
 		return
 	}
 	text, err := d.recordingRules(r)
@@ -37,21 +37,21 @@ func (d *Datasource) exportRecordingRules(w http.ResponseWriter, r *http.Request
 	w.Header().Set("Content-Type", "application/yaml")
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="modelserving-%s-recording-rules.yaml"`, stored.UID))
 	if _, err := w.Write(text); err != nil {
-		d.logger.FromContext(r.Context()).Debug("A response could not be written", "error", err)
+		d.logger.FromContext(r.Context()).Debug("Failed to write a response", "error", err)
 	}
 }
 
 func (d *Datasource) recordingRules(r *http.Request) ([]byte, error) {
-	ask := r.URL.Query()
-	if unknown := rules.UnknownOf(ask, rules.RecordingParameters(), "profiles"); len(unknown) > 0 {
-		return nil, userErrorf("there is no parameter %s; choose of: profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.RecordingParameters(), ", "))
+	parameters := r.URL.Query()
+	if unknown := rules.UnknownOf(parameters, rules.RecordingParameters(), "profiles"); len(unknown) > 0 {
+		return nil, userErrorf("unknown parameter %s: choose from profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.RecordingParameters(), ", "))
 	}
-	servers, err := d.ruleServers(r.Context(), ask.Get("profiles"))
+	servers, err := d.ruleServers(r.Context(), parameters.Get("profiles"))
 	if err != nil {
 		return nil, err
 	}
-	options := rules.RecordingDefaults(d.Catalogue, d.held(), d.Store.Grid().Interval)
-	if err := options.Read(ask, d.Catalogue, servers); err != nil {
+	options := rules.RecordingDefaults(d.Catalogue, d.objectiveSet(), d.Store.Grid().Interval)
+	if err := options.Read(parameters, d.Catalogue, servers); err != nil {
 		return nil, query.NewUserError(err)
 	}
 	return rules.Recordings(options, servers)
@@ -60,9 +60,9 @@ func (d *Datasource) recordingRules(r *http.Request) ([]byte, error) {
 // ruleServers are those of the named profiles, or else those that were scraped lately.
 func (d *Datasource) ruleServers(ctx context.Context, named string) (rules.Servers, error) {
 	if named != "" {
-		return d.serversNamed(strings.Split(named, ","))
+		return d.namedServers(strings.Split(named, ","))
 	}
-	servers, err := d.Servers(ctx, serversWithin)
+	servers, err := d.Servers(ctx, serverLookback)
 	if err == nil && len(servers.Profiles.Targets()) == 0 {
 		return rules.Servers{}, errNoServers
 	}

@@ -56,7 +56,7 @@ func (d *Datasource) checkRemote(ctx context.Context) (*backend.CheckHealthResul
 	status, message := backend.HealthStatusOk, fmt.Sprintf("%s has %s of %s.", server, count(len(models), "model", "models"), serverNames(present))
 	if len(present) == 0 {
 		status = backend.HealthStatusError
-		message = fmt.Sprintf("%s answers, but had no metrics of a model server within the last hour that one of the %d profiles knows: check that it scrapes your model servers, or describe them in a profile of your own.",
+		message = fmt.Sprintf("%s is reachable, but none of the %d profiles matches any metric of the last hour. Check that it scrapes your model servers, or add a custom profile.",
 			server, len(d.Profiles))
 	}
 	if len(d.Mistakes) > 0 {

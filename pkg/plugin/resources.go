@@ -71,16 +71,16 @@ func (d *Datasource) listProfiles(w http.ResponseWriter, r *http.Request) {
 
 // listValues lists the values of a label over the series that tell what is served, for variables and editors.
 func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
-	ask := r.URL.Query()
-	label := signal.Label(ask.Get("label"))
+	parameters := r.URL.Query()
+	label := signal.Label(parameters.Get("label"))
 	if !slices.Contains(signal.Labels, label) {
 		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no label %q to list; choose one of: %s", label, query.JoinLabels(signal.Labels)))
 		return
 	}
 	given := map[string][]string{}
-	if text := ask.Get("filters"); text != "" {
+	if text := parameters.Get("filters"); text != "" {
 		if err := json.Unmarshal([]byte(text), &given); err != nil {
-			d.refuse(w, r, http.StatusBadRequest, "the filters are not an object of lists of values: "+err.Error())
+			d.refuse(w, r, http.StatusBadRequest, "the filters cannot be read, expected an object of lists of values: "+err.Error())
 			return
 		}
 	}
@@ -89,7 +89,7 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	from, to, err := asked(ask.Get("from"), ask.Get("to"))
+	from, to, err := timeRange(parameters.Get("from"), parameters.Get("to"))
 	if err != nil {
 		d.refuse(w, r, http.StatusBadRequest, err.Error())
 		return
@@ -103,13 +103,13 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 	d.respond(w, r, map[string]any{"values": values[:min(len(values), query.MaxLabelValues)], "truncated": truncated})
 }
 
-// asked is a range in unix milliseconds; without one, the last six hours.
-func asked(from, to string) (start, end time.Time, err error) {
+// timeRange is a range in unix milliseconds; without one, the last six hours.
+func timeRange(from, to string) (start, end time.Time, err error) {
 	end = time.Now()
 	if to != "" {
 		ms, err := strconv.ParseInt(to, 10, 64)
 		if err != nil {
-			return start, end, fmt.Errorf("to is %q, not a time in milliseconds", to)
+			return start, end, fmt.Errorf("invalid to %q: expected milliseconds since 1970", to)
 		}
 		end = time.UnixMilli(ms)
 	}
@@ -117,7 +117,7 @@ func asked(from, to string) (start, end time.Time, err error) {
 	if from != "" {
 		ms, err := strconv.ParseInt(from, 10, 64)
 		if err != nil {
-			return start, end, fmt.Errorf("from is %q, not a time in milliseconds", from)
+			return start, end, fmt.Errorf("invalid from %q: expected milliseconds since 1970", from)
 		}
 		start = time.UnixMilli(ms)
 	}
@@ -145,7 +145,7 @@ type targetAnswer struct {
 func (d *Datasource) listTargets(w http.ResponseWriter, r *http.Request) {
 	user := backend.PluginConfigFromContext(r.Context()).User
 	if user == nil || (user.Role != "Admin" && user.Role != "Editor") {
-		d.refuse(w, r, http.StatusForbidden, "the list of targets is for editors and administrators")
+		d.refuse(w, r, http.StatusForbidden, "only editors and administrators can list targets")
 		return
 	}
 	targets, err := d.targets(r.Context())
@@ -181,7 +181,7 @@ func describeTarget(t engine.TargetStatus) targetAnswer {
 func (d *Datasource) respond(w http.ResponseWriter, r *http.Request, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(body); err != nil {
-		d.logger.FromContext(r.Context()).Debug("A response could not be written", "error", err)
+		d.logger.FromContext(r.Context()).Debug("Failed to write a response", "error", err)
 	}
 }
 
@@ -189,6 +189,6 @@ func (d *Datasource) refuse(w http.ResponseWriter, r *http.Request, status int, 
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(map[string]string{"message": message}); err != nil {
-		d.logger.FromContext(r.Context()).Debug("A response could not be written", "error", err)
+		d.logger.FromContext(r.Context()).Debug("Failed to write a response", "error", err)
 	}
 }

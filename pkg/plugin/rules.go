@@ -21,45 +21,45 @@ const (
 	formatPrometheus = "prometheus"
 )
 
-// serversWithin is how far back an export looks for the servers that its rules are written for.
-const serversWithin = 6 * time.Hour
+// serverLookback is how far back an export looks for the servers that its rules are written for.
+const serverLookback = 6 * time.Hour
 
 // errNoServers says that there is nothing to write rules for.
-var errNoServers = errors.New("nothing was scraped in the last 6 hours that tells which servers the rules are for; " +
-	"add targets and wait for two scrapes, or name the servers' profiles, such as profiles=triton,vllm")
+var errNoServers = errors.New("no known model server was scraped in the last 6 hours, so the rules have nothing to cover: " +
+	"add targets and wait for two scrapes, or name profiles, for example profiles=triton,vllm")
 
 // exportRules writes the alert rules for this data source as a file, for editors and administrators.
 func (d *Datasource) exportRules(w http.ResponseWriter, r *http.Request) {
 	config := backend.PluginConfigFromContext(r.Context())
 	if config.User == nil || (config.User.Role != "Admin" && config.User.Role != "Editor") {
-		d.refuse(w, r, http.StatusForbidden, "alert rules are exported by editors and administrators")
+		d.refuse(w, r, http.StatusForbidden, "only editors and administrators can export alert rules")
 		return
 	}
-	ask := r.URL.Query()
+	parameters := r.URL.Query()
 	stored := config.DataSourceInstanceSettings
 	if stored == nil {
-		d.refuse(w, r, http.StatusBadRequest, "alert rules are exported for a data source, and this request names none")
+		d.refuse(w, r, http.StatusBadRequest, "the request names no data source to export alert rules for")
 		return
 	}
 	options := rules.Defaults(stored.UID, d.orgID)
-	if unknown := rules.Unknown(ask, "format", "profiles"); len(unknown) > 0 {
-		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no parameter %s; choose of: format, profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.Parameters(), ", ")))
+	if unknown := rules.Unknown(parameters, "format", "profiles"); len(unknown) > 0 {
+		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("unknown parameter %s: choose from format, profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.Parameters(), ", ")))
 		return
 	}
-	if err := options.Read(ask); err != nil {
+	if err := options.Read(parameters); err != nil {
 		d.refuse(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
 	var text []byte
 	var err error
-	format := ask.Get("format")
+	format := parameters.Get("format")
 	switch format {
 	case formatGrafana:
 		text, err = rules.Grafana(options)
 	case formatPrometheus:
-		text, err = d.prometheusRules(r.Context(), options, ask.Get("profiles"))
+		text, err = d.prometheusRules(r.Context(), options, parameters.Get("profiles"))
 	default:
-		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("the format is %q; choose one of: %s, %s", format, formatGrafana, formatPrometheus))
+		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("unknown format %q: choose %s or %s", format, formatGrafana, formatPrometheus))
 		return
 	}
 	if err != nil {
@@ -73,7 +73,7 @@ func (d *Datasource) exportRules(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="modelserving-%s-%s.yaml"`, stored.UID, format))
 	if _, err := w.Write(text); err != nil {
-		d.logger.FromContext(r.Context()).Debug("A response could not be written", "error", err)
+		d.logger.FromContext(r.Context()).Debug("Failed to write a response", "error", err)
 	}
 }
 
@@ -83,11 +83,11 @@ func (d *Datasource) prometheusRules(ctx context.Context, options rules.Options,
 	if err != nil {
 		return nil, err
 	}
-	return rules.Prometheus(options, servers, d.held())
+	return rules.Prometheus(options, servers, d.objectiveSet())
 }
 
-// serversNamed are those of profiles, as if they reported everything that they can, histograms as classic ones.
-func (d *Datasource) serversNamed(ids []string) (rules.Servers, error) {
+// namedServers are those of profiles, as if they reported everything that they can, histograms as classic ones.
+func (d *Datasource) namedServers(ids []string) (rules.Servers, error) {
 	var set profile.Set
 	for _, id := range ids {
 		found := d.Profiles.Find(strings.TrimSpace(id))
@@ -101,7 +101,7 @@ func (d *Datasource) serversNamed(ids []string) (rules.Servers, error) {
 	return servers, nil
 }
 
-// held is what models are held to, one override at a time: for a rule file each becomes an expression.
-func (d *Datasource) held() rules.Held {
+// objectiveSet is what models are held to, one override at a time: for a rule file each becomes an expression.
+func (d *Datasource) objectiveSet() rules.Held {
 	return rules.Held{Default: d.settings.Objectives.Unmatched(), Overrides: d.settings.Objectives.Overrides()}
 }

@@ -26,7 +26,7 @@ func (d *Datasource) writeTo(ctx context.Context, handle *engine.Handle, stored 
 	writer, err := remote.NewWriter(ctx, stored, d.settings.Embedded.RemoteWrite)
 	if err != nil {
 		handle.SendTo(nil)
-		d.Mistakes = append(d.Mistakes, "Samples are not sent to another server. "+sentence(err))
+		d.Mistakes = append(d.Mistakes, "Remote write is off: "+sentence(err))
 		return
 	}
 	d.writer = writer
@@ -62,7 +62,7 @@ func (d *Datasource) checkWriting(ctx context.Context) (writeFinding, bool) {
 	if err := d.writer.Write(ctx, nil); err != nil {
 		found.problem = "Remote write: " + err.Error()
 	} else if behind := status.Behind(time.Now()); behind > tolerableLag && status.Failure != "" {
-		found.problem = fmt.Sprintf("Remote write is %s behind: %s", behind.Round(time.Second), status.Failure)
+		found.problem = fmt.Sprintf("Remote write lags by %s: %s", behind.Round(time.Second), status.Failure)
 	}
 	return found, true
 }
@@ -71,19 +71,19 @@ func describeWriting(s remotewrite.Status, now time.Time) string {
 	line := fmt.Sprintf("Remote write to %s: ", s.Destination)
 	switch behind := s.Behind(now); {
 	case !s.Begun:
-		line += "begins."
+		line += "starting."
 	case behind > tolerableLag:
-		line += fmt.Sprintf("%s since the start; everything until %s is there, %s are still to be sent.", sent(s), s.Until.UTC().Format(time.RFC3339), behind.Round(time.Second))
+		line += fmt.Sprintf("%s since the start, complete until %s, lag %s.", samplesSent(s), s.Until.UTC().Format(time.RFC3339), behind.Round(time.Second))
 	default:
-		line += fmt.Sprintf("%s since the start; it keeps up, %s behind the present.", sent(s), now.Sub(s.Until).Round(time.Second))
+		line += fmt.Sprintf("%s since the start, up to date (lag %s).", samplesSent(s), now.Sub(s.Until).Round(time.Second))
 	}
 	if s.Refused > 0 {
-		line += fmt.Sprintf(" %d samples were refused, the last because: %s", s.Refused, s.Refusal)
+		line += fmt.Sprintf(" %d samples were rejected, most recently: %s", s.Refused, s.Refusal)
 	}
 	if s.Repeated > 0 {
-		line += fmt.Sprintf(" %d samples were sent again because the answer to them had got lost; the server refused them, which is what it does with samples that it has.", s.Repeated)
+		line += fmt.Sprintf(" %d samples were resent after a lost response. The server had them already and rejected them.", s.Repeated)
 	}
 	return line
 }
 
-func sent(s remotewrite.Status) string { return fmt.Sprintf("%d samples sent", s.Sent) }
+func samplesSent(s remotewrite.Status) string { return fmt.Sprintf("%d samples sent", s.Sent) }

@@ -120,7 +120,7 @@ func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
 			}
 		}
 		out = append(out, series.Provenance{
-			Kind: s.Recipe.Provenance(), Server: s.Profile.Name, Layer: s.Profile.Layer, Recipe: s.Recipe.Description, Metrics: read,
+			Origin: s.Recipe.Origin(), Server: s.Profile.Name, Layer: s.Profile.Layer, Recipe: s.Recipe.Description, Metrics: read,
 			Recorded: p.recordedOf(s),
 		})
 	}
@@ -131,7 +131,7 @@ func (p Part) Provenance(exists func(metric string) bool) []series.Provenance {
 func (p Part) Describe() string {
 	var out []string
 	for _, s := range p.Sources {
-		text := fmt.Sprintf("%s by %s (%s layer)", s.Recipe.Provenance(), s.Profile.Name, s.Profile.Layer)
+		text := fmt.Sprintf("%s by %s (%s layer)", s.Recipe.Origin(), s.Profile.Name, s.Profile.Layer)
 		if s.Recipe.Description != "" {
 			text += ": " + s.Recipe.Description
 		}

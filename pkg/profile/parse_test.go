@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
 // small is a profile with a line of its own for everything that the cases below change.
@@ -48,9 +49,9 @@ func TestParse(t *testing.T) {
 	require.Equal(t, "Small Server", p.Name)
 	require.Equal(t, []string{"hits"}, p.Signals["requests"][0].Reads())
 	require.Equal(t, []string{"queue", "busy"}, p.Signals["concurrent_requests"][0].Reads())
-	require.Equal(t, "derived", p.Signals["concurrent_requests"][0].Provenance())
-	require.Equal(t, "measured", p.Signals["response_time"][0].Provenance())
-	require.Equal(t, "derived", p.Signals["replicas"][0].Provenance())
+	require.Equal(t, series.Derived, p.Signals["concurrent_requests"][0].Origin())
+	require.Equal(t, "measured", p.Signals["response_time"][0].Origin())
+	require.Equal(t, "derived", p.Signals["replicas"][0].Origin())
 }
 
 // An error says the line, what is wrong there and, if there is an obvious one, the fix.

@@ -5,6 +5,7 @@ package profile
 import (
 	"go.yaml.in/yaml/v3"
 
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -200,19 +201,19 @@ func (r Recipe) Reads() []string {
 }
 
 // Provenance says in a word how the recipe's numbers come about: measured as they are, derived, or estimated.
-func (r Recipe) Provenance() string {
+func (r Recipe) Origin() series.Origin {
 	if r.Estimate {
-		return "estimated"
+		return series.Estimated
 	}
 	if r.CountSeries != nil || r.Age != "" {
-		return "derived"
+		return series.Derived
 	}
 	for _, t := range r.terms() {
 		if t.As == asConcurrency {
-			return "derived"
+			return series.Derived
 		}
 	}
-	return "measured"
+	return series.Measured
 }
 
 func (r Recipe) terms() []Term {

@@ -16,8 +16,6 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-const kindOfGuess = "estimated"
-
 // withEstimatedColdHits adds, for the models of which nothing counts the cold hits, what their response times tell: of a
 // histogram the share of requests above the empty valley between two modes, else of a summary's quantiles the least share. Only
 // models by themselves are looked at: response times of several models together have several modes for other reasons.
@@ -25,7 +23,7 @@ func (r *signalRun) withEstimatedColdHits(ctx context.Context, counted []analysi
 	if !slices.Contains(r.query.GroupBy, signal.Model) && len(r.query.Filters[signal.Model]) != 1 {
 		return counted, nil
 	}
-	split := &splitting{by: r.query.GroupBy, kinds: map[string]distribution.Kind{}}
+	split := &splitting{by: r.query.GroupBy, bounds: map[string]distribution.Bound{}}
 	guessed, err := r.inSubquery("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
 		return o.splitHistograms(ctx, split)
 	})
@@ -49,16 +47,16 @@ func (r *signalRun) withEstimatedColdHits(ctx context.Context, counted []analysi
 // missing lists the guesses about models of which nothing better is known, and says in notices what they are.
 func (r *signalRun) missing(known, guessed []analysis.Series, whyNoMore string) []analysis.Series {
 	missing := analysis.Missing(known, guessed, r.query.GroupBy)
-	ofKind := func(kind distribution.Kind) []analysis.Series {
-		return slices.DeleteFunc(slices.Clone(missing), func(s analysis.Series) bool { return s.Interval.Kind != kind })
+	ofBound := func(bound distribution.Bound) []analysis.Series {
+		return slices.DeleteFunc(slices.Clone(missing), func(s analysis.Series) bool { return s.Interval.Bound != bound })
 	}
-	if estimates := ofKind(distribution.Estimated); len(estimates) > 0 {
+	if estimates := ofBound(distribution.Estimated); len(estimates) > 0 {
 		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("Cold-hit rate of %s: estimated from response times with two modes, with an interval.",
 			describeGroups(estimates, r.query.GroupBy)))
 	}
-	if bounds := ofKind(distribution.AtLeast); len(bounds) > 0 {
+	if lower := ofBound(distribution.AtLeast); len(lower) > 0 {
 		r.notices = appendNotice(r.notices, data.NoticeSeverityInfo, fmt.Sprintf("Cold-hit rate of %s: estimated from response times, a lower bound (%s).",
-			describeGroups(bounds, r.query.GroupBy), whyNoMore))
+			describeGroups(lower, r.query.GroupBy), whyNoMore))
 	}
 	return missing
 }
@@ -75,7 +73,7 @@ func (r *signalRun) splitHistograms(ctx context.Context, split *splitting) (all 
 		}
 		r.executed = append(r.executed, "# "+p.Describe()+"\n"+strings.Join(texts, "\n"))
 		shares, newest := buckets.Estimated(split.of)
-		guessed, err := r.guesses(ctx, p, shares, newest, signal.TwoModes, split.kindOf)
+		guessed, err := r.guesses(ctx, p, shares, newest, signal.TwoModes, split.boundOf)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +112,7 @@ func (r *signalRun) readQuantiles(ctx context.Context) (all []analysis.Series, e
 		q, _ := p.Statistic.Quantile()
 		found[i].quantiles[q] = answer.Series
 	}
-	atLeast := func(map[string]string) distribution.Kind { return distribution.AtLeast }
+	atLeast := func(map[string]string) distribution.Bound { return distribution.AtLeast }
 	for _, s := range found {
 		metric := s.Sources[0].Profile.Metrics[s.Sources[0].Recipe.Summary]
 		shares, newest := analysis.LeastCold(s.quantiles, s.Separate, metric.RankError, r.query.GroupBy)
@@ -130,31 +128,31 @@ func (r *signalRun) readQuantiles(ctx context.Context) (all []analysis.Series, e
 }
 
 // guesses makes an answer of shares that were estimated from a part's response times.
-func (r *signalRun) guesses(ctx context.Context, p profile.Part, shares []series.Series, newest []distribution.Estimate, how signal.Derivation, kindOf func(labels map[string]string) distribution.Kind) ([]analysis.Series, error) {
+func (r *signalRun) guesses(ctx context.Context, p profile.Part, shares []series.Series, newest []distribution.Estimate, how signal.Derivation, boundOf func(labels map[string]string) distribution.Bound) ([]analysis.Series, error) {
 	out, err := r.interpret(ctx, p, partResult{Result: series.Result{Series: shares}, text: strings.Join(r.executed, "\n\n")})
 	if err != nil {
 		return nil, err
 	}
 	for i := range out {
 		out[i].Statistic = signal.Mean
-		out[i].Interval = &analysis.Interval{Estimate: newest[i], Kind: kindOf(shares[i].Labels)}
+		out[i].Interval = &analysis.Interval{Estimate: newest[i], Bound: boundOf(shares[i].Labels)}
 		out[i].Provenance = slices.Clone(out[i].Provenance)
 		for j := range out[i].Provenance {
-			out[i].Provenance[j].Kind, out[i].Provenance[j].Recipe = kindOfGuess, how.How
+			out[i].Provenance[j].Origin, out[i].Provenance[j].Recipe = series.Estimated, how.How
 		}
 	}
 	return out, nil
 }
 
-// splitting splits distributions, and remembers what kind the newest share of each group is and why the first was refused.
+// splitting splits distributions, and remembers which bound the newest share of each group is and why the first was refused.
 type splitting struct {
 	by      []signal.Label
-	kinds   map[string]distribution.Kind
+	bounds  map[string]distribution.Bound
 	refused string
 }
 
-func (s *splitting) kindOf(labels map[string]string) distribution.Kind {
-	return s.kinds[analysis.Key(labels, s.by)]
+func (s *splitting) boundOf(labels map[string]string) distribution.Bound {
+	return s.bounds[analysis.Key(labels, s.by)]
 }
 
 func (s *splitting) of(labels map[string]string) func(distribution.Distribution) (distribution.Estimate, bool) {
@@ -167,7 +165,7 @@ func (s *splitting) of(labels map[string]string) func(distribution.Distribution)
 			}
 			return distribution.Estimate{}, false
 		}
-		s.kinds[analysis.Key(labels, s.by)] = split.Kind
+		s.bounds[analysis.Key(labels, s.by)] = split.Bound
 		return split.Cold, err == nil
 	}
 }

@@ -15,13 +15,8 @@ import (
 // maxTextBytes bounds the text of a plan with its top groups in it: servers and proxies refuse long requests.
 const maxTextBytes = 16 << 10
 
-// planKey is the same for plans that mean the same. The span matters only where something depends on it.
-func planKey(n plan.Node, span time.Duration) string {
-	if !plan.Any(n, func(n plan.Node) bool { _, total := n.(plan.IncreaseOverRange); return total }) {
-		span = 0
-	}
-	return promql.Text(n, span)
-}
+// planKey is the same for plans that mean the same. The span is part of it only where the plan depends on it.
+func planKey(n plan.Node, span time.Duration) string { return promql.Text(n, span) }
 
 func selectorKeys(of []plan.Select) []string {
 	out := make([]string, len(of))

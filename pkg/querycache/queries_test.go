@@ -66,12 +66,17 @@ func ranked(k int, of, rank plan.Node, by ...string) plan.TopK {
 }
 
 // renamed has a label's values in another label too.
-func renamed(of plan.Node) plan.Node { return plan.Rename{Of: of, From: "replica", To: "deployment"} }
+func renamed(of plan.Node) plan.Node {
+	return plan.Rename{Of: of, From: "replica", To: "deployment"}
+}
 
 func plannedQueries() (out []query) {
 	perModel, perReplica := sum(rate, "model"), sum(rate, "model", "replica")
 	firstReplica := requests
 	firstReplica.Matchers = []plan.Matcher{{Label: "replica", Compare: plan.Equal, Value: "r0"}}
+	second := requests
+	second.Matchers = []plan.Matcher{{Label: "model", Compare: plan.Equal, Value: "m2"}}
+	ofSecond := plan.Rate{Of: second, Window: time.Minute}
 	for name, n := range map[string]plan.Node{
 		"top":               top(2, perModel, "model"),
 		"top of two labels": top(3, perReplica, "model", "replica"),
@@ -101,8 +106,8 @@ func plannedQueries() (out []query) {
 			Exists: plan.GreaterThan{Of: queue, Than: 1000},
 		}, "model"),
 		"highest within":        top(2, plan.Highest{K: 3, Of: perModel}, "model"),
-		"label written":         top(1, plan.SetLabel{Of: sum(rate, "replica"), Label: "model", Value: "m1"}, "model"),
-		"label replaced":        top(2, sum(plan.LabelReplace{Of: perReplica, From: "model", To: "model", Match: "m[0-2]", Class: "m0"}, "model"), "model"),
+		"label written":         top(3, plan.SetLabel{Of: ofSecond, Label: "model", Value: "m1"}, "model"),
+		"label replaced":        top(3, plan.LabelReplace{Of: ofSecond, From: "replica", To: "model", Match: "r0", Class: "m1"}, "model"),
 		"subquery":              top(2, plan.SumOverTime{Of: perModel, Window: 3 * time.Minute, Every: scrape}, "model"),
 		"new counters":          top(2, sum(plan.NewCounter{Of: requests, Offset: time.Minute, Lookback: 5 * time.Minute}, "model"), "model"),
 		"maximum":               top(2, plan.ClampMin{Of: plan.OverTime{Of: queue.Of, Window: 3 * time.Minute, Reduce: plan.MaxOver}, Bound: 50}, "model"),

@@ -54,7 +54,7 @@ func matrix(series string) string {
 	return `{"status":"success","data":{"resultType":"matrix","result":[` + series + `]}}`
 }
 
-// Every failure is the server's, has a reason for code and a sentence for people, and takes no longer than the time-out.
+// Every failure is the server's, has a reason for code and a sentence for people, and takes no longer than the timeout.
 func TestFailuresOfServers(t *testing.T) {
 	t.Parallel()
 	const json = "application/json"
@@ -64,39 +64,39 @@ func TestFailuresOfServers(t *testing.T) {
 		sentence string
 	}{
 		"422 in its words":        {saying(422, json, `{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory"}`), QueryTooLarge, "too many samples into memory"},
-		"400 in its words":        {saying(400, json, `{"status":"error","errorType":"bad_data","error":"1:4: parse error:\nunexpected end"}`), BadQuery, "does not answer the query: 1:4: parse error: unexpected end."},
-		"200 with an error":       {saying(200, json, `{"status":"error","errorType":"bad_data","error":"no"}`), BadQuery, "does not answer the query: no."},
-		"429 with seconds":        {saying(429, "text/plain", "slow down", "Retry-After", "7"), RateLimited, "It says: slow down. It asks to be left alone for 7s."},
+		"400 in its words":        {saying(400, json, `{"status":"error","errorType":"bad_data","error":"1:4: parse error:\nunexpected end"}`), BadQuery, "rejects the query: 1:4: parse error: unexpected end."},
+		"200 with an error":       {saying(200, json, `{"status":"error","errorType":"bad_data","error":"no"}`), BadQuery, "rejects the query: no."},
+		"429 with seconds":        {saying(429, "text/plain", "slow down", "Retry-After", "7"), RateLimited, "Response: slow down. It requests a pause of 7s."},
 		"429 of Mimir":            {saying(429, json, `{"status":"error","errorType":"too_many_requests","error":"too many outstanding requests"}`), RateLimited, "too many outstanding requests"},
 		"503":                     {saying(503, "text/html", "<html><h1>Unavailable</h1>"), Unavailable, "is not available (HTTP 503 Service Unavailable)"},
-		"503 with a time-out":     {saying(503, json, `{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}`), ServerTimeout, "gave the query up"},
-		"401":                     {saying(401, "text/plain", "no"), Unauthorized, "does not accept who asks (HTTP 401)"},
+		"503 with a timeout":      {saying(503, json, `{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}`), ServerTimeout, "aborted the query"},
+		"401":                     {saying(401, "text/plain", "no"), Unauthorized, "HTTP 401 from "},
 		"403 of Amazon":           {saying(403, json, `{"message":"Missing Authentication Token"}`), Forbidden, "Missing Authentication Token"},
 		"404":                     {saying(404, "text/plain", "404 page not found"), NotFound, "Check the URL's path"},
 		"414":                     {saying(414, "text/html", "<html>"), BadQuery, "Choose POST"},
-		"500":                     {saying(500, "text/plain", "panic: at https://user:secret@host/?key=secret"), UnexpectedStatus, "answered HTTP 500"},
-		"HTML with 200":           {saying(200, "text/html", "\n<!doctype html><title>Sign in</title>"), NotPrometheus, "answered a web page"},
-		"HTML at once":            {saying(200, "text/html", "<!doctype html><title>Sign in</title>"), NotPrometheus, "answered a web page"},
+		"500":                     {saying(500, "text/plain", "panic: at https://user:secret@host/?key=secret"), UnexpectedStatus, "HTTP 500 Internal Server Error from "},
+		"HTML with 200":           {saying(200, "text/html", "\n<!doctype html><title>Sign in</title>"), NotPrometheus, "returned a web page"},
+		"HTML at once":            {saying(200, "text/html", "<!doctype html><title>Sign in</title>"), NotPrometheus, "returned a web page"},
 		"redirect":                {saying(302, "text/html", "", "Location", "https://elsewhere.example/login?token=secret"), Redirected, "redirects to https://elsewhere.example/login?token=…"},
-		"nothing":                 {saying(200, json, ""), HalfWritten, "before it was complete"},
+		"nothing":                 {saying(200, json, ""), HalfWritten, "is incomplete"},
 		"text":                    {saying(200, json, "hello"), Garbled, `at byte 0: 'h' stands where '{' should`},
-		"half of it":              {saying(200, json, one[:len(one)-20]), HalfWritten, "before it was complete"},
-		"more behind it":          {saying(200, json, one+"{}"), Garbled, "follows the answer"},
+		"half of it":              {saying(200, json, one[:len(one)-20]), HalfWritten, "is incomplete"},
+		"more behind it":          {saying(200, json, one+"{}"), Garbled, "follows the response"},
 		"no status":               {saying(200, json, `{"data":{"resultType":"matrix","result":[]}}`), Garbled, "no status"},
-		"duplicate series":        {saying(200, json, matrix(`{"metric":{"a":"b","c":"d"},"values":[[1,"1"]]},{"metric":{"c":"d","a":"b"},"values":[[1,"2"]]}`)), DuplicateSeries, `the series {a="b", c="d"} is there twice`},
+		"duplicate series":        {saying(200, json, matrix(`{"metric":{"a":"b","c":"d"},"values":[[1,"1"]]},{"metric":{"c":"d","a":"b"},"values":[[1,"2"]]}`)), DuplicateSeries, `the series {a="b", c="d"} occurs twice`},
 		"times that go back":      {saying(200, json, matrix(`{"metric":{},"values":[[2,"1"],[1,"1"]]}`)), Garbled, "do not ascend"},
 		"a number without quotes": {saying(200, json, matrix(`{"metric":{},"values":[[2,1]]}`)), Garbled, "stands where"},
 		"no number":               {saying(200, json, matrix(`{"metric":{},"values":[[2,"one"]]}`)), Garbled, `"one" is not a number`},
 		"a control character":     {saying(200, json, "{\"status\":\"suc\x01cess\"}"), Garbled, "control character"},
 		"deep nesting":            {saying(200, json, `{"x":`+strings.Repeat("[", 5000)), Garbled, "nested"},
 		"an endless label":        {saying(200, json, matrix(`{"metric":{"a":"`+strings.Repeat("x", maxTokenBytes+1))), Garbled, "longer than"},
-		"a string":                {saying(200, json, `{"status":"success","data":{"resultType":"string","result":[1,"x"]}}`), BadQuery, "answers a string"},
+		"a string":                {saying(200, json, `{"status":"success","data":{"resultType":"string","result":[1,"x"]}}`), BadQuery, "returns a string"},
 		"another compression":     {saying(200, json, one, "Content-Encoding", "br"), Garbled, "only gzip and zstd"},
 		"deflate":                 {saying(200, json, one, "Content-Encoding", "deflate"), Garbled, `cannot be decompressed: it is compressed with "deflate"`},
-		"an error without words":  {saying(200, json, `{"status":"error"}`), BadQuery, "there was an error, and not which"},
+		"an error without words":  {saying(200, json, `{"status":"error"}`), BadQuery, "an error without a message"},
 		"413":                     {saying(413, "text/html", "<html>"), QueryTooLarge, "too large for"},
-		"407":                     {saying(407, "text/html", "<html>"), ProxyFailed, "wants credentials (HTTP 407)"},
-		"429 with a date":         {saying(429, "text/plain", "", "Retry-After", time.Now().Add(90*time.Minute).UTC().Format(http.TimeFormat)), RateLimited, "It asks to be left alone for 1h"},
+		"407":                     {saying(407, "text/html", "<html>"), ProxyFailed, "requires credentials (HTTP 407)"},
+		"429 with a date":         {saying(429, "text/plain", "", "Retry-After", time.Now().Add(90*time.Minute).UTC().Format(http.TimeFormat)), RateLimited, "It requests a pause of 1h"},
 		"too many steps":          {saying(400, json, `{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"}`), QueryTooLarge, "a longer step"},
 		"a limit of Mimir":        {saying(422, json, `{"status":"error","errorType":"execution","error":"the query exceeded the maximum number of series (limit: 100000 series) (err-mimir-max-series-per-query)"}`), QueryTooLarge, "fewer series"},
 		"a limit of Cortex":       {saying(422, json, `{"status":"error","errorType":"execution","error":"the query hit the max number of chunks limit (limit: 2000000 chunks)"}`), QueryTooLarge, "fewer series"},
@@ -105,9 +105,9 @@ func TestFailuresOfServers(t *testing.T) {
 		"a wrong comparison":      {saying(422, json, `{"status":"error","errorType":"execution","error":"found duplicate series for the match group on the right hand-side of the operation"}`), BadQuery, "found duplicate series"},
 		"not gzip":                {saying(200, json, one, "Content-Encoding", "gzip"), Garbled, "decompressed"},
 		"not zstd":                {saying(200, json, one, "Content-Encoding", "zstd"), Garbled, "decompressed"},
-		"half of gzip":            {saying(200, json, string(gzipped(t, one)[:40]), "Content-Encoding", "gzip"), HalfWritten, "before it was complete"},
+		"half of gzip":            {saying(200, json, string(gzipped(t, one)[:40]), "Content-Encoding", "gzip"), HalfWritten, "is incomplete"},
 		"changed gzip":            {saying(200, json, changed(gzipped(t, strings.Repeat(one, 100))), "Content-Encoding", "gzip"), Garbled, ""},
-		"no flush of a promise":   {saying(200, json, one, "Content-Length", "1000"), HalfWritten, "before it was complete"},
+		"no flush of a promise":   {saying(200, json, one, "Content-Length", "1000"), HalfWritten, "is incomplete"},
 		"closed":                  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "", "closed the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestAProxyThatCannotBeReached(t *testing.T) {
 	var e *Error
 	require.ErrorAs(t, explained, &e)
 	require.Equal(t, ProxyFailed, e.Problem)
-	require.ErrorContains(t, explained, "The proxy between here and https://prometheus.example/?key=… cannot be reached: dial tcp: connection refused. Check that it is running")
+	require.ErrorContains(t, explained, "The proxy for https://prometheus.example/?key=… cannot be reached: dial tcp: connection refused. Check that it is running")
 	require.True(t, backend.IsDownstreamError(explained))
 	require.NotContains(t, explained.Error(), "secret")
 }
@@ -208,10 +208,10 @@ func TestLabelsThatAreNotUTF8(t *testing.T) {
 	require.Equal(t, map[string]string{"a": "\uFFFD!"}, got.Series[0].Labels)
 	require.Equal(t, []string{garbledWarning}, got.Warnings)
 	_, err = ask(t, answering(t, saying(200, "", matrix("{\"metric\":{\"a\":\"\xff\"},\"values\":[[1,\"1\"]]},{\"metric\":{\"a\":\"\xfe\"},\"values\":[[1,\"1\"]]}"))))
-	require.ErrorContains(t, err, "is there twice", "they cannot be told apart any more")
+	require.ErrorContains(t, err, "occurs twice", "they cannot be told apart any more")
 }
 
-// A server that answers slowly, or dies in the middle, is left within the time-out.
+// A server that answers slowly, or dies in the middle, is left within the timeout.
 func TestSlowServers(t *testing.T) {
 	t.Parallel()
 	quick := func(s *settings.Prometheus) { s.QueryTimeout = 300 * time.Millisecond }
@@ -253,7 +253,7 @@ func TestSlowServers(t *testing.T) {
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
 		}))
-		require.ErrorContains(t, err, "before it was complete")
+		require.ErrorContains(t, err, "is incomplete")
 	})
 }
 
@@ -279,12 +279,12 @@ func TestEndlessAnswers(t *testing.T) {
 		sentence string
 	}{
 		"white space": {endless("", " "), "larger than the limit of 33554432 bytes"},
-		"samples":     {endless(`{"status":"success","data":{"result":[{"metric":{},"values":[[1,"1"]`, ``+`,[2,"1"]`), "more than 100000 samples"},
+		"samples":     {endless(`{"status":"success","data":{"result":[{"metric":{},"values":[[1,"1"]`, ``+`,[2,"1"]`), "the limit of 100000 samples"},
 		"skipped":     {endless(`{"x":[1`, `,1`), "larger than the limit"},
 		"series":      {endless(`{"status":"success","data":{"result":[{"metric":{}}`, `,{"metric":{}}`), ""},
 		"a number":    {endless(`{"x":1`, `1`), "longer than"},
 		"warnings":    {endless(`{"warnings":["x"`, `,"x"`), "larger than the limit"},
-		"buckets":     {endless(`{"status":"success","data":{"result":[{"metric":{},"histograms":[[1,{"buckets":[[0,"1","2","3"]`, `,[0,"1","2","3"]`), "more than 100000 samples"},
+		"buckets":     {endless(`{"status":"success","data":{"result":[{"metric":{},"histograms":[[1,{"buckets":[[0,"1","2","3"]`, `,[0,"1","2","3"]`), "the limit of 100000 samples"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -302,7 +302,7 @@ func TestEndlessAnswers(t *testing.T) {
 				_, _ = fmt.Fprintf(w, `,{"metric":{"i":"%d"},"value":[1,"1"]}`, i)
 			}
 		}, limited))
-		require.ErrorContains(t, err, "more than 1000 series")
+		require.ErrorContains(t, err, "the limit of 1000 series")
 	})
 	t.Run("compressed", func(t *testing.T) {
 		t.Parallel()
@@ -329,7 +329,7 @@ func TestRedirectsLeakNoCredentials(t *testing.T) {
 			DecryptedSecureJSONData: map[string]string{"basicAuthPassword": "secret", "httpHeaderValue1": "tenant"},
 		})
 		_, err := ask(t, client)
-		require.ErrorContains(t, err, "No redirect is followed")
+		require.ErrorContains(t, err, "Redirects are not followed")
 		require.Equal(t, "tenant", asked.Get("X-Scope-OrgID"))
 		require.NotEmpty(t, asked.Get("Authorization"))
 	}

@@ -22,7 +22,7 @@ var errTooManyBytes = errors.New("too many bytes")
 type unknownEncoding struct{ name string }
 
 func (u *unknownEncoding) Error() string {
-	return fmt.Sprintf("it is compressed with %.20q, though only gzip and zstd were asked for", u.name)
+	return fmt.Sprintf("it is compressed with %.20q, but only gzip and zstd were requested", u.name)
 }
 
 // answerBody is an answer's body, decompressed and bounded.

@@ -139,7 +139,7 @@ func (c *Client) send(ctx context.Context, method string, u *url.URL, parameters
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
-	// The HTTP client's own time-out begins with the request; this one includes whatever middlewares do.
+	// The HTTP client's own timeout begins with the request; this one includes whatever middlewares do.
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	about := subject{url: u, timeout: c.timeout}

@@ -239,7 +239,7 @@ func TestLongRangesAreSplit(t *testing.T) {
 	require.ErrorContains(t, err, "parse error")
 	few := newClient(t, server.Instance(), func(s *settings.Prometheus) { s.ResponseLimits.Samples = 20_000 })
 	_, err = few.RangePromQL(t.Context(), "time()", executor.Range{Start: origin, End: origin.Add(20 * time.Second), Step: time.Millisecond})
-	require.ErrorContains(t, err, "more than 20000 samples", "the parts' samples are counted together")
+	require.ErrorContains(t, err, "the limit of 20000 samples", "the parts' samples are counted together")
 }
 
 // requireSame compares bit by bit, so that NaN is NaN.
@@ -335,7 +335,7 @@ func TestServerIsDetected(t *testing.T) {
 	require.Equal(t, int64(1), server.Requests.Load())
 }
 
-func TestFlavours(t *testing.T) {
+func TestServerTypes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"version": "2.24.0"}`: "VictoriaMetrics",
@@ -347,10 +347,10 @@ func TestFlavours(t *testing.T) {
 	} {
 		var info buildInfo
 		require.NoError(t, decodeJSON(reader(text), &info))
-		require.Equal(t, Flavour(want), info.flavour(""), text)
+		require.Equal(t, ServerType(want), info.serverType(""), text)
 	}
-	require.Equal(t, VictoriaMetricsCluster, buildInfo{Version: "2.24.0"}.flavour("/select/0/prometheus"))
-	for url, want := range map[string]Flavour{
+	require.Equal(t, VictoriaMetricsCluster, buildInfo{Version: "2.24.0"}.serverType("/select/0/prometheus"))
+	for url, want := range map[string]ServerType{
 		"https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1":          Amazon,
 		"https://monitoring.googleapis.com/v1/projects/p/location/global/prometheus": Google,
 		"https://x.eastus.prometheus.monitor.azure.com":                              Azure,
@@ -358,13 +358,13 @@ func TestFlavours(t *testing.T) {
 		"http://prometheus:9090":                                                     "",
 		"https://amazonaws.com.evil.example":                                         "",
 	} {
-		require.Equal(t, want, newClient(t, backend.DataSourceInstanceSettings{URL: url}).flavourOfHost(), url)
+		require.Equal(t, want, newClient(t, backend.DataSourceInstanceSettings{URL: url}).serverTypeOfHost(), url)
 	}
 	require.False(t, newServer(Prometheus, "2.39.1").Features.NativeHistograms)
 	require.True(t, newServer(Prometheus, "2.40.0-rc.1").Features.NativeHistograms)
 	require.False(t, newServer(Thanos, "0.9.9").Features.NativeHistograms)
 	require.True(t, newServer(Prometheus, "").Features.NativeHistograms)
-	// The names that settings accept are the flavours there are.
+	// The names that settings accept are those of the types.
 	for f := range known {
 		_, err := settings.Decode([]byte(`{"mode": "prometheus", "prometheus": {"prometheusType": "`+string(f)+`"}}`), nil)
 		require.NoError(t, err)

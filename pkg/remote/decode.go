@@ -14,26 +14,28 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
-// said is an error that the server put into words.
-type said struct{ kind, message string }
+// apiError is an error that the server reported.
+type apiError struct{ kind, message string }
 
-func (s *said) Error() string { return s.kind + ": " + s.message }
+func (s *apiError) Error() string { return s.kind + ": " + s.message }
 
-// tooMuch is an answer over a limit.
-type tooMuch struct {
+// limitError is a response that exceeds a limit.
+type limitError struct {
 	limit int
 	of    string
 }
 
-func (t *tooMuch) Error() string { return fmt.Sprintf("more than %d %s", t.limit, t.of) }
+func (t *limitError) Error() string { return fmt.Sprintf("more than %d %s", t.limit, t.of) }
 
-// twice is an answer that has a series more than once.
-type twice struct{ labels map[string]string }
+// duplicateSeriesError is a response that contains a series more than once.
+type duplicateSeriesError struct{ labels map[string]string }
 
-func (t *twice) Error() string { return "the series " + describeLabels(t.labels) + " is there twice" }
+func (t *duplicateSeriesError) Error() string {
+	return "the series " + describeLabels(t.labels) + " occurs twice"
+}
 
 // Envelope words of the HTTP API that say a server answered from a part of its data.
-const partialWarning = "The server answered with a part of its data (isPartial): some of its storage did not respond. Numbers may be too low."
+const partialWarning = "The server returned partial data (isPartial): some of its storage did not respond. Values may be too low."
 
 const garbledWarning = "Some labels are not UTF-8; what cannot be read is shown as \uFFFD."
 
@@ -60,7 +62,7 @@ type decoder struct {
 
 type labelPair struct{ name, value string }
 
-// decodeQuery reads the answer of a query, as it comes, into columns. Errors are *syntaxError, *said, *tooMuch, *twice or the
+// decodeQuery reads the answer of a query, as it comes, into columns. Errors are *syntaxError, *apiError, *limitError, *duplicateSeriesError or the
 // reader's.
 func decodeQuery(body io.Reader, left *budget) (series.Result, error) {
 	d := &decoder{lexer: newLexer(body), left: left, strings: map[string]string{}, seen: map[uint64][]map[string]string{}, seed: maphash.MakeSeed()}
@@ -89,7 +91,7 @@ func decodeQuery(body io.Reader, left *budget) (series.Result, error) {
 
 // envelope reads what is around the data of every answer.
 func (d *decoder) envelope(data func() error) error {
-	var failure said
+	var failure apiError
 	status := ""
 	err := d.object(func(name []byte) error {
 		switch string(name) {
@@ -120,12 +122,12 @@ func (d *decoder) envelope(data func() error) error {
 	switch {
 	case err != nil:
 		return err
-	case failure != said{}:
+	case failure != (apiError{}):
 		return &failure
 	case status == "error":
-		return &said{"", "it says that there was an error, and not which"}
+		return &apiError{"", "it reported an error without a message"}
 	case status != "success":
-		return d.wrong("the answer has no status that says success")
+		return d.wrong("the response has no status success")
 	}
 	return d.close()
 }
@@ -157,7 +159,7 @@ func (d *decoder) sentences(to *[]string) error {
 func (d *decoder) resultType() error {
 	kind, err := d.string()
 	if err == nil && kind == "string" {
-		return &said{"bad_data", "the query answers a string: only numbers over time can be shown"}
+		return &apiError{"bad_data", "the query returns a string, but only numbers over time can be shown"}
 	}
 	return err
 }
@@ -272,7 +274,7 @@ func (d *decoder) finish() error {
 		labels[l.name] = l.value
 	}
 	if hash := d.hash(); slices.ContainsFunc(d.seen[hash], func(m map[string]string) bool { return maps.Equal(m, labels) }) {
-		return &twice{labels}
+		return &duplicateSeriesError{labels}
 	} else {
 		d.seen[hash] = append(d.seen[hash], labels)
 	}

@@ -152,9 +152,9 @@ func noToken(request *http.Request, err error) error {
 	)
 	switch {
 	case errors.As(err, &ofGoogle):
-		reason = fmt.Sprintf("Google refused the key (%s). Check that it has not been deleted", googleCode(ofGoogle))
+		reason = fmt.Sprintf("Google rejected the key (%s). Check that it has not been deleted", googleCode(ofGoogle))
 	case errors.As(err, &ofAzure) && ofAzure.RawResponse != nil:
-		reason = fmt.Sprintf("Azure refused the app registration (HTTP %d). Check tenant, client and secret, and whether the secret has expired", ofAzure.RawResponse.StatusCode)
+		reason = fmt.Sprintf("Azure rejected the app registration (HTTP %d). Check tenant, client and secret, and whether the secret has expired", ofAzure.RawResponse.StatusCode)
 	}
 	return &Error{Problem: IdentityFailed, Sentence: "No token could be had for " + request.URL.Host + ": " + reason + ".", cause: err}
 }

@@ -120,7 +120,7 @@ func (c *Client) valuesAtOnce(ctx context.Context, label string, parameters url.
 					return err
 				}
 				if len(values) >= c.settings.ResponseLimits.Series {
-					return &tooMuch{c.settings.ResponseLimits.Series, "values"}
+					return &limitError{c.settings.ResponseLimits.Series, "values"}
 				}
 				values = append(values, strings.ToValidUTF8(v, "\uFFFD"))
 				return nil

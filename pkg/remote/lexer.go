@@ -324,5 +324,5 @@ func (l *lexer) close() error {
 	case err != nil:
 		return err
 	}
-	return l.wrong("%q follows the answer", c)
+	return l.wrong("%q follows the response", c)
 }

@@ -107,14 +107,14 @@ func newBudget(limits settings.ResponseLimits) *budget { return &budget{limits: 
 
 func (b *budget) takeSamples(n int) error {
 	if b.samples.Add(int64(n)) > int64(b.limits.Samples) {
-		return &tooMuch{b.limits.Samples, "samples"}
+		return &limitError{b.limits.Samples, "samples"}
 	}
 	return nil
 }
 
 func (b *budget) checkSeries(n int) error {
 	if n > b.limits.Series {
-		return &tooMuch{b.limits.Series, "series"}
+		return &limitError{b.limits.Series, "series"}
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func decodeData(body io.Reader, to any) error {
 		return err
 	}
 	if answer.Status != "success" {
-		return &said{answer.ErrorType, answer.Error}
+		return &apiError{answer.ErrorType, answer.Error}
 	}
 	return decodeJSON(bytes.NewReader(answer.Data), to)
 }

@@ -218,7 +218,7 @@ func TestGoogleTokens(t *testing.T) {
 	}
 	require.Equal(t, int32(1), signIns.Load(), "a token is used until it expires")
 	_, err = ask(t, newClient(t, instance, withKey))
-	require.ErrorContains(t, err, "Google refused the key (invalid_grant)")
+	require.ErrorContains(t, err, "Google rejected the key (invalid_grant)")
 	require.NotContains(t, err.Error(), "s3cr3t")
 	require.True(t, backend.IsDownstreamError(err))
 
@@ -275,6 +275,6 @@ func TestAzureTokens(t *testing.T) {
 	_, err = source(t.Context())
 	request := httptest.NewRequest(http.MethodGet, "https://x.prometheus.monitor.azure.com", nil)
 	explained := noToken(request, err)
-	require.ErrorContains(t, explained, "Azure refused the app registration (HTTP 401)")
+	require.ErrorContains(t, explained, "Azure rejected the app registration (HTTP 401)")
 	require.NotContains(t, explained.Error(), "s3cr3t")
 }

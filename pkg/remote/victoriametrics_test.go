@@ -84,7 +84,7 @@ func TestVictoriaMetricsAgreesWithPrometheus(t *testing.T) {
 		victoria := newClient(t, backend.DataSourceInstanceSettings{URL: base + path})
 		found, err := victoria.Server(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, VictoriaMetrics, found.Flavour)
+		require.Equal(t, VictoriaMetrics, found.Type)
 		require.False(t, found.Features.NativeHistograms)
 		for _, c := range []struct {
 			expr string

@@ -105,7 +105,7 @@ func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	}))
 	response, err := w.client.Do(request)
 	if err != nil && written.Load() {
-		return unanswered{about.explain(ctx, err)}
+		return lostResponseError{about.explain(ctx, err)}
 	} else if err != nil {
 		return about.explain(ctx, err)
 	}
@@ -118,37 +118,37 @@ func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	err = about.explain(ctx, about.explainWriteStatus(response, text))
 	switch response.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout: // of whoever waited for the server, or after it had begun
-		return unanswered{err}
+		return lostResponseError{err}
 	}
 	return err
 }
 
-// unanswered is an error after which the server may have taken the samples.
-type unanswered struct{ error }
+// lostResponseError is an error after which the server may have accepted the samples.
+type lostResponseError struct{ error }
 
-func (u unanswered) Unwrap() error { return u.error }
+func (u lostResponseError) Unwrap() error { return u.error }
 
-func (u unanswered) Is(target error) bool { return target == remotewrite.ErrUnanswered }
+func (u lostResponseError) Is(target error) bool { return target == remotewrite.ErrUnanswered }
 
 // explainWriteStatus tells what can never succeed from what can.
 func (s subject) explainWriteStatus(response *http.Response, body []byte) *Error {
 	excerpt := excerptOf(response, body)
 	words := ""
 	if excerpt != "" {
-		words = " It says: " + excerpt + "."
+		words = " Response: " + excerpt + "."
 	}
 	switch status := response.StatusCode; status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return s.withRetry(response, s.problem(Forbidden, nil, "%s does not let the data source write (HTTP %d). Check user and password, token or headers, and their right to write metrics.%s",
+		return s.withRetry(response, s.problem(Forbidden, nil, "%s rejects writes of the data source (HTTP %d). Check user and password, token or headers, and their permission to write metrics.%s",
 			s.where(), status, words))
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		return s.withRetry(response, s.problem(NotFound, nil, "%s takes no samples (HTTP %d). Prometheus has to be started with --web.enable-remote-write-receiver; Mimir's address ends in "+
+		return s.withRetry(response, s.problem(NotFound, nil, "%s does not accept samples (HTTP %d). Start Prometheus with --web.enable-remote-write-receiver. The URL of Mimir ends in "+
 			"/api/v1/push, Thanos Receive's in /api/v1/receive, a VictoriaMetrics cluster's in /insert/0/prometheus/api/v1/write.%s", s.where(), status, words))
 	case http.StatusTooManyRequests, http.StatusRequestTimeout:
-		return s.withRetry(response, s.problem(RateLimited, nil, "%s takes fewer samples than it is sent (HTTP %d). Raise the tenant's limits.%s", s.where(), status, words))
+		return s.withRetry(response, s.problem(RateLimited, nil, "%s rejects samples over its rate limit (HTTP %d). Raise the tenant's limits.%s", s.where(), status, words))
 	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusUnsupportedMediaType:
-		return s.problem(RefusedSamples, remotewrite.ErrRefused, "%s refuses samples (HTTP %d).%s Servers that keep samples in order take no history but their own, unless they "+
-			"are given a time for late samples (in Prometheus and Mimir: out_of_order_time_window).", s.where(), status, words)
+		return s.problem(RefusedSamples, remotewrite.ErrRefused, "%s rejects samples (HTTP %d).%s To accept history, a server must allow late samples "+
+			"(in Prometheus and Mimir: out_of_order_time_window).", s.where(), status, words)
 	}
 	return s.withRetry(response, s.ofStatus(response, excerpt))
 }

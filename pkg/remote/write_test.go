@@ -78,14 +78,14 @@ func TestWhatIsRefusedIsToldFromWhatCanBeTriedAgain(t *testing.T) {
 		pause    time.Duration
 		sentence string
 	}{
-		{400, "", RefusedSamples, true, 0, "refuses samples (HTTP 400). It says: too old sample."},
-		{413, "", RefusedSamples, true, 0, "refuses samples (HTTP 413)"},
-		{422, "", RefusedSamples, true, 0, "refuses samples (HTTP 422)"},
-		{401, "", Forbidden, false, 0, "does not let the data source write (HTTP 401)"},
-		{403, "", Forbidden, false, 0, "does not let the data source write (HTTP 403)"},
+		{400, "", RefusedSamples, true, 0, "rejects samples (HTTP 400). Response: too old sample."},
+		{413, "", RefusedSamples, true, 0, "rejects samples (HTTP 413)"},
+		{422, "", RefusedSamples, true, 0, "rejects samples (HTTP 422)"},
+		{401, "", Forbidden, false, 0, "rejects writes of the data source (HTTP 401)"},
+		{403, "", Forbidden, false, 0, "rejects writes of the data source (HTTP 403)"},
 		{404, "", NotFound, false, 0, "--web.enable-remote-write-receiver"},
-		{429, "7", RateLimited, false, 7 * time.Second, "Raise the tenant's limits. It says: too old sample. It asks to be left alone for 7s."},
-		{500, "", UnexpectedStatus, false, 0, "answered HTTP 500"},
+		{429, "7", RateLimited, false, 7 * time.Second, "Raise the tenant's limits. Response: too old sample. It requests a pause of 7s."},
+		{500, "", UnexpectedStatus, false, 0, "HTTP 500 Internal Server Error from "},
 		{503, "30", Unavailable, false, 30 * time.Second, "is not available (HTTP 503"},
 		{302, "", Redirected, false, 0, "redirects"},
 	} {

@@ -218,7 +218,7 @@ func TestRefusedSamplesAreCountedAndTheOthersArrive(t *testing.T) {
 	status := sender.Status()
 	require.EqualValues(t, 8, status.Refused)
 	require.EqualValues(t, (replicas+1)*8-8, status.Sent)
-	require.Contains(t, status.Refusal, "refuses samples (HTTP 400). It says: out of order sample.")
+	require.Contains(t, status.Refusal, "rejects samples (HTTP 400). Response: out of order sample.")
 	require.Empty(t, status.Failure)
 	arrived := dump(t, server.DB)
 	require.Len(t, arrived, replicas+1)

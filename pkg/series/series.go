@@ -30,11 +30,21 @@ type Result struct {
 // Bucket is the weight of what is above Lower and at most Upper. A histogram's buckets ascend and do not overlap.
 type Bucket struct{ Lower, Upper, Weight float64 }
 
+// Origin is how a number came about.
+type Origin string
+
+// The origins.
+const (
+	Measured  Origin = "measured"
+	Derived   Origin = "derived"
+	Estimated Origin = "estimated"
+)
+
 // Provenance says how numbers came about.
 type Provenance struct {
-	// Kind is measured (the server's own numbers, summed or divided), derived (computed by a recipe from other numbers) or
+	// Origin is measured (the server's own numbers, summed or divided), derived (computed by a recipe from other numbers) or
 	// estimated (with an interval).
-	Kind string `json:"kind"`
+	Origin Origin `json:"origin"`
 	// Server is who said the numbers, and Layer where it stands: recorder, gateway, queue proxy, server, worker, management.
 	Server string `json:"server"`
 	Layer  string `json:"layer"`
@@ -48,7 +58,7 @@ type Provenance struct {
 
 // Equal says whether two numbers came about in the same way.
 func (p Provenance) Equal(q Provenance) bool {
-	return p.Kind == q.Kind && p.Server == q.Server && p.Layer == q.Layer && p.Recipe == q.Recipe &&
+	return p.Origin == q.Origin && p.Server == q.Server && p.Layer == q.Layer && p.Recipe == q.Recipe &&
 		slices.Equal(p.Metrics, q.Metrics) && slices.Equal(p.Recorded, q.Recorded)
 }
 

@@ -36,7 +36,7 @@ metrics:
 signals:
   prediction_staleness:
     # The age of a metric whose value is a time, in seconds since 1970.
-    - description: now minus the time of the last training
+    - description: time since the last training
       age: model_last_trained_timestamp_seconds
 `;
 }

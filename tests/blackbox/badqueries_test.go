@@ -124,7 +124,7 @@ func TestUnusualQueriesAreAnswered(t *testing.T) {
 	require.Empty(t, answers["awkward"].Frames[0].Fields)
 	require.Eventually(t, func() bool {
 		again := p.Ask(s, time.Minute, with(map[string]any{"filters": map[string]any{"model": awkward}}))
-		return strings.Contains(driver.Notices(again["A"]), "nothing matches the filters")
+		return strings.Contains(driver.Notices(again["A"]), "no match for the filters")
 	}, waitForScrape, pollEvery)
 	require.Empty(t, answers["one awkward"].Frames[0].Fields)
 	require.Len(t, answers["awkward and good"].Frames, 1)

@@ -46,13 +46,13 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		answer = p.Ask(s, 30*time.Second, within("20s", query("cold_hit_rate", nil, "model")))["A"]
 		share, found := driver.Find(answer, two)
-		return found && math.Abs(share-0.1) < 0.01 && intervalOf(t, answer, two).Kind == "estimated"
+		return found && math.Abs(share-0.1) < 0.01 && intervalOf(t, answer, two).Bound == "estimated"
 	}, waitForScrape, 4*pollEvery)
 	_, found := driver.Find(answer, map[string]string{"model": "one"})
 	require.False(t, found)
 	from := provenanceOf(t, answer, two)
-	require.Equal(t, "estimated", from[0].Kind)
-	require.Contains(t, driver.Notices(answer), "The cold-hit rate of two is estimated")
+	require.Equal(t, "estimated", from[0].Origin)
+	require.Contains(t, driver.Notices(answer), "Cold-hit rate of two: estimated")
 	bounds := intervalOf(t, answer, two)
 	require.True(t, 0 < bounds.Lower && bounds.Lower < 0.1 && 0.1 < bounds.Upper && bounds.Upper < 0.4, "%v", bounds)
 
@@ -63,11 +63,11 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	_, found = driver.Find(answers["B"], nil)
 	require.False(t, found, "the response times of several models together say nothing of loads")
 	require.InDelta(t, 0.9, driver.Value(t, answers["C"], two), 0.01)
-	require.Equal(t, "estimated", provenanceOf(t, answers["C"], two)[0].Kind)
+	require.Equal(t, "estimated", provenanceOf(t, answers["C"], two)[0].Origin)
 }
 
 type interval struct {
-	Kind         string
+	Bound        string
 	Lower, Upper float64
 }
 
@@ -99,11 +99,11 @@ func TestColdHitsOfOverlappingModesAreAtLeastSoMany(t *testing.T) {
 	s := driver.Embedded("blurred", unmanaged(t, "vllm", growing(t, page).URL+"/metrics"))
 	blurred := map[string]string{"model": "blurred"}
 	answer := eventually(t, p, s, within("20s", query("cold_hit_rate", nil, "model")), blurred)
-	require.Equal(t, "at least", intervalOf(t, answer, blurred).Kind)
+	require.Equal(t, "at least", intervalOf(t, answer, blurred).Bound)
 	require.Contains(t, driver.Notices(answer), "Cold-hit rate of blurred: estimated from response times, a lower bound (the two modes overlap).")
 	answer = p.Ask(s, 30*time.Second, within("20s", query("cache_hit_ratio", nil, "model")))["A"]
 	ratio := intervalOf(t, answer, blurred)
-	require.Equal(t, "at most", ratio.Kind)
+	require.Equal(t, "at most", ratio.Bound)
 	require.InDelta(t, ratio.Upper, driver.Value(t, answer, blurred), 0.1)
 }
 
@@ -138,11 +138,11 @@ func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
 	answer := eventually(t, p, s, q, seldom)
 	require.InDelta(t, leastSeldom, driver.Value(t, answer, seldom), 1e-9)
 	bounds := intervalOf(t, answer, seldom)
-	require.Equal(t, "at least", bounds.Kind)
+	require.Equal(t, "at least", bounds.Bound)
 	require.InDelta(t, leastSeldom, bounds.Lower, 1e-9)
 	require.InDelta(t, mostSeldom, bounds.Upper, 1e-9)
 	from := provenanceOf(t, answer, seldom)
-	require.Equal(t, "estimated", from[0].Kind)
+	require.Equal(t, "estimated", from[0].Origin)
 	require.Equal(t, "NVIDIA Triton Inference Server", from[0].Server)
 	require.Contains(t, driver.Notices(answer), "Cold-hit rate of seldom: estimated from response times, a lower bound")
 	_, found := driver.Find(answer, map[string]string{"model": "tailed"})
@@ -158,7 +158,7 @@ modelserving_requests_total{model="seldom",version="",path="cold",verdict_source
 		share, found := driver.Find(answer, seldom)
 		return found && math.Abs(share-0.15) < 1e-9
 	}, untilRounds, 4*pollEvery)
-	require.Equal(t, "measured", provenanceOf(t, answer, seldom)[0].Kind)
+	require.Equal(t, "measured", provenanceOf(t, answer, seldom)[0].Origin)
 	require.NotContains(t, driver.Notices(answer), "at least")
 }
 

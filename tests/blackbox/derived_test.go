@@ -33,7 +33,7 @@ func TestTheGPUIsSharedOutAmongModels(t *testing.T) {
 		map[string]string{"model": "a", "gpu": "GPU-1"}, map[string]string{"model": "b", "gpu": "GPU-2"})
 	require.InDelta(t, 0.6, driver.Value(t, answer, map[string]string{"model": "a", "gpu": "GPU-1"}), 1e-9)
 	require.InDelta(t, 0.1, driver.Value(t, answer, map[string]string{"model": "b", "gpu": "GPU-2"}), 1e-9)
-	require.Contains(t, answer.Frames[0].Meta.ExecutedQueryString, "# model_gpu_utilization is computed from what follows")
+	require.Contains(t, answer.Frames[0].Meta.ExecutedQueryString, "# model_gpu_utilization is computed from the queries below")
 	all := p.Ask(s, 30*time.Second, within("10s", query("model_gpu_utilization", nil, "model")), within("10s", query("gpu_utilization", []string{"mean"})))
 	require.InDelta(t, driver.Value(t, all["B"], nil),
 		driver.Value(t, all["A"], map[string]string{"model": "a"})+driver.Value(t, all["A"], map[string]string{"model": "b"}), 1e-9)
@@ -102,7 +102,7 @@ vllm:e2e_request_latency_seconds_count{model_name="llama"} +100
 }
 
 // provenanceOf is what a frame says of where its numbers come from.
-func provenanceOf(t *testing.T, r backend.DataResponse, labels map[string]string) []struct{ Kind, Server, Layer, Recipe string } {
+func provenanceOf(t *testing.T, r backend.DataResponse, labels map[string]string) []struct{ Origin, Server, Layer, Recipe string } {
 	t.Helper()
 	i := slices.IndexFunc(r.Frames, func(f *data.Frame) bool {
 		return len(f.Fields) > 0 && driver.Includes(f.Fields[len(f.Fields)-1].Labels, labels)
@@ -111,7 +111,7 @@ func provenanceOf(t *testing.T, r backend.DataResponse, labels map[string]string
 	text, err := json.Marshal(r.Frames[i].Meta.Custom)
 	require.NoError(t, err)
 	var custom struct {
-		Provenance []struct{ Kind, Server, Layer, Recipe string }
+		Provenance []struct{ Origin, Server, Layer, Recipe string }
 	}
 	require.NoError(t, json.Unmarshal(text, &custom))
 	return custom.Provenance
@@ -142,6 +142,6 @@ modelmesh_models_loaded_total 1
 	ratio := eventually(t, p, s, within("10s", query("cache_hit_ratio", nil, "environment", "model")), map[string]string{"environment": "staging"})
 	require.InDelta(t, 0.75, driver.Value(t, ratio, map[string]string{"environment": "staging"}), 1e-9)
 	from := provenanceOf(t, ratio, map[string]string{"environment": "staging"})
-	require.Equal(t, "derived", from[0].Kind)
+	require.Equal(t, "derived", from[0].Origin)
 	require.Contains(t, from[0].Recipe, "1 − cold-hit rate")
 }

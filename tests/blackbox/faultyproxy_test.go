@@ -146,14 +146,14 @@ func TestFaultsOfAServerStayWithTheirPanel(t *testing.T) {
 		problem, notice string
 	}{
 		{"slow", neverAnswering, "did not answer in full within 5s", ""},
-		{"dies in the middle", dying, "before it was complete", ""},
+		{"dies in the middle", dying, "is incomplete", ""},
 		{"422", saying(422, json, `{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory"}`), "too large", ""},
-		{"429", saying(429, "text/plain", "", "Retry-After", "7"), "It asks to be left alone for 7s.", ""},
+		{"429", saying(429, "text/plain", "", "Retry-After", "7"), "It requests a pause of 7s.", ""},
 		{"503", saying(503, "text/html", "<html>"), "is not available (HTTP 503", ""},
-		{"HTML", saying(200, "text/html", "<html><title>Sign in</title>"), "answered a web page", ""},
+		{"HTML", saying(200, "text/html", "<html><title>Sign in</title>"), "returned a web page", ""},
 		{"deflate", saying(200, json, "x", "Content-Encoding", "deflate"), "cannot be decompressed", ""},
 		{"4 GB", endless, "larger than the limit of 4194304 bytes", ""},
-		{"duplicate series", doubling, "is there twice", ""},
+		{"duplicate series", doubling, "occurs twice", ""},
 		{"invalid UTF-8", changing(`"model":"a"`, "\"model\":\"\xff\""), "", "not UTF-8"},
 		{"infinity", endingWith("+Inf"), "", ""},
 		{"NaN", endingWith("NaN"), "", ""},

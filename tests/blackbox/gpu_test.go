@@ -70,7 +70,7 @@ func TestTheGPUIsSharedOutByItsProcesses(t *testing.T) {
 	require.InDelta(t, 500, driver.Value(t, answers["D"], nil), 1e-9, "a GPU of which two exporters tell counts once")
 	require.Len(t, answers["E"].Frames, 1, "memory of no model is none of a model")
 	require.InDelta(t, 2e10, driver.Value(t, answers["E"], map[string]string{"model": "a"}), 1)
-	require.Equal(t, "estimated", provenanceOf(t, answers["E"], map[string]string{"model": "a"})[0].Kind)
+	require.Equal(t, "estimated", provenanceOf(t, answers["E"], map[string]string{"model": "a"})[0].Origin)
 }
 
 func TestEnergyOfAThousandRequests(t *testing.T) {

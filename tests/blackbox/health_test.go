@@ -209,7 +209,7 @@ func requireHealthy(t *testing.T, p *driver.Plugin, s driver.Source) {
 	t.Helper()
 	r := p.Check(s)
 	require.Equal(t, backend.HealthStatusOk, r.Status, r.Message)
-	require.Contains(t, r.Message, "1 target answers: NVIDIA Triton Inference Server with 6 models.")
+	require.Contains(t, r.Message, "1 target is up: NVIDIA Triton Inference Server with 6 models.")
 	require.Eventually(t, func() bool {
 		_, found := driver.Find(p.Ask(s, time.Minute, promQL("nv_inference_request_success"))["A"], map[string]string{"model": "fast"})
 		return found

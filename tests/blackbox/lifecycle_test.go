@@ -189,7 +189,7 @@ func TestFileDiscovery(t *testing.T) {
 	}, waitForScrape, pollEvery)
 	r := p.Check(s)
 	require.Equal(t, backend.HealthStatusOk, r.Status, r.Message)
-	require.Contains(t, r.Message, "1 target answers: NVIDIA Triton Inference Server with 6 models.")
+	require.Contains(t, r.Message, "1 target is up: NVIDIA Triton Inference Server with 6 models.")
 	_, values := p.Call(s, "values", "label=deployment")
 	require.Equal(t, []any{"discovered"}, values["values"])
 	_, targets := p.Call(s, "targets", "")

@@ -119,7 +119,7 @@ func TestTheModelsTableReadsRecordings(t *testing.T) {
 					continue
 				}
 				for _, from := range provenanceOfColumn(t, got, column.Name) {
-					if strings.HasSuffix(column.Name, "_rate") || strings.HasSuffix(column.Name, "_mean") && from.Kind == "measured" {
+					if strings.HasSuffix(column.Name, "_rate") || strings.HasSuffix(column.Name, "_mean") && from.Origin == "measured" {
 						require.NotEmpty(t, from.Recorded, "%s: %v", column.Name, from)
 					}
 				}

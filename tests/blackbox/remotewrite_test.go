@@ -37,19 +37,19 @@ func TestSaveAndTestTellsHowRemoteWriteGoes(t *testing.T) {
 		require.Contains(t, health.Message, "Remote write to "+server.URL+"/api/v1/write: ")
 		return server.DB.Head().NumSeries() > 100
 	}, time.Minute, time.Second, "samples arrive")
-	require.Contains(t, p.Check(s).Message, "it keeps up")
+	require.Contains(t, p.Check(s).Message, "up to date")
 
 	broken := writing("broken", nowhere.URL, triton.target("two"))
 	broken.ID = 52
 	health := p.Check(broken)
 	require.Equal(t, "ERROR", health.Status.String())
-	require.Contains(t, health.Message, "Remote write: "+nowhere.URL+"/api/v1/write takes no samples (HTTP 404). Prometheus has to be started with --web.enable-remote-write-receiver")
-	require.Contains(t, health.Message, "1 target answers", "what is scraped is told all the same")
+	require.Contains(t, health.Message, "Remote write: "+nowhere.URL+"/api/v1/write does not accept samples (HTTP 404). Prometheus has to be started with --web.enable-remote-write-receiver")
+	require.Contains(t, health.Message, "1 target is up", "what is scraped is told all the same")
 
 	faulty := writing("faulty", "", triton.target("three"))
 	faulty.ID = 53
 	health = p.Check(faulty)
 	require.Equal(t, "ERROR", health.Status.String())
-	require.Contains(t, health.Message, "Samples are not sent to another server. Remote write: the URL of the Prometheus-compatible server is missing")
+	require.Contains(t, health.Message, "Remote write is off: Remote write: the URL of the Prometheus-compatible server is missing")
 	require.NoError(t, p.Ask(faulty, time.Minute, query("requests", nil, "model"))["A"].Error, "panels are answered")
 }

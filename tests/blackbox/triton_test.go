@@ -154,7 +154,7 @@ func requireProvenance(t *testing.T, r backend.DataResponse) {
 	for _, f := range r.Frames {
 		text, err := json.Marshal(f.Meta.Custom)
 		require.NoError(t, err)
-		require.Contains(t, string(text), `"kind":"measured"`)
+		require.Contains(t, string(text), `"origin":"measured"`)
 		require.Contains(t, string(text), `"server":"NVIDIA Triton Inference Server"`)
 		require.Contains(t, string(text), `"layer":"server"`)
 		require.Regexp(t, `"metrics":\["nv_inference_request_(summary|duration)_us"`, string(text))

@@ -56,8 +56,8 @@ func TestRequestsWhileNoReplicaIsActiveAreColdHits(t *testing.T) {
 	_, found := driver.Find(answer, map[string]string{"model": "llama"})
 	require.False(t, found, "nobody tells of vLLM whether there are replicas")
 	from := provenanceOf(t, answer, iris)
-	require.Equal(t, "derived", from[0].Kind)
-	require.Contains(t, from[0].Recipe, "looked at every 1s")
+	require.Equal(t, "derived", from[0].Origin)
+	require.Contains(t, from[0].Recipe, "checked every 1s")
 	require.Contains(t, answer.Frames[0].Meta.ExecutedQueryString, "baseten_replicas_active")
 
 	ratio := within("30s", query("cache_hit_ratio", nil, "model"))

@@ -72,7 +72,7 @@ func writeSignal(b *strings.Builder, s signal.Signal, set profile.Set) {
 			if how == "" {
 				how = "–"
 			}
-			rows = append(rows, fmt.Sprintf("| %s | %s | `%s` | %s |", p.Name, r.Provenance(), strings.Join(distinct(r.Reads()), "`, `"), how))
+			rows = append(rows, fmt.Sprintf("| %s | %s | `%s` | %s |", p.Name, r.Origin(), strings.Join(distinct(r.Reads()), "`, `"), how))
 		}
 	}
 	if len(rows) > 0 {
@@ -147,7 +147,7 @@ func mark(recipes []profile.Recipe) string {
 	switch {
 	case len(recipes) == 0:
 		return ""
-	case slices.ContainsFunc(recipes, func(r profile.Recipe) bool { return r.Provenance() == "measured" }):
+	case slices.ContainsFunc(recipes, func(r profile.Recipe) bool { return r.Origin() == "measured" }):
 		return "●"
 	}
 	return "○"

@@ -58,6 +58,6 @@ for (const { name, url, reason } of [
     await newDataSource(url);
     await saveAndTest();
     await expect(page.getByRole('alert').filter({ hasText: reason }).first()).toBeVisible();
-    await expect(page.getByText(/1 target answers/)).toHaveCount(0);
+    await expect(page.getByText(/1 target is up/)).toHaveCount(0);
   });
 }

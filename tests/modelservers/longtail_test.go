@@ -242,7 +242,7 @@ func judge(t *testing.T, plugin *driver.Plugin, estimating, counting driver.Sour
 		require.Eventually(t, func() bool { return o.promQL("modelserving_requests_total") >= float64(sent) }, scrapeTimeout, pollEvery)
 	}
 	guessed, counted := plugin.Ask(estimating, estimateWindow, q())["A"], plugin.Ask(counting, estimateWindow, q())["A"]
-	kinds := map[string]int{}
+	bounds := map[string]int{}
 	for _, v := range all {
 		want := labels{"model": v.model}
 		truth := v.coldShare()
@@ -251,24 +251,24 @@ func judge(t *testing.T, plugin *driver.Plugin, estimating, counting driver.Sour
 			median(v.cold)/median(v.hot), 100*truth, 100*v.stalledShare())
 		share, found := driver.Find(guessed, want)
 		if !found {
-			kinds["refused"]++
+			bounds["refused"]++
 			t.Log(line + ", refused")
 			continue
 		}
 		interval := intervalOf(t, guessed, want)
-		kinds[interval.Kind]++
-		t.Logf("%s, %s %.2f %% (%.2f to %.2f)", line, interval.Kind, 100*share, 100*interval.Lower, 100*interval.Upper)
-		switch interval.Kind {
+		bounds[interval.Bound]++
+		t.Logf("%s, %s %.2f %% (%.2f to %.2f)", line, interval.Bound, 100*share, 100*interval.Lower, 100*interval.Upper)
+		switch interval.Bound {
 		case "estimated":
 			require.InDelta(t, truth, share, mostOff+v.stalledShare(), v.model)
 		case "at least":
 			require.LessOrEqual(t, share, truth+v.stalledShare()+1e-6, v.model)
 		default:
-			require.Fail(t, "neither an estimate nor a bound", interval.Kind)
+			require.Fail(t, "neither an estimate nor a bound", interval.Bound)
 		}
 	}
-	t.Logf("Of %d shares, %d were estimated, %d are bounds and %d were refused", len(all), kinds["estimated"], kinds["at least"], kinds["refused"])
-	require.GreaterOrEqual(t, kinds["estimated"], len(all)/4)
-	require.LessOrEqual(t, kinds["refused"], len(all)*2/3)
+	t.Logf("Of %d shares, %d were estimated, %d are bounds and %d were refused", len(all), bounds["estimated"], bounds["at least"], bounds["refused"])
+	require.GreaterOrEqual(t, bounds["estimated"], len(all)/4)
+	require.LessOrEqual(t, bounds["refused"], len(all)*2/3)
 	require.Contains(t, driver.Notices(guessed), "is estimated")
 }

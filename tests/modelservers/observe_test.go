@@ -236,7 +236,7 @@ func bucketOf(t *testing.T, r backend.DataResponse, want labels) bucket {
 }
 
 type interval struct {
-	Kind         string
+	Bound        string
 	Lower, Upper float64
 }
 

@@ -102,7 +102,7 @@ func (i *installed) start(readyURL string, variables []string, program string, a
 		if err == nil {
 			return
 		}
-		var ended *supervise.Ended
+		var ended *supervise.ExitError
 		require.ErrorAs(i.t, err, &ended)
 		require.Less(i.t, attempt, mostStarts, "%v", err)
 	}
@@ -111,8 +111,8 @@ func (i *installed) start(readyURL string, variables []string, program string, a
 // stopAfter stops a Triton, and all else that runs, when the test has ended, and says where it ended before that.
 func stopAfter(t *testing.T, server *triton.Server) {
 	t.Cleanup(func() {
-		err := server.Ended()
-		if triton.Crashed(err) {
+		err := server.Err()
+		if triton.IsCrash(err) {
 			t.Log(Crashed)
 		}
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/demo/stack"
 )
 
-// endToEnd starts the demo's stack on ports and in a folder of its own and runs the browser tests against it.
+// endToEnd starts the demo's stack on free ports and in a temporary folder, and runs the browser tests against it.
 func (s *suite) endToEnd(ctx context.Context) (counts tally, err error) {
 	browser, err := s.chromium(ctx)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *suite) endToEnd(ctx context.Context) (counts tally, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.out.Printf("   the logs of Grafana and Triton are kept in %s", folder)
+			s.out.Printf("   the logs of Grafana and Triton are in %s", folder)
 			return
 		}
 		err = os.RemoveAll(folder)
@@ -47,7 +47,7 @@ func (s *suite) endToEnd(ctx context.Context) (counts tally, err error) {
 	return s.browserTests(ctx, running, browser)
 }
 
-// browserTests runs the browser tests against a stack, and ends them where one of its programs ends.
+// browserTests runs the browser tests against a stack, and stops them if one of its programs ends.
 func (s *suite) browserTests(ctx context.Context, running *stack.Stack, browser string) (tally, error) {
 	report := filepath.Join(s.logs, "playwright.json")
 	if err := os.RemoveAll(report); err != nil {
@@ -60,7 +60,7 @@ func (s *suite) browserTests(ctx context.Context, running *stack.Stack, browser 
 		"GRAFANA_URL=" + running.GrafanaURL, "DASHBOARD_URL=" + running.DashboardURL, "COUNTS_URL=" + running.CountsURL,
 		"TRITON_URL=" + running.TritonURL, "TRITON_METRICS_URL=" + running.MetricsURL, "DATA_SOURCE_UID=" + stack.DataSourceUID,
 		"CHROMIUM=" + browser, "PLAYWRIGHT_JSON_OUTPUT_NAME=" + report,
-	}, "npx", "--no-install", "playwright", "test")
+	}, "npx", append([]string{"--no-install", "playwright", "test"}, s.browserFiles...)...)
 	var result struct {
 		Stats struct{ Expected, Unexpected, Flaky, Skipped int }
 	}
@@ -80,8 +80,8 @@ func (s *suite) browserTypecheck(ctx context.Context) (tally, error) {
 // browsers are the names that Chromium has on PATH.
 var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
-// chromium finds a Chromium on PATH. Where there is none it installs one: the system's package where this process may do
-// that, else the one that Playwright brings.
+// chromium finds a Chromium on PATH. If there is none it installs one: the system's package if this process is allowed to, else
+// Playwright's.
 func (s *suite) chromium(ctx context.Context) (string, error) {
 	if path := browserOnPath(); path != "" {
 		s.out.Printf("   browser: %s", path)
@@ -97,13 +97,13 @@ func (s *suite) chromium(ctx context.Context) (string, error) {
 		if path := browserOnPath(); err == nil && path != "" {
 			return path, nil
 		}
-		s.out.Printf("   apt-get gave no Chromium: %v", err)
+		s.out.Printf("   apt-get did not install Chromium: %v", err)
 	}
 	s.out.Printf("   no Chromium on PATH (%v): installing Playwright's", browsers)
 	if _, err := s.command(ctx, "playwright install", nil, "npx", "--no-install", "playwright", "install", "chromium"); err != nil {
-		return "", fmt.Errorf("there is no Chromium and it cannot be installed; install one (on Debian: sudo apt-get install chromium): %w", err)
+		return "", fmt.Errorf("no Chromium was found and none can be installed. Install one (on Debian: sudo apt-get install chromium): %w", err)
 	}
-	return "", nil // Playwright knows where its own is
+	return "", nil // Playwright finds the one that it installed
 }
 
 func browserOnPath() string {

@@ -45,6 +45,8 @@ type suite struct {
 	root, cache, logs string
 	out               *progress.Printer
 	builder           pluginbuild.Builder
+	// browserFiles are the files of the browser tests to run. All run if there are none.
+	browserFiles []string
 }
 
 // ErrFailed reports that a step failed. The reason has been printed.
@@ -71,12 +73,15 @@ func RunUnit(ctx context.Context, root string, out *progress.Printer) error {
 
 // RunLint runs the linters and type checks of Go and of the web part.
 func RunLint(ctx context.Context, root string, out *progress.Printer) error {
-	return RunSteps(ctx, root, out, stepGoLint, stepGoVet, stepTypecheck, stepESLint, stepTypecheckEndToEnd)
+	return RunSteps(ctx, root, out, stepGoLint, stepGoVet, stepTypecheck, stepESLint, stepProse, stepTypecheckEndToEnd)
 }
 
-// RunEndToEnd builds the plugin and runs the browser tests.
-func RunEndToEnd(ctx context.Context, root string, out *progress.Printer) error {
-	return RunSteps(ctx, root, out, stepEndToEnd)
+// RunEndToEnd builds the plugin and runs the browser tests, only those of the given files of tests/e2e if there are any.
+func RunEndToEnd(ctx context.Context, root string, out *progress.Printer, files ...string) error {
+	return run(ctx, root, out, func(s *suite) ([]step, error) {
+		s.browserFiles = files
+		return selectSteps(s.steps(), []string{stepEndToEnd})
+	})
 }
 
 // RunTorchServe runs only the test against a real TorchServe, which is too large for Run.
@@ -127,7 +132,7 @@ func (s *suite) liveTest(tag string) func(context.Context) (tally, error) {
 func (s *suite) unlessCrashed(run func(context.Context) (tally, error)) func(context.Context) (tally, error) {
 	return func(ctx context.Context) (tally, error) {
 		counts, err := run(ctx)
-		if err == nil || ctx.Err() != nil || !triton.Crashed(err) && !strings.Contains(err.Error(), modelservers.Crashed) {
+		if err == nil || ctx.Err() != nil || !triton.IsCrash(err) && !strings.Contains(err.Error(), modelservers.Crashed) {
 			return counts, err
 		}
 		s.out.Printf("   Triton crashed, so this runs once more: %v", err)

@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// Flavour is a kind of server.
-type Flavour string
+// ServerType is a type of server.
+type ServerType string
 
-// The flavours, as the setting prometheusType spells them.
+// The types, as the setting prometheusType spells them.
 const (
-	Prometheus             Flavour = "Prometheus"
-	Mimir                  Flavour = "Mimir"
-	Cortex                 Flavour = "Cortex"
-	Thanos                 Flavour = "Thanos"
-	VictoriaMetrics        Flavour = "VictoriaMetrics"
-	VictoriaMetricsCluster Flavour = "VictoriaMetricsCluster"
-	Amazon                 Flavour = "Amazon"
-	Google                 Flavour = "Google"
-	Azure                  Flavour = "Azure"
-	GrafanaCloud           Flavour = "GrafanaCloud"
+	Prometheus             ServerType = "Prometheus"
+	Mimir                  ServerType = "Mimir"
+	Cortex                 ServerType = "Cortex"
+	Thanos                 ServerType = "Thanos"
+	VictoriaMetrics        ServerType = "VictoriaMetrics"
+	VictoriaMetricsCluster ServerType = "VictoriaMetricsCluster"
+	Amazon                 ServerType = "Amazon"
+	Google                 ServerType = "Google"
+	Azure                  ServerType = "Azure"
+	GrafanaCloud           ServerType = "GrafanaCloud"
 )
 
 // Features are what a server has beyond the queries that all of them answer.
@@ -45,8 +45,8 @@ type Features struct {
 	IndependentSteps bool
 }
 
-// flavour is what is known of a kind of server.
-type flavour struct {
+// serverTraits are the properties of a type of server.
+type serverTraits struct {
 	name  string
 	hosts []string
 	// nativeSince and limitSince are the first versions that have native histograms, stable, and limits of label values; empty if
@@ -60,8 +60,8 @@ var all = Features{
 	IndependentSteps: true,
 }
 
-// without is all features but those that are switched off.
-func without(off func(*Features)) Features {
+// featuresExcept returns all features except those that are switched off.
+func featuresExcept(off func(*Features)) Features {
 	f := all
 	off(&f)
 	return f
@@ -69,12 +69,12 @@ func without(off func(*Features)) Features {
 
 // victoriaFeatures: it has histograms of its own, no annotations, and looks at neighbouring samples to tell the interval of a series: near
 // gaps, the value at a step depends on the range.
-var victoriaFeatures = without(func(f *Features) {
+var victoriaFeatures = featuresExcept(func(f *Features) {
 	f.NativeHistograms, f.Annotations, f.IndependentSteps = false, false, false
 })
 
-// known is the one place where flavours differ.
-var known = map[Flavour]flavour{
+// known is the only place where types of servers differ.
+var known = map[ServerType]serverTraits{
 	Prometheus:             {name: "Prometheus", nativeSince: "2.40", limitSince: "2.53", features: all},
 	Mimir:                  {name: "Grafana Mimir", nativeSince: "2.7", limitSince: "2.14", features: all},
 	Cortex:                 {name: "Cortex", nativeSince: "1.18", limitSince: "1.19", features: all},
@@ -82,17 +82,17 @@ var known = map[Flavour]flavour{
 	VictoriaMetrics:        {name: "VictoriaMetrics", features: victoriaFeatures},
 	VictoriaMetricsCluster: {name: "VictoriaMetrics cluster", features: victoriaFeatures},
 	Amazon:                 {name: "Amazon Managed Service for Prometheus", hosts: []string{".amazonaws.com", ".amazonaws.com.cn"}, features: all},
-	Google: {name: "Google Cloud Managed Service for Prometheus", hosts: []string{"monitoring.googleapis.com"}, features: without(func(f *Features) {
+	Google: {name: "Google Cloud Managed Service for Prometheus", hosts: []string{"monitoring.googleapis.com"}, features: featuresExcept(func(f *Features) {
 		f.NameExpressions, f.LimitedLabelValues, f.Annotations = false, false, false
 	})},
 	Azure: {name: "Azure Monitor managed service for Prometheus", hosts: []string{".prometheus.monitor.azure.com", ".prometheus.monitor.azure.us", ".prometheus.monitor.azure.cn"},
-		features: without(func(f *Features) { f.LimitedLabelValues = false })},
+		features: featuresExcept(func(f *Features) { f.LimitedLabelValues = false })},
 	GrafanaCloud: {name: "Grafana Cloud", hosts: []string{".grafana.net"}, features: all},
 }
 
 // Server is what a server is.
 type Server struct {
-	Flavour Flavour
+	Type ServerType
 	// Name is for users.
 	Name string
 	// Version is what the server says; empty where it says none.
@@ -103,9 +103,9 @@ type Server struct {
 // String names the server and its version.
 func (s Server) String() string { return strings.TrimSpace(s.Name + " " + s.Version) }
 
-func newServer(f Flavour, version string) Server {
+func newServer(f ServerType, version string) Server {
 	k := known[f]
-	s := Server{Flavour: f, Name: k.name, Version: version, Features: k.features}
+	s := Server{Type: f, Name: k.name, Version: version, Features: k.features}
 	s.Features.NativeHistograms = s.Features.NativeHistograms && atLeast(version, k.nativeSince)
 	s.Features.LimitedLabelValues = s.Features.LimitedLabelValues && atLeast(version, k.limitSince)
 	return s
@@ -127,7 +127,7 @@ func atLeast(version, least string) bool {
 	return len(have) == 0 || slices.Compare(have, numbers(least)) >= 0
 }
 
-// buildInfo is what servers say about themselves.
+// buildInfo is the build information of a server.
 type buildInfo struct {
 	Application string `json:"application"`
 	Version     string `json:"version"`
@@ -135,8 +135,8 @@ type buildInfo struct {
 	GoVersion   string `json:"goVersion"`
 }
 
-// Server finds out what the server is: by its host where a service has hosts of its own, else by what it says about itself.
-// It is asked once; an error is not remembered.
+// Server detects the server: by its host if the service has known hosts, otherwise by its build information.
+// The result is cached, an error is not.
 func (c *Client) Server(ctx context.Context) (Server, error) {
 	c.detection.Lock()
 	found := c.detected
@@ -161,21 +161,21 @@ func (c *Client) IndependentSteps(ctx context.Context) bool {
 }
 
 func (c *Client) detect(ctx context.Context) (Server, error) {
-	hosted := c.flavourOfHost()
+	hosted := c.serverTypeOfHost()
 	info, err := c.buildInfo(ctx)
 	var e *Error
 	switch {
 	case err == nil:
 	case errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Status == http.StatusBadRequest || e.Status == http.StatusForbidden || e.Problem == NotPrometheus):
-		// Not all of them say what they are, and some services forbid to ask.
+		// Not all servers report build information, and some services forbid it.
 	default:
 		return Server{}, err
 	}
-	f := info.flavour(c.base.Path)
+	f := info.serverType(c.base.Path)
 	version := info.Version
 	switch {
 	case c.settings.PrometheusType != "":
-		f = Flavour(c.settings.PrometheusType)
+		f = ServerType(c.settings.PrometheusType)
 	case hosted != "":
 		f = hosted
 	}
@@ -188,7 +188,7 @@ func (c *Client) detect(ctx context.Context) (Server, error) {
 	return newServer(f, version), nil
 }
 
-func (c *Client) flavourOfHost() Flavour {
+func (c *Client) serverTypeOfHost() ServerType {
 	host := strings.ToLower(c.base.Hostname())
 	for f, k := range known {
 		for _, h := range k.hosts {
@@ -200,9 +200,9 @@ func (c *Client) flavourOfHost() Flavour {
 	return ""
 }
 
-// flavour tells servers apart. Thanos's versions begin with 0. VictoriaMetrics names a version of Prometheus without a revision
-// and a Go version, for Grafana's sake.
-func (i buildInfo) flavour(path string) Flavour {
+// serverType detects the type. The versions of Thanos begin with 0. VictoriaMetrics reports a version of Prometheus without a revision
+// and a Go version.
+func (i buildInfo) serverType(path string) ServerType {
 	switch application := strings.ToLower(i.Application); {
 	case strings.Contains(application, "mimir"), strings.Contains(application, "enterprise metrics"):
 		return Mimir
