@@ -256,12 +256,14 @@ func (w Where) unmet(metric, label string, values []string) string {
 	if !selected && !w.acceptsMissing() {
 		wanted := slices.Concat(w.In, w.NotIn)
 		if len(w.In) == 0 && w.Regex != "" {
-			return fmt.Sprintf("no series of %s has a value of %s that matches %s%s", metric, label, w.Regex, meantOrAll("", values, "values"))
+			return fmt.Sprintf("no series of %s has a value of %s that matches %q%s", metric, label, w.Regex, meantOrAll("", values, "values"))
 		}
 		return fmt.Sprintf("no series of %s meets the condition on %s%s", metric, label, meantOrAll(wanted[0], values, "values"))
 	}
+	// A value that the condition lists too is not what another one was meant to be.
+	unlisted := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return slices.Contains(w.In, v) || slices.Contains(w.NotIn, v) })
 	for _, v := range slices.Concat(w.In, w.NotIn) {
-		if meant := closest(v, values); len(v) >= shortestTypo && !slices.Contains(values, v) && meant != "" {
+		if meant := closest(v, unlisted); len(v) >= shortestTypo && !slices.Contains(values, v) && meant != "" {
 			return fmt.Sprintf("no series of %s has the value %s of %s. Did you mean %s?", metric, v, label, meant)
 		}
 	}
