@@ -5,7 +5,7 @@ import "github.com/coldhit/modelserving-datasource/pkg/signal"
 var (
 	byState      = []signal.Label{signal.State}
 	byObjective  = []signal.Label{signal.Objective}
-	byPath       = []signal.Label{signal.Path}
+	byStart       = []signal.Label{signal.Start}
 	byVersion    = []signal.Label{signal.Deployment, signal.Version}
 	byDeployment = []signal.Label{signal.Deployment}
 )
@@ -67,8 +67,8 @@ func modelAtAGlance() []panel {
 
 // The values of the label path.
 var (
-	hot  = map[signal.Label]string{signal.Path: "hot"}
-	cold = map[signal.Label]string{signal.Path: "cold"}
+	hot  = map[signal.Label]string{signal.Start: "hot"}
+	cold = map[signal.Label]string{signal.Start: "cold"}
 )
 
 func hotAgainstCold() []panel {
@@ -83,7 +83,7 @@ func hotAgainstCold() []panel {
 	return []panel{
 		chart{source: percentilesOf("response_time", hot), of: ", warm requests", styles: byStatistic(), note: "Only requests whose model was already loaded are included.", advice: &hotAdvice}.panel(),
 		chart{source: percentilesOf("response_time", cold), of: ", cold requests", styles: byStatistic(), note: "Only requests that waited for their model to load are included.", advice: &coldAdvice}.panel(),
-		chart{source: source{signal: "requests", statistics: rate, groupBy: byPath}, of: " by start (hot, cold)", stacked: true, styles: byPathOf()}.panel(),
+		chart{source: source{signal: "requests", statistics: rate, groupBy: byStart}, of: " by start (hot, cold)", stacked: true, styles: byStartStyles()}.panel(),
 		chart{source: source{signal: signal.CacheHitRatio, statistics: mean, groupBy: byDeployment}, of: " by deployment", share: true, objective: true, note: dashedObjective}.panel(),
 	}
 }

@@ -69,8 +69,8 @@ func byStateOf() []override {
 	}
 }
 
-// byPathOf colours series by whether a request found its model in memory.
-func byPathOf() []override {
+// byStartStyles colours series by whether a request found its model in memory.
+func byStartStyles() []override {
 	return []override{
 		named(`^hot( ·|$)`, fixed(waiting)),
 		named(`^cold( ·|$)`, fixed("light-blue")),

@@ -121,7 +121,7 @@ func TestProgramRecordsWithTLSOnBothSides(t *testing.T) {
 	status, body := get(t, client, "https://"+listen+"/predictions/m?secret=hidden")
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "answer", body)
-	page := awaitMetrics(t, client, admin, `modelserving_requests_total{code="200",model="m",path="unknown",protocol="http",verdict_source="none",version=""} 1`)
+	page := awaitMetrics(t, client, admin, `modelserving_requests_total{code="200",model="m",protocol="http",start="unknown",start_source="none",version=""} 1`)
 	require.Contains(t, page, "go_goroutines")
 	_, page = get(t, client, "http://"+admin+"/models")
 	require.Contains(t, page, `"model": "m"`)
@@ -157,7 +157,7 @@ func TestProgramPassesGRPCOnWithTLS(t *testing.T) {
 	require.Equal(t, "5", response.Trailer.Get("Grpc-Status"))
 	_, proto = ask("text/plain")
 	require.Equal(t, "HTTP/1.1", proto, "all else over HTTP/1.1")
-	awaitMetrics(t, newClient(t, nil), admin, `modelserving_requests_total{code="NotFound",model="m",path="unknown",protocol="grpc",verdict_source="none",version=""} 1`)
+	awaitMetrics(t, newClient(t, nil), admin, `modelserving_requests_total{code="NotFound",model="m",protocol="grpc",start="unknown",start_source="none",version=""} 1`)
 }
 
 // ownCertificate writes a certificate for 127.0.0.1 that signs itself.
@@ -236,10 +236,10 @@ func TestProgramAsksTheManagementAPIAndReadiness(t *testing.T) {
 	listen, admin, _, _ := start(t, fmt.Sprintf("upstream: %[1]s\ncold: {management: {protocol: open_inference_v2, url: %[1]s, every: 5ms}, "+
 		"readiness: {url: %[1]s/v2/health/ready, every: 5ms}}", server.URL))
 	client := newClient(t, nil)
-	awaitMetrics(t, client, admin, `modelserving_recorder_polls_total{outcome="answered",verdict_source="management"}`,
-		`modelserving_recorder_polls_total{outcome="answered",verdict_source="scale_from_zero"}`)
+	awaitMetrics(t, client, admin, `modelserving_recorder_polls_total{outcome="answered",start_source="management"}`,
+		`modelserving_recorder_polls_total{outcome="answered",start_source="scale_from_zero"}`)
 	response, err := client.Post("http://"+listen+"/v2/models/m/infer", "application/json", strings.NewReader("{}")) //nolint:noctx // ends with the test
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	awaitMetrics(t, client, admin, `modelserving_requests_total{code="200",model="m",path="hot",protocol="http",verdict_source="management",version=""} 1`)
+	awaitMetrics(t, client, admin, `modelserving_requests_total{code="200",model="m",protocol="http",start="hot",start_source="management",version=""} 1`)
 }

@@ -8,8 +8,8 @@ const TailSlots = 4
 // Stale is the model of Tail that was trained longer ago than the 48 hours that are the default objective.
 const Stale = "demand-pt"
 
-// Tail are the models of the long tail, the most popular first: the same forecast for one country each, of which few are
-// asked for often.
+// Tail are the models of the long tail, the most popular first: the same forecast for one country each, of which few get
+// many requests.
 func Tail() []Model {
 	tail := []Model{
 		{Name: "demand-de", ServiceMS: 20, LoadMS: 600},

@@ -90,7 +90,7 @@ func gpus(busy int) fakenvml.Scenario {
 }
 
 // Work has the GPUs work for the Triton with the process id, all of whose models are loaded: the models' processes are on the
-// first two, beside one that has nothing to do with models, and nobody knows what is on the third.
+// first two, beside one that has nothing to do with models, and the processes on the third are unknown.
 func (h *Host) Work(triton int) error {
 	host := gpus(1)
 	add := func(gpu, pid int, of use) {

@@ -29,7 +29,7 @@ func (b *builder) yarn(ctx context.Context, name string, env []string, args ...s
 		return err
 	}
 	if len(releases) != 1 {
-		return fmt.Errorf("Grafana's source has %d yarn releases instead of one", len(releases))
+		return fmt.Errorf("%d yarn releases in the source of Grafana instead of one", len(releases))
 	}
 	_, err = b.run(ctx, name, append(append([]string{}, webEnvironment...), env...), "node", append(releases, args...)...)
 	return err

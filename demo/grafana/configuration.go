@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -101,7 +102,7 @@ func (o Options) ini() string {
 	}{
 		{"", [][2]string{{"app_mode", o.mode()}}},
 		{"paths", [][2]string{{"data", o.dataFolder()}, {"logs", o.logsFolder()}, {"plugins", o.pluginsFolder()}, {"provisioning", o.provisioningFolder()}}},
-		{"server", [][2]string{{"http_addr", "127.0.0.1"}, {"http_port", fmt.Sprint(o.Port)}, {"root_url", o.url() + "/"}}},
+		{"server", [][2]string{{"http_addr", "127.0.0.1"}, {"http_port", strconv.Itoa(o.Port)}, {"root_url", o.url() + "/"}}},
 		{"database", [][2]string{{"type", "sqlite3"}, {"wal", "true"}}},
 		{"analytics", [][2]string{{"reporting_enabled", "false"}, {"check_for_updates", "false"}, {"check_for_plugin_updates", "false"}, {"feedback_links_enabled", "false"}}},
 		{"security", [][2]string{{"admin_user", AdminUser}, {"admin_password", AdminPassword}, {"disable_gravatar", "true"}, {"angular_support_enabled", "false"}}},

@@ -30,14 +30,14 @@ type ModelCounts struct {
 	Skipped int64 `json:"skipped"`
 	// OKLatencySeconds is the sum over the answers with status 200, as the client saw them.
 	OKLatencySeconds float64 `json:"okLatencySeconds"`
-	// OKByVersion counts the answers with status 200 by the version that was asked for; "" is the server's choice.
+	// OKByVersion counts the answers with status 200 by the requested version; "" is the server's choice.
 	OKByVersion map[string]int64 `json:"okByVersion"`
-	// ByPath are all answers, whatever their status, by what they said in Options.PathHeader; "" where they did not.
-	ByPath map[string]PathCounts `json:"byPath"`
+	// ByStart are all answers, whatever their status, by what they said in Options.StartHeader; "" where they did not.
+	ByStart map[string]StartCounts `json:"byStart"`
 }
 
-// PathCounts are the answers that took one path.
-type PathCounts struct {
+// StartCounts are the answers with one start.
+type StartCounts struct {
 	Answered int64 `json:"answered"`
 	// LatencySeconds is the sum over the answers, as the client saw them.
 	LatencySeconds float64 `json:"latencySeconds"`
@@ -45,11 +45,11 @@ type PathCounts struct {
 
 // answer is what came of one request.
 type answer struct {
-	// version is the one that was asked for; "" is the server's choice.
+	// version is the requested one; "" is the server's choice.
 	version string
 	// status is the HTTP status, 0 where there was no response.
 	status  int
-	path    string
+	start   string
 	latency time.Duration
 }
 
@@ -69,7 +69,7 @@ func (l *ledger) update(model string, change func(*ModelCounts)) {
 	defer l.mu.Unlock()
 	counts, known := l.counts.Models[model]
 	if !known {
-		counts.Failed, counts.OKByVersion, counts.ByPath = map[string]int64{}, map[string]int64{}, map[string]PathCounts{}
+		counts.Failed, counts.OKByVersion, counts.ByStart = map[string]int64{}, map[string]int64{}, map[string]StartCounts{}
 	}
 	change(&counts)
 	l.counts.Models[model] = counts
@@ -91,10 +91,10 @@ func (l *ledger) countResponse(model string, a answer) {
 			c.Unanswered++
 			return
 		}
-		path := c.ByPath[a.path]
-		path.Answered++
-		path.LatencySeconds += a.latency.Seconds()
-		c.ByPath[a.path] = path
+		start := c.ByStart[a.start]
+		start.Answered++
+		start.LatencySeconds += a.latency.Seconds()
+		c.ByStart[a.start] = start
 		if a.status != http.StatusOK {
 			c.Failed[strconv.Itoa(a.status)]++
 			return

@@ -16,7 +16,7 @@ import (
 )
 
 // Options say how much is sent. All fields are required, but a zero BurstEvery or ReloadEvery switches that off, and answers
-// are not told apart without a PathHeader.
+// are not counted by start without a StartHeader.
 type Options struct {
 	// BaseURL is the server's HTTP endpoint, without a trailing slash.
 	BaseURL string
@@ -35,8 +35,8 @@ type Options struct {
 	BurstSize  int
 	// ReloadEvery is the time between unloads of fleet.Reloaded, which stays away for ReloadPause.
 	ReloadEvery, ReloadPause time.Duration
-	// PathHeader is the response header that says which path a request took.
-	PathHeader string
+	// StartHeader is the response header that says whether a request was hot or cold.
+	StartHeader string
 }
 
 // DefaultOptions are those of the demo.
@@ -51,11 +51,11 @@ func DefaultOptions(baseURL string, models []fleet.Model) Options {
 
 // TailOptions are those of the demo's long tail, whose requests wait for models: the timeout is longer than the router lets
 // them.
-func TailOptions(baseURL string, models []fleet.Model, pathHeader string) Options {
+func TailOptions(baseURL string, models []fleet.Model, startHeader string) Options {
 	return Options{
 		BaseURL: baseURL, Models: models,
 		RequestsPerSecond: 1.5, Popularity: fleet.TailPopularity, MaxInFlight: 64, Timeout: 30 * time.Second, MaxDuration: maxDuration,
-		PathHeader: pathHeader,
+		StartHeader: startHeader,
 	}
 }
 
@@ -175,7 +175,7 @@ func (d *Driver) infer(ctx context.Context, model fleet.Model) answer {
 	status, header, err := d.post(ctx, url+"/infer", body)
 	a.latency = time.Since(begin)
 	if err == nil {
-		a.status, a.path = status, header.Get(d.options.PathHeader)
+		a.status, a.start = status, header.Get(d.options.StartHeader)
 	}
 	return a
 }

@@ -93,16 +93,16 @@ func TestAnswersAreToldApartByTheirPath(t *testing.T) {
 		w.Header().Set("X-Way", "hot")
 	})
 	o := options(url)
-	o.PathHeader = "X-Way"
+	o.StartHeader = "X-Way"
 	driver := NewDriver(o)
 	driver.Run(t.Context())
 	counts := countsOf(t, driver).Models
-	require.Len(t, counts["good"].ByPath, 1)
-	require.Equal(t, counts["good"].OK, counts["good"].ByPath["hot"].Answered)
-	require.InDelta(t, counts["good"].OKLatencySeconds, counts["good"].ByPath["hot"].LatencySeconds, 1e-9)
-	require.Len(t, counts["bad"].ByPath, 1)
-	require.Equal(t, counts["bad"].Failed["503"], counts["bad"].ByPath["cold"].Answered)
-	require.Positive(t, counts["bad"].ByPath["cold"].LatencySeconds)
+	require.Len(t, counts["good"].ByStart, 1)
+	require.Equal(t, counts["good"].OK, counts["good"].ByStart["hot"].Answered)
+	require.InDelta(t, counts["good"].OKLatencySeconds, counts["good"].ByStart["hot"].LatencySeconds, 1e-9)
+	require.Len(t, counts["bad"].ByStart, 1)
+	require.Equal(t, counts["bad"].Failed["503"], counts["bad"].ByStart["cold"].Answered)
+	require.Positive(t, counts["bad"].ByStart["cold"].LatencySeconds)
 }
 
 func TestRequestsInFlightAreBounded(t *testing.T) {

@@ -72,7 +72,7 @@ func manyRequests(t *testing.T, seed uint64) {
 				}
 				model := models[min(int(d.upTo(20)*d.upTo(20))/40, len(models)-1)]
 				begin := time.Now()
-				path, release, err := m.acquire(ctx, model)
+				start, release, err := m.acquire(ctx, model)
 				if took := time.Since(begin); took > 4*time.Second {
 					t.Errorf("a request waited for %s", took)
 				}
@@ -81,7 +81,7 @@ func manyRequests(t *testing.T, seed uint64) {
 					release()
 				}
 				cancel()
-				outcomes.Store(fmt.Sprint(client, "/", i), outcome{path, err})
+				outcomes.Store(fmt.Sprint(client, "/", i), outcome{start, err})
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func countsOf(outcomes *sync.Map) ModelCounts {
 		o := value.(outcome)
 		var busy *busyError
 		var failed *loadError
-		switch o.path {
+		switch o.start {
 		case Hot:
 			seen.Hot++
 		case Cold:
@@ -144,6 +144,6 @@ func requireCounts(t *testing.T, m *memory, fake *fakeTriton, seen ModelCounts, 
 }
 
 type outcome struct {
-	path Path
-	err  error
+	start Start
+	err   error
 }

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Path is the way that a request takes.
-type Path string
+// Start says whether a request found its model in memory.
+type Start string
 
-// A request of the hot path met its model in memory; one of the cold path had to wait for a load.
+// A hot request finds its model in memory. A cold one waits for a load.
 const (
-	Hot  Path = "hot"
-	Cold Path = "cold"
+	Hot  Start = "hot"
+	Cold Start = "cold"
 )
 
 var (
@@ -111,7 +111,7 @@ func (m *memory) close() {
 
 // acquire returns when the model is in memory, where it stays until release is called, and says whether it was there
 // already. Where it fails there is nothing to release.
-func (m *memory) acquire(ctx context.Context, name string) (path Path, release func(), err error) {
+func (m *memory) acquire(ctx context.Context, name string) (start Start, release func(), err error) {
 	m.mu.Lock()
 	e, known := m.models[name]
 	switch {

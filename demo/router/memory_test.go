@@ -31,21 +31,21 @@ func start(t *testing.T, fake *fakeTriton, change func(*Options)) *memory {
 }
 
 // serve takes one request through the memory and the fake.
-func serve(ctx context.Context, m *memory, fake *fakeTriton, model string, takes time.Duration) (Path, error) {
-	path, release, err := m.acquire(ctx, model)
+func serve(ctx context.Context, m *memory, fake *fakeTriton, model string, takes time.Duration) (Start, error) {
+	start, release, err := m.acquire(ctx, model)
 	if err != nil {
-		return path, err
+		return start, err
 	}
 	defer release()
 	fake.infer(model, takes)
-	return path, nil
+	return start, nil
 }
 
-func mustServe(t *testing.T, m *memory, fake *fakeTriton, model string) Path {
+func mustServe(t *testing.T, m *memory, fake *fakeTriton, model string) Start {
 	t.Helper()
-	path, err := serve(t.Context(), m, fake, model, time.Millisecond)
+	start, err := serve(t.Context(), m, fake, model, time.Millisecond)
 	require.NoError(t, err, model)
-	return path
+	return start
 }
 
 // TestRequestsOneByOneMeetAnLRUCache compares with the plainest one there is.
@@ -111,9 +111,9 @@ func TestOneLoadForAllThatWait(t *testing.T) {
 		var done sync.WaitGroup
 		for range 50 {
 			done.Go(func() {
-				path, err := serve(t.Context(), m, fake, "a", time.Millisecond)
-				if path != Cold || err != nil {
-					t.Errorf("%s, %v", path, err)
+				start, err := serve(t.Context(), m, fake, "a", time.Millisecond)
+				if start != Cold || err != nil {
+					t.Errorf("%s, %v", start, err)
 				}
 			})
 		}
@@ -199,8 +199,8 @@ func TestAFailedLoadTellsWhyAndIsNotTriedAtOnceAgain(t *testing.T) {
 		require.Equal(t, Cold, mustServe(t, m, fake, "good"))
 		var failed *loadError
 		for range 3 {
-			path, err := serve(t.Context(), m, fake, "bad", 0)
-			require.Equal(t, Cold, path)
+			start, err := serve(t.Context(), m, fake, "bad", 0)
+			require.Equal(t, Cold, start)
 			require.ErrorAs(t, err, &failed)
 			require.ErrorContains(t, err, "the model bad could not be loaded: Triton answered 400 Bad Request: the weights are gone")
 		}

@@ -22,8 +22,8 @@ import (
 	"github.com/coldhit/modelserving-datasource/demo/progress"
 )
 
-// DefaultPathHeader is the response header that says hot or cold.
-const DefaultPathHeader = "X-Model-Path"
+// DefaultStartHeader is the response header that says hot or cold.
+const DefaultStartHeader = "X-Model-Start"
 
 // Options configure a Router. Zero values of those after Slots take the default that their comment names.
 type Options struct {
@@ -31,18 +31,18 @@ type Options struct {
 	Upstream *url.URL
 	// Slots is how many models may be in memory at once; models on their way in or out count.
 	Slots int
-	// PathHeader is the response header that says hot or cold: DefaultPathHeader.
-	PathHeader string
+	// StartHeader is the response header that says hot or cold: DefaultStartHeader.
+	StartHeader string
 	// Wait bounds how long a request waits for its model: 15 s.
 	Wait time.Duration
 	// MaxWaiting bounds the requests that wait at once: 256.
 	MaxWaiting int
-	// LoadTimeout bounds the wait for Triton's answer to a load: 2 minutes. Afterwards the router asks what became of it.
+	// LoadTimeout bounds the wait for Triton's answer to a load: 2 minutes. Afterwards the router reads the state of the model.
 	LoadTimeout time.Duration
 	// RetryLoadAfter is how long a load that failed is not tried again, so that a broken model does not drive out those that
 	// work: 5 s.
 	RetryLoadAfter time.Duration
-	// Out is told of what went wrong.
+	// Out prints errors.
 	Out *progress.Printer
 }
 
@@ -50,7 +50,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Upstream == nil || o.Slots < 1 || o.Out == nil {
 		return o, errors.New("the router needs an upstream, at least one slot and a printer")
 	}
-	o.PathHeader = cmp.Or(o.PathHeader, DefaultPathHeader)
+	o.StartHeader = cmp.Or(o.StartHeader, DefaultStartHeader)
 	o.Wait = cmp.Or(o.Wait, 15*time.Second)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 256)
 	o.LoadTimeout = cmp.Or(o.LoadTimeout, 2*time.Minute)
@@ -69,7 +69,7 @@ type Router struct {
 // connections to Triton are kept, so that many requests at once need not connect anew each time.
 const connections = 256
 
-// New makes a router. It asks Triton what is in memory, and fails where there is no answer. The router works until Close is
+// New makes a router. It reads from Triton which models are in memory, and fails without a response. The router works until Close is
 // called or the context ends.
 func New(ctx context.Context, options Options) (*Router, error) {
 	o, err := options.withDefaults()
@@ -85,7 +85,7 @@ func New(ctx context.Context, options Options) (*Router, error) {
 			request.Out.Host = request.In.Host
 		},
 		FlushInterval:  -1, // streams are passed on as they come
-		ModifyResponse: r.sayPath,
+		ModifyResponse: r.setStartHeader,
 		ErrorHandler:   r.upstreamFailed,
 	}
 	r.memory, err = newMemory(ctx, o, &repository{base: o.Upstream, client: &http.Client{Transport: transport}})
@@ -125,17 +125,17 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		answer(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w", err))
 		return
 	}
-	path, release, err := r.memory.acquire(request.Context(), name)
+	start, release, err := r.memory.acquire(request.Context(), name)
 	if errors.Is(err, errUnknownModel) {
 		r.proxy.ServeHTTP(w, request) // Triton has its own words for that
 		return
 	}
 	if err != nil {
-		r.refuse(w, path, err)
+		r.refuse(w, start, err)
 		return
 	}
 	defer release()
-	r.proxy.ServeHTTP(w, request.WithContext(context.WithValue(request.Context(), pathKey{}, path)))
+	r.proxy.ServeHTTP(w, request.WithContext(context.WithValue(request.Context(), startKey{}, start)))
 }
 
 // bodyAhead bounds what is read of a body before the model is there.
@@ -156,19 +156,19 @@ func readAhead(request *http.Request) error {
 	return nil
 }
 
-type pathKey struct{}
+type startKey struct{}
 
-// sayPath is called with the header of Triton's response.
-func (r *Router) sayPath(response *http.Response) error {
-	response.Header.Del(r.options.PathHeader)
-	if path, ok := response.Request.Context().Value(pathKey{}).(Path); ok {
-		response.Header.Set(r.options.PathHeader, string(path))
+// setStartHeader is called with the header of Triton's response.
+func (r *Router) setStartHeader(response *http.Response) error {
+	response.Header.Del(r.options.StartHeader)
+	if start, ok := response.Request.Context().Value(startKey{}).(Start); ok {
+		response.Header.Set(r.options.StartHeader, string(start))
 	}
 	return nil
 }
 
-// refuse responds to a request whose model could not be had.
-func (r *Router) refuse(w http.ResponseWriter, path Path, err error) {
+// refuse responds to a request whose model cannot be loaded.
+func (r *Router) refuse(w http.ResponseWriter, start Start, err error) {
 	var busy *busyError
 	var failed *loadError
 	switch {
@@ -178,8 +178,8 @@ func (r *Router) refuse(w http.ResponseWriter, path Path, err error) {
 		left := max(time.Until(failed.retryAt).Seconds(), 0)
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(left))))
 	}
-	if path != "" {
-		w.Header().Set(r.options.PathHeader, string(path))
+	if start != "" {
+		w.Header().Set(r.options.StartHeader, string(start))
 	}
 	answer(w, http.StatusServiceUnavailable, err)
 }
@@ -189,8 +189,8 @@ func (r *Router) upstreamFailed(w http.ResponseWriter, request *http.Request, er
 	if request.Context().Err() != nil {
 		return // the client has gone
 	}
-	if path, ok := request.Context().Value(pathKey{}).(Path); ok {
-		w.Header().Set(r.options.PathHeader, string(path))
+	if start, ok := request.Context().Value(startKey{}).(Start); ok {
+		w.Header().Set(r.options.StartHeader, string(start))
 	}
 	answer(w, http.StatusBadGateway, fmt.Errorf("Triton did not respond: %w", err))
 }

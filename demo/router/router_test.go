@@ -88,7 +88,7 @@ func (f *fakeTritonHTTP) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.infer(model, time.Millisecond)
-	w.Header().Set(DefaultPathHeader, "of the server itself")
+	w.Header().Set(DefaultStartHeader, "of the server itself")
 	body, _ := io.ReadAll(r.Body)
 	fmt.Fprintf(w, "%s %s %s", model, r.PathValue("version"), body)
 }
@@ -141,7 +141,7 @@ func TestResponsesSayHotOrCold(t *testing.T) {
 	} {
 		response, body := post(t, url+test.path, "x")
 		require.Equal(t, http.StatusOK, response.StatusCode, body)
-		require.Equal(t, []string{test.header}, response.Header.Values(DefaultPathHeader), test.path)
+		require.Equal(t, []string{test.header}, response.Header.Values(DefaultStartHeader), test.path)
 		require.Equal(t, test.body, body)
 	}
 	require.Equal(t, "POST /v2/models/b%20b/versions/2/infer", fake.received()[3], "the path is passed on as it came")
@@ -149,7 +149,7 @@ func TestResponsesSayHotOrCold(t *testing.T) {
 }
 
 func TestTheHeadersNameIsAnOption(t *testing.T) {
-	_, url := inFrontOf(t, newFakeTritonHTTP(1, "a"), 1, func(o *Options) { o.PathHeader = "X-Way" })
+	_, url := inFrontOf(t, newFakeTritonHTTP(1, "a"), 1, func(o *Options) { o.StartHeader = "X-Way" })
 	response, _ := post(t, url+"/v2/models/a/infer", "")
 	require.Equal(t, "cold", response.Header.Get("X-Way"))
 }
@@ -160,7 +160,7 @@ func TestOtherRequestsArePassedOn(t *testing.T) {
 	response, body := post(t, url+"/v2/models/nosuch/infer", "")
 	require.Equal(t, http.StatusNotFound, response.StatusCode)
 	require.Contains(t, body, "unknown model")
-	require.Empty(t, response.Header.Get(DefaultPathHeader))
+	require.Empty(t, response.Header.Get(DefaultStartHeader))
 
 	response, err := http.Get(url + "/v2/models/a/infer?x=1")
 	require.NoError(t, err)
@@ -180,7 +180,7 @@ func TestAFailedLoadIs503WithTheReason(t *testing.T) {
 	for range 2 {
 		response, body := post(t, url+"/v2/models/bad/infer", "")
 		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
-		require.Equal(t, "cold", response.Header.Get(DefaultPathHeader))
+		require.Equal(t, "cold", response.Header.Get(DefaultStartHeader))
 		require.Equal(t, "5", response.Header.Get("Retry-After"))
 		var told struct{ Error string }
 		require.NoError(t, json.Unmarshal([]byte(body), &told))
@@ -236,7 +236,7 @@ func TestAClientThatHangsUpWhileItWaits(t *testing.T) {
 	close(finish)
 	require.Eventually(t, func() bool { return r.memory.counted().Models["a"].Resident }, patience, time.Millisecond)
 	response, _ := post(t, url+"/v2/models/a/infer", "")
-	require.Equal(t, "hot", response.Header.Get(DefaultPathHeader), "the load was not in vain")
+	require.Equal(t, "hot", response.Header.Get(DefaultStartHeader), "the load was not in vain")
 	require.Zero(t, r.memory.counted().Waiting)
 }
 
@@ -250,13 +250,13 @@ func TestAServerThatBreaksOffIs502(t *testing.T) {
 	}), 1, nil)
 	response, body := post(t, url+"/v2/models/a/infer", "")
 	require.Equal(t, http.StatusBadGateway, response.StatusCode)
-	require.Equal(t, "cold", response.Header.Get(DefaultPathHeader))
-	require.Contains(t, body, "Triton did not answer")
+	require.Equal(t, "cold", response.Header.Get(DefaultStartHeader))
+	require.Contains(t, body, "Triton did not respond")
 }
 
 func TestWithoutTritonThereIsNoRouter(t *testing.T) {
 	_, err := New(t.Context(), Options{Upstream: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}, Slots: 1, Out: progress.NewPrinter(t.Output())})
-	require.ErrorContains(t, err, "ask Triton for its models")
+	require.ErrorContains(t, err, "list the models of Triton")
 	_, err = New(t.Context(), Options{Upstream: &url.URL{}, Out: progress.NewPrinter(t.Output())})
 	require.ErrorContains(t, err, "at least one slot")
 }
@@ -286,7 +286,7 @@ func TestManyClientsOverHTTP(t *testing.T) {
 				_, _ = io.Copy(io.Discard, response.Body)
 				_ = response.Body.Close()
 				mu.Lock()
-				seen[fmt.Sprint(response.StatusCode, response.Header.Get(DefaultPathHeader))]++
+				seen[fmt.Sprint(response.StatusCode, response.Header.Get(DefaultStartHeader))]++
 				mu.Unlock()
 			}
 		})

@@ -23,13 +23,13 @@ func (m *memory) load(e *model) {
 	defer cancel()
 	err := m.server.load(ctx, e.name)
 	if err != nil && !isRefusal(err) {
-		// Nobody knows what became of it.
+		// Its outcome is unknown.
 		if found, ok := m.settled(e.name); ok && found == resident {
 			err = nil
 		}
 	}
 	if m.ctx.Err() != nil {
-		return // those who wait are told
+		return // the waiting requests get the error
 	}
 	if err == nil {
 		m.loaded(e, time.Since(begin))
@@ -109,7 +109,7 @@ func (m *memory) stays(e *model) {
 	m.letIn(e)
 }
 
-// settled returns whether a model is resident or absent, once it is either. While the server cannot tell, it asks again. It
+// settled returns whether a model is resident or absent, once it is either. While the state of the server is unknown, it reads it again. It
 // answers false when the router is closed.
 func (m *memory) settled(name string) (found state, ok bool) {
 	ticker := time.NewTicker(settleEvery)
@@ -166,7 +166,7 @@ func (m *memory) changes() map[string]uint64 {
 	return changes
 }
 
-// reconcile takes over what the server says, where the router has changed nothing since it was asked. The caller holds the
+// reconcile takes over the state of the server, except for models that the router has changed since the request. The caller holds the
 // lock.
 func (m *memory) reconcile(states map[string]state, before map[string]uint64) {
 	for name := range states {

@@ -44,7 +44,7 @@ var overrides = []override{
 	{Deployment: Deployment, Model: "translation", P95: "600ms"},
 	{Deployment: Deployment, Model: "speech-to-text", P95: "1s"},
 	{Deployment: Deployment, Model: "summarizer", P95: "2s"},
-	// So rarely asked for that nobody expects them in memory.
+	// Requests are too rare for these to stay in memory.
 	{Deployment: TailDeployment, Model: "demand-ch", CacheHitRatio: "none"},
 	{Deployment: TailDeployment, Model: "demand-at", CacheHitRatio: "none"},
 	{Deployment: TailDeployment, Model: "demand-pt", CacheHitRatio: "none"},

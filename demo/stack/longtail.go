@@ -17,7 +17,7 @@ import (
 
 // longTail is the deployment with more models than fit into memory: a recorder in front of a router in front of a Triton.
 type longTail struct {
-	// RecorderURL takes the requests and RecorderMetricsURL tells what the recorder saw of them. RouterURL, TritonURL and
+	// RecorderURL takes the requests and RecorderMetricsURL has the metrics of them. RouterURL, TritonURL and
 	// MetricsURL are those of what is behind it.
 	RecorderURL, RecorderMetricsURL, RouterURL, TritonURL, MetricsURL string
 
@@ -83,7 +83,7 @@ func (t *longTail) startRecorder(ctx context.Context, group *supervise.Group, pr
 			"--upstream=" + t.RouterURL,
 			fmt.Sprintf("--listen=127.0.0.1:%d", port),
 			fmt.Sprintf("--admin=127.0.0.1:%d", adminPort),
-			"--cold-header=" + router.DefaultPathHeader,
+			"--cold-header=" + router.DefaultStartHeader,
 		},
 	})
 	if err != nil {

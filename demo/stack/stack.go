@@ -213,7 +213,7 @@ func (s *Stack) newDrivers(options Options, models []fleet.Model) drivers {
 	if !options.Bursts {
 		demo.BurstEvery = 0
 	}
-	tail := load.TailOptions(s.tail.RecorderURL, fleet.Tail(), router.DefaultPathHeader)
+	tail := load.TailOptions(s.tail.RecorderURL, fleet.Tail(), router.DefaultStartHeader)
 	return drivers{demo: load.NewDriver(demo), tail: load.NewDriver(tail)}
 }
 
@@ -237,7 +237,7 @@ func (s *Stack) serveCounts(drivers drivers) error {
 	return nil
 }
 
-// startTraffic lets the drivers run until Stop, which ends them after the programs that they talk to were told to end.
+// startTraffic lets the drivers run until Stop, which ends them after the programs that they send requests to.
 func (s *Stack) startTraffic(ctx context.Context, drivers drivers) {
 	ctx, s.stopTraffic = context.WithCancel(context.WithoutCancel(ctx))
 	for _, driver := range []*load.Driver{drivers.demo, drivers.tail} {

@@ -11,7 +11,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/demo/fleet"
 )
 
-// trainingProfile is what a team writes whose training jobs tell when they ended: a profile of their own.
+// trainingProfile is a custom profile, for a team whose training jobs export the time of their end.
 //
 //go:embed training.yaml
 var trainingProfile string

@@ -140,7 +140,7 @@ func (p *Process) outputEnd() string {
 	return fmt.Sprintf("the end of %s:\n%s", p.spec.LogPath, LastLines(p.spec.LogPath, shownLines))
 }
 
-// Stop asks the program's group to end and kills it after the grace period. It returns when the program is gone.
+// Stop terminates the program's group and kills it after the grace period. It returns when the program is gone.
 func (p *Process) Stop(grace time.Duration) {
 	select {
 	case <-p.done:

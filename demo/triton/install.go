@@ -19,7 +19,7 @@ var requirements []byte
 
 // Installation is an installed server.
 type Installation struct {
-	// Server is the tritonserver binary, Backends and Caches what it is told to load from.
+	// Server is the tritonserver binary, Backends and Caches the folders that it loads from.
 	Server, Backends, Caches string
 	// python runs the models.
 	python      *pythonenv.Environment

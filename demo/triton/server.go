@@ -58,7 +58,7 @@ func Start(group *supervise.Group, installation *Installation, folder string, mo
 	return start(group, installation, options{name: Name, folder: folder, models: models, ports: usualPorts})
 }
 
-// StartOnDemand starts a server that has no model in memory until somebody asks it to load one.
+// StartOnDemand starts a server that has no model in memory until a request loads one.
 func StartOnDemand(group *supervise.Group, installation *Installation, folder string, models []fleet.Model) (*Server, error) {
 	return start(group, installation, options{
 		name: Name + " with models on demand", folder: folder, models: models, onDemand: true, ports: onDemandPorts,

@@ -5,7 +5,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// ColdShares makes of series by group and path, cold or hot, the share of the cold ones of each group. Where there is neither,
+// ColdShares makes of series by group and start, cold or hot, the share of the cold ones of each group. Where there is neither,
 // there is no share.
 func ColdShares(in []Series, by []signal.Label) []Series {
 	type group struct {
@@ -23,7 +23,7 @@ func ColdShares(in []Series, by []signal.Label) []Series {
 		}
 		for i, t := range s.Times {
 			all[g][t] += s.Values[i]
-			if s.Labels[string(signal.Path)] == "cold" {
+			if s.Labels[string(signal.Start)] == "cold" {
 				cold[g][t] += s.Values[i]
 			}
 		}

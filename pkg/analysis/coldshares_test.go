@@ -11,9 +11,9 @@ import (
 
 func TestColdShares(t *testing.T) {
 	t.Parallel()
-	of := func(model, path string, others bool, values ...float64) Series {
+	of := func(model, start string, others bool, values ...float64) Series {
 		s := Series{Series: each(values...), Statistic: signal.Mean, Others: others}
-		s.Labels = map[string]string{"model": model, "path": path}
+		s.Labels = map[string]string{"model": model, "start": start}
 		return s
 	}
 	got := ColdShares([]Series{

@@ -16,7 +16,7 @@ import (
 // the only failure of an hour, would be in no rate.
 func TestFirstValuesOfNewSeriesAreIncreases(t *testing.T) {
 	exported := prometheus.NewRegistry()
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "requests_total", Help: "Requests."}, []string{"path"})
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "requests_total", Help: "Requests."}, []string{"start"})
 	exported.MustRegister(requests)
 	for range 100 {
 		requests.WithLabelValues("hot").Inc()
@@ -25,17 +25,17 @@ func TestFirstValuesOfNewSeriesAreIncreases(t *testing.T) {
 	server.serve(promhttp.HandlerFor(exported, promhttp.HandlerOpts{}).ServeHTTP)
 	began := time.Now()
 	handle := acquire(t, newRegistry(t, engine.Options{}), mainKey, embedded(server.target("t")))
-	eventually(t, handle, `requests_total{path="hot"}`, 100)
+	eventually(t, handle, `requests_total{start="hot"}`, 100)
 	require.False(t, handle.Since().Before(began.Truncate(time.Millisecond)), "of the first scrape, not of the first sample")
 
 	requests.WithLabelValues("cold").Inc()
-	eventually(t, handle, `count_over_time(requests_total{path="cold"}[1m]) > bool 2`, 1)
-	found, err := handle.InstantPromQL(context.Background(), `requests_total{path="cold"}[1m]`, time.Now())
+	eventually(t, handle, `count_over_time(requests_total{start="cold"}[1m]) > bool 2`, 1)
+	found, err := handle.InstantPromQL(context.Background(), `requests_total{start="cold"}[1m]`, time.Now())
 	require.NoError(t, err)
 	require.Len(t, found.Series, 1)
 	require.InDelta(t, 0, found.Series[0].Values[0], 0, "when it began")
 	require.InDelta(t, 1, found.Series[0].Values[1], 0, "when it was first scraped")
-	rise, known := value(t, handle, `max_over_time(requests_total{path="cold"}[1m]) - min_over_time(requests_total{path="cold"}[1m])`)
+	rise, known := value(t, handle, `max_over_time(requests_total{start="cold"}[1m]) - min_over_time(requests_total{start="cold"}[1m])`)
 	require.True(t, known)
 	require.InDelta(t, 1, rise, 0)
 }

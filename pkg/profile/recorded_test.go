@@ -67,11 +67,11 @@ func TestPlansReadRecordings(t *testing.T) {
 	}{
 		{
 			name: "a counter", server: "recorder", signal: "requests", statistic: signal.Rate, by: []string{"model"}, window: minute,
-			reads: "sum by (model) (modelserving_environment_deployment_model_path_code:modelserving_requests:rate1m)",
+			reads: "sum by (model) (modelserving_environment_deployment_model_start_code:modelserving_requests:rate1m)",
 		},
 		{
-			name: "filters on what is kept", server: "recorder", signal: "requests", statistic: signal.Rate, by: []string{"path"}, filters: production, window: minute,
-			reads: `sum by (path) (modelserving_environment_deployment_model_path_code:modelserving_requests:rate1m{environment="production"})`,
+			name: "filters on what is kept", server: "recorder", signal: "requests", statistic: signal.Rate, by: []string{"start"}, filters: production, window: minute,
+			reads: `sum by (start) (modelserving_environment_deployment_model_start_code:modelserving_requests:rate1m{environment="production"})`,
 		},
 		{
 			name: "a ratio's both sides", server: "triton", signal: "error_rate", statistic: signal.Mean, by: []string{"model"}, window: minute,
@@ -79,19 +79,19 @@ func TestPlansReadRecordings(t *testing.T) {
 		},
 		{
 			name: "buckets", server: "recorder", signal: "response_time", statistic: signal.P95, by: []string{"model"}, window: minute,
-			reads: "histogram_quantile(0.95, sum by (model, le) (modelserving_environment_deployment_model_path_le:modelserving_response_time_seconds_bucket:rate1m))",
+			reads: "histogram_quantile(0.95, sum by (model, le) (modelserving_environment_deployment_model_start_le:modelserving_response_time_seconds_bucket:rate1m))",
 		},
 		{
 			name: "a mean", server: "recorder", signal: "response_time", statistic: signal.Mean, window: minute,
-			reads: "sum by () (modelserving_environment_deployment_model_path:modelserving_response_time_seconds_sum:rate1m) / sum by () (modelserving_environment_deployment_model_path:modelserving_response_time_seconds_count:rate1m)",
+			reads: "sum by () (modelserving_environment_deployment_model_start:modelserving_response_time_seconds_sum:rate1m) / sum by () (modelserving_environment_deployment_model_start:modelserving_response_time_seconds_count:rate1m)",
 		},
 		{
 			name: "several windows in one", server: "recorder", signal: "requests", statistic: signal.Rate, window: 6 * minute, windows: []time.Duration{5 * minute, 2 * minute, minute},
-			reads: "sum by () (0.3333333333333333 * sum_over_time((modelserving_environment_deployment_model_path_code:modelserving_requests:joint_rate2m)[5m:2m]))",
+			reads: "sum by () (0.3333333333333333 * sum_over_time((modelserving_environment_deployment_model_start_code:modelserving_requests:joint_rate2m)[5m:2m]))",
 		},
 		{
 			name: "several windows up to a time between", server: "recorder", signal: "requests", statistic: signal.Rate, window: 2 * minute, phase: 17 * time.Second,
-			reads: "sum by () (0.5 * sum_over_time((modelserving_environment_deployment_model_path_code:modelserving_requests:joint_rate1m offset -17s)[1m47s:1m]))",
+			reads: "sum by () (0.5 * sum_over_time((modelserving_environment_deployment_model_start_code:modelserving_requests:joint_rate1m offset -17s)[1m47s:1m]))",
 		},
 		{
 			name: "second names of labels", server: "vllm", signal: "client_error_rate", statistic: signal.Mean, by: []string{"model"}, window: minute, filters: map[string][]string{"model": {"a"}},
@@ -169,7 +169,7 @@ func TestBusiestModelsAndLayouts(t *testing.T) {
 	for _, part := range parts {
 		require.Len(t, part.Buckets, 1)
 		quantile, _ := text(t, part.Buckets[0].Quantile)
-		const recording = "modelserving_environment_deployment_model_path_le:modelserving_response_time_seconds_bucket"
+		const recording = "modelserving_environment_deployment_model_start_le:modelserving_response_time_seconds_bucket"
 		require.Contains(t, quantile, recording+":topk_rate1m or "+recording+":rate1m")
 		layout, _ := text(t, part.Buckets[0].Layout)
 		require.Contains(t, layout, recording+":count")

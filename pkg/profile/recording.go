@@ -20,7 +20,7 @@ import (
 type Recording struct {
 	// Series is the name of what is summed, as the store has it.
 	Series string
-	// Labels are those that are kept, by the store's names: of environment, deployment, model and path, of a request's status
+	// Labels are those that are kept, by the store's names: of environment, deployment, model and start, of a request's status
 	// and code, those by which recipes choose among a metric's series, and le of buckets.
 	Labels []string
 	// Ranked are the labels among them by which models are ranked; none where the series know no models.
@@ -95,7 +95,7 @@ func WindowOfRecording(name string) time.Duration {
 }
 
 // recordedLabels are the project's labels that recordings keep. Versions and replicas are what they sum over.
-var recordedLabels = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Path, signal.Status, signal.Code}
+var recordedLabels = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Start, signal.Status, signal.Code}
 
 // Traffic is what ranks the models of a profile's servers: the counters, and the labels that are a model's.
 type Traffic struct {

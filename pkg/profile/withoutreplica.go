@@ -48,7 +48,7 @@ func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Pa
 		on := words(replicas.on)
 		none, some := plan.EqualTo{Of: replicas.plan}, plan.GreaterThan{Of: replicas.plan}
 		known = append(known,
-			onPath("cold", plan.SemiJoin{Of: first, On: on, Exists: none}), onPath("hot", plan.SemiJoin{Of: counted, On: on, Exists: some}))
+			withStart("cold", plan.SemiJoin{Of: first, On: on, Exists: none}), withStart("hot", plan.SemiJoin{Of: counted, On: on, Exists: some}))
 		counted, first = plan.AntiJoin{Of: counted, On: on, Exists: replicas.plan}, plan.AntiJoin{Of: first, On: on, Exists: replicas.plan}
 	}
 	all := plan.SumOverTime{Of: plan.Union{Of: known}, Window: max(window, pieces.Every), Every: pieces.Every}
@@ -70,12 +70,12 @@ func (s Set) WithoutReplica(q signal.Query, env Environment, pieces Pieces) []Pa
 	return []Part{part, rest}
 }
 
-// onPath marks requests by the way that they took.
-func onPath(path string, of plan.Node) plan.Node {
-	return plan.SetLabel{Of: of, Label: string(signal.Path), Value: path}
+// withStart marks requests as hot or cold.
+func withStart(start string, of plan.Node) plan.Node {
+	return plan.SetLabel{Of: of, Label: string(signal.Start), Value: start}
 }
 
-func byPath(by []signal.Label) []string { return words(union(by, []signal.Label{signal.Path})) }
+func byPath(by []signal.Label) []string { return words(union(by, []signal.Label{signal.Start})) }
 
 // zeroReplicas lists the sources of the number of active replicas that report 0 if there is none, which are gauges. Those with models
 // come first. They are compared with the requests for the model, whatever deployments the two are scraped under.

@@ -190,8 +190,8 @@ func (x *exchange) end(finished time.Time) {
 	}
 	o := x.observe(now)
 	o.protocol, o.code = x.protocol, code
-	x.recorder.verdicts.judge(served, func(path Path, source string) {
-		o.path, o.source = path, source
+	x.recorder.verdicts.judge(served, func(start Start, source string) {
+		o.start, o.source = start, source
 		series.record(o)
 		x.recorder.ledger.release(series, now)
 	})

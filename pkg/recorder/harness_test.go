@@ -211,7 +211,7 @@ func (s *stand) agree() {
 				}
 			}
 			if n > 0 {
-				into[series{labels["model"], labels["version"], labels["path"]}] += n
+				into[series{labels["model"], labels["version"], labels["start"]}] += n
 			}
 		}
 	}

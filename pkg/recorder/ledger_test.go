@@ -203,7 +203,7 @@ func TestBothPathsBeginAtZero(t *testing.T) {
 			continue
 		}
 		for _, label := range written.GetLabel() {
-			if label.GetName() == "path" {
+			if label.GetName() == "start" {
 				counts[label.GetValue()] = written.GetCounter().GetValue()
 			}
 		}

@@ -35,8 +35,8 @@ type modelEntry struct {
 	Codes              map[string]uint64 `json:"codes"`
 	ConcurrentRequests int64             `json:"concurrentRequests"`
 	LastUse            time.Time         `json:"lastUse"`
-	// ResponseTime is by path, of the window.
-	ResponseTime map[Path]quantiles `json:"responseTimeSeconds"`
+	// ResponseTime is by start, of the window.
+	ResponseTime map[Start]quantiles `json:"responseTimeSeconds"`
 }
 
 // quantiles are of the requests of the window; times are in seconds.
@@ -83,11 +83,11 @@ func (r *Recorder) modelsPage() modelsPage {
 		shown := modelEntry{
 			Model: entry.key.model, Version: entry.key.version,
 			Requests: requests, Codes: codes, ConcurrentRequests: entry.inProgress.Load(), LastUse: entry.lastUse,
-			ResponseTime: map[Path]quantiles{},
+			ResponseTime: map[Start]quantiles{},
 		}
-		for path, window := range entry.liveWindows() {
+		for start, window := range entry.liveWindows() {
 			if merged := window.merged(); merged.TotalCount() > 0 {
-				shown.ResponseTime[path] = quantilesOf(merged)
+				shown.ResponseTime[start] = quantilesOf(merged)
 			}
 		}
 		page.Models = append(page.Models, shown)

@@ -20,7 +20,7 @@ type Look func(ctx context.Context) ([]ModelState, error)
 
 // PolledOptions configure a polled source.
 type PolledOptions struct {
-	// Name is the value of the label verdict_source.
+	// Name is the value of the label start_source.
 	Name string
 	Look Look
 	// Every is how often the server is asked while a request waits for its first byte. Loads that take no longer may go
@@ -50,7 +50,7 @@ type Polled struct {
 
 type unsettled struct {
 	served  Served
-	verdict func(Path)
+	verdict func(Start)
 }
 
 // NewPolled makes a source; it knows nothing until it runs.
@@ -62,7 +62,7 @@ func NewPolled(options PolledOptions) *Polled {
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name:        "modelserving_recorder_polls_total",
 			Help:        "Questions to the server about what is in memory.",
-			ConstLabels: prometheus.Labels{"verdict_source": options.Name},
+			ConstLabels: prometheus.Labels{"start_source": options.Name},
 		}, []string{"outcome"}),
 	}
 }
@@ -95,7 +95,7 @@ func (p *Polled) Answered() {
 }
 
 // Judge implements Source.
-func (p *Polled) Judge(served Served, verdict func(Path)) {
+func (p *Polled) Judge(served Served, verdict func(Start)) {
 	p.mu.Lock()
 	keep := !p.stopped && len(p.unsettled) < maxUnsettled
 	if keep {
@@ -197,13 +197,13 @@ func (p *Polled) take(a answer) {
 	}
 	settled, rest := split(p.unsettled, a.began)
 	p.unsettled = rest
-	paths := make([]Path, len(settled))
+	starts := make([]Start, len(settled))
 	for i, request := range settled {
-		paths[i] = p.residency.judge(request.served)
+		starts[i] = p.residency.judge(request.served)
 	}
 	p.mu.Unlock()
 	for i, request := range settled {
-		request.verdict(paths[i])
+		request.verdict(starts[i])
 	}
 }
 

@@ -79,7 +79,7 @@ func TestModelsAreFoundByRoute(t *testing.T) {
 			response, _ := s.do(test.method, test.path, test.body, test.header)
 			require.Equal(t, http.StatusOK, response.StatusCode, "the body arrived unchanged")
 			s.eventually(1, prometheus.Labels{"model": test.model, "version": test.version, "protocol": "http", "code": "200",
-				"path": "unknown", "verdict_source": "none"})
+				"start": "unknown", "start_source": "none"})
 			require.InDelta(t, len(test.body), s.sum("modelserving_request_size_bytes", nil), 0)
 			require.InDelta(t, 1, s.count("modelserving_response_time_seconds", prometheus.Labels{"model": test.model}), 0)
 			require.InDelta(t, 1, s.count("modelserving_time_to_first_byte_seconds", prometheus.Labels{"model": test.model}), 0)
@@ -244,9 +244,9 @@ func TestModelsPage(t *testing.T) {
 	s.do("POST", "/predictions/m/1?path=cold", "", nil)
 	s.do("POST", "/predictions/m/1?path=lukewarm", "", nil)
 	s.eventually(22, prometheus.Labels{"model": "m", "version": "1"})
-	require.InDelta(t, 20, s.count(requests, prometheus.Labels{"path": "hot", "verdict_source": "header"}), 0)
-	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "cold", "verdict_source": "header"}), 0)
-	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "unknown", "verdict_source": "none"}), 0)
+	require.InDelta(t, 20, s.count(requests, prometheus.Labels{"start": "hot", "start_source": "header"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"start": "cold", "start_source": "header"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"start": "unknown", "start_source": "none"}), 0)
 
 	answer := models(t, s)
 	require.Len(t, answer.Models, 1)

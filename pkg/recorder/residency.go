@@ -78,8 +78,8 @@ func (r *residency) spansOf(model, version string) []span {
 	return nil
 }
 
-// judge tells the path of a request that was answered before the last poll began.
-func (r *residency) judge(served Served) Path {
+// judge tells the start of a request that was answered before the last poll began.
+func (r *residency) judge(served Served) Start {
 	spans := r.spansOf(served.Model, served.Version)
 	// at is the span that holds the first poll begun after the arrival.
 	at := 0

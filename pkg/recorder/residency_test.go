@@ -12,7 +12,7 @@ func TestResidencyTellsThePath(t *testing.T) {
 	for name, test := range map[string]struct {
 		polls             string // one each second, from second 0
 		arrived, answered float64
-		want              Path
+		want              Start
 	}{
 		"ready before and after":                           {"rrrr", 0.5, 0.7, Hot},
 		"ready throughout a long request":                  {"rrrrr", 0.5, 3.5, Hot},

@@ -8,17 +8,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Path is the way that a request took.
-type Path string
+// Start says whether a request found its model in memory.
+type Start string
 
-// A request of the hot path met its model in memory; one of the cold path waited for a load; of others nobody could tell.
+// A hot request found its model in memory. A cold one waited for a load. The rest are unknown.
 const (
-	Hot     Path = "hot"
-	Cold    Path = "cold"
-	Unknown Path = "unknown"
+	Hot     Start = "hot"
+	Cold    Start = "cold"
+	Unknown Start = "unknown"
 )
 
-// noVerdict is the label of requests whose path nobody could tell.
+// noVerdict is the source of requests whose start is unknown.
 const noVerdict = "none"
 
 // Values of labels that are not of a client's choice.
@@ -53,7 +53,7 @@ const (
 	nativeMinReset   = time.Hour
 )
 
-// distribution names a histogram that every model has, with the labels model, version and path.
+// distribution names a histogram that every model has, with the labels model, version and start.
 type distribution int
 
 const (
@@ -84,7 +84,7 @@ type modelKey struct{ model, version string }
 
 // countKey are the labels of a count besides those of its model.
 type countKey struct {
-	path     Path
+	start    Start
 	source   string
 	protocol protocol
 	code     string
@@ -97,8 +97,8 @@ type count struct {
 	created        time.Time
 }
 
-// otherPath is the path that a request whose path is known could have taken instead.
-var otherPath = map[Path]Path{Hot: Cold, Cold: Hot}
+// otherStart is the start that a request whose start is known could have taken instead.
+var otherStart = map[Start]Start{Hot: Cold, Cold: Hot}
 
 // modelSeries are the series of one model and version.
 type modelSeries struct {
@@ -113,12 +113,12 @@ type modelSeries struct {
 	mu     sync.Mutex
 	counts map[countKey]*count
 	codes  map[string]bool
-	paths  map[Path]*pathSeries
+	starts map[Start]*startSeries
 	folded bool // into other: nothing of it is to be collected any more
 }
 
-// pathSeries are a model's distributions on one path; those without a sample do not exist.
-type pathSeries struct {
+// startSeries are a model's distributions with one start; those without a sample do not exist.
+type startSeries struct {
 	histograms [distributionCount]prometheus.Histogram
 	live       *liveWindow
 }
@@ -126,7 +126,7 @@ type pathSeries struct {
 func newModelSeries(key modelKey, window windowOptions) *modelSeries {
 	return &modelSeries{
 		key: key, window: window,
-		counts: map[countKey]*count{}, codes: map[string]bool{}, paths: map[Path]*pathSeries{},
+		counts: map[countKey]*count{}, codes: map[string]bool{}, starts: map[Start]*startSeries{},
 	}
 }
 
@@ -143,22 +143,22 @@ func (s *modelSeries) record(o *observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(o.countKey).value++
-	path := s.paths[o.path]
-	if path == nil {
-		path = &pathSeries{live: &liveWindow{options: s.window}}
-		s.paths[o.path] = path
+	start := s.starts[o.start]
+	if start == nil {
+		start = &startSeries{live: &liveWindow{options: s.window}}
+		s.starts[o.start] = start
 	}
 	for d := range distributionCount {
 		if !o.has[d] {
 			continue
 		}
-		if path.histograms[d] == nil {
-			path.histograms[d] = newHistogram(d, s.key, o.path)
+		if start.histograms[d] == nil {
+			start.histograms[d] = newHistogram(d, s.key, o.start)
 		}
-		path.histograms[d].Observe(o.samples[d])
+		start.histograms[d].Observe(o.samples[d])
 	}
 	if o.has[responseTime] {
-		path.live.record(time.Duration(o.samples[responseTime] * float64(time.Second)))
+		start.live.record(time.Duration(o.samples[responseTime] * float64(time.Second)))
 	}
 }
 
@@ -173,10 +173,10 @@ func (s *modelSeries) count(key countKey) *count {
 	c := s.counts[key]
 	if c == nil {
 		c = s.begin(key)
-		// The other path begins at zero now, so that its first request is an increase for those, too, who do not read when
+		// The other start begins at zero now, so that its first request is an increase for those, too, who do not read when
 		// a counter began.
-		if path, known := otherPath[key.path]; known {
-			key.path = path
+		if start, known := otherStart[key.start]; known {
+			key.start = start
 			if s.counts[key] == nil {
 				s.begin(key)
 			}
@@ -206,9 +206,9 @@ func (s *modelSeries) foldInto(other *modelSeries) {
 	s.folded = true
 }
 
-func newHistogram(d distribution, key modelKey, path Path) prometheus.Histogram {
+func newHistogram(d distribution, key modelKey, start Start) prometheus.Histogram {
 	options := histogramOptions[d]
-	options.ConstLabels = prometheus.Labels{"model": key.model, "version": key.version, "path": string(path)}
+	options.ConstLabels = prometheus.Labels{"model": key.model, "version": key.version, "start": string(start)}
 	options.NativeHistogramBucketFactor = nativeFactor
 	options.NativeHistogramMaxBucketNumber = nativeMaxBuckets
 	options.NativeHistogramMinResetDuration = nativeMinReset
@@ -216,8 +216,8 @@ func newHistogram(d distribution, key modelKey, path Path) prometheus.Histogram 
 }
 
 var (
-	requestsDescription = prometheus.NewDesc("modelserving_requests_total", "Requests that ended, by the path that they took, who told it, and the code as it was sent.",
-		[]string{"model", "version", "path", "verdict_source", "protocol", "code"}, nil)
+	requestsDescription = prometheus.NewDesc("modelserving_requests_total", "Requests that ended, by start (hot, cold, unknown), the source of the start, protocol and code.",
+		[]string{"model", "version", "start", "start_source", "protocol", "code"}, nil)
 	concurrentDescription = prometheus.NewDesc("modelserving_concurrent_requests", "Requests that have arrived and not ended.",
 		[]string{"model", "version"}, nil)
 )
@@ -234,10 +234,10 @@ func (s *modelSeries) collect() []prometheus.Metric {
 	for key, c := range s.counts {
 		c.exposed = c.value
 		metrics = append(metrics, prometheus.MustNewConstMetricWithCreatedTimestamp(requestsDescription, prometheus.CounterValue, float64(c.value), c.created,
-			s.key.model, s.key.version, string(key.path), key.source, string(key.protocol), key.code))
+			s.key.model, s.key.version, string(key.start), key.source, string(key.protocol), key.code))
 	}
-	for _, path := range s.paths {
-		for _, histogram := range path.histograms {
+	for _, start := range s.starts {
+		for _, histogram := range start.histograms {
 			if histogram != nil {
 				metrics = append(metrics, histogram)
 			}
@@ -246,13 +246,13 @@ func (s *modelSeries) collect() []prometheus.Metric {
 	return metrics
 }
 
-// liveWindows answers the windows of the paths that had requests.
-func (s *modelSeries) liveWindows() map[Path]*liveWindow {
+// liveWindows answers the windows of the starts that had requests.
+func (s *modelSeries) liveWindows() map[Start]*liveWindow {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	windows := make(map[Path]*liveWindow, len(s.paths))
-	for path, series := range s.paths {
-		windows[path] = series.live
+	windows := make(map[Start]*liveWindow, len(s.starts))
+	for start, series := range s.starts {
+		windows[start] = series.live
 	}
 	return windows
 }

@@ -70,13 +70,13 @@ func TestLoadsThatOverlapARequestMakeItCold(t *testing.T) {
 	for range 5 {
 		<-waiting
 	}
-	s.eventually(5, prometheus.Labels{"path": "cold", "verdict_source": "management"})
+	s.eventually(5, prometheus.Labels{"start": "cold", "start_source": "management"})
 	for range 20 {
 		s.do("POST", "/v2/models/m/infer", "{}", nil)
 	}
 	s.eventually(25, nil)
-	require.InDelta(t, 20, s.count(requests, prometheus.Labels{"path": "hot", "verdict_source": "management"}), 0)
-	require.InDelta(t, 20, s.count("modelserving_response_time_seconds", prometheus.Labels{"path": "hot"}), 0)
+	require.InDelta(t, 20, s.count(requests, prometheus.Labels{"start": "hot", "start_source": "management"}), 0)
+	require.InDelta(t, 20, s.count("modelserving_response_time_seconds", prometheus.Labels{"start": "hot"}), 0)
 	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "answered"}))
 }
 
@@ -86,7 +86,7 @@ func TestPathIsUnknownWhenTheServerDoesNotTell(t *testing.T) {
 	server.silent.Store(true)
 	s := inFrontOfHandler(t, server.ServeHTTP, polled(server.look))
 	s.do("POST", "/v2/models/m/infer", "{}", nil)
-	s.eventually(1, prometheus.Labels{"path": "unknown", "verdict_source": "none"})
+	s.eventually(1, prometheus.Labels{"start": "unknown", "start_source": "none"})
 	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "failed"}))
 }
 
@@ -104,9 +104,9 @@ func TestHeaderGoesBeforeTheManagementAPI(t *testing.T) {
 		s.do("POST", "/v2/models/m/infer", "{}", http.Header{"X-Say": {say}})
 	}
 	s.eventually(3, nil)
-	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "cold", "verdict_source": "header"}), 0)
-	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "hot", "verdict_source": "header"}), 0)
-	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "hot", "verdict_source": "management"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"start": "cold", "start_source": "header"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"start": "hot", "start_source": "header"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"start": "hot", "start_source": "management"}), 0)
 }
 
 // logged passes on what is logged.
@@ -149,10 +149,10 @@ func TestRequestsWaitForAServerThatScalesFromZero(t *testing.T) {
 		<-done
 	})
 	require.Contains(t, <-answered, "body")
-	s.eventually(1, prometheus.Labels{"path": "cold", "verdict_source": recorder.FromZero, "code": "200"})
+	s.eventually(1, prometheus.Labels{"start": "cold", "start_source": recorder.FromZero, "code": "200"})
 	s.do("POST", "/predictions/m", "body", nil)
 	s.eventually(2, nil)
-	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"path": "unknown"}), 0)
+	require.InDelta(t, 1, s.count(requests, prometheus.Labels{"start": "unknown"}), 0)
 }
 
 func TestHeldRequestsAreGivenUp(t *testing.T) {

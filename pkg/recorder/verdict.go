@@ -23,7 +23,7 @@ type Served struct {
 
 // Source can tell whether requests were served hot or cold.
 type Source interface {
-	// Name is the value of the label verdict_source.
+	// Name is the value of the label start_source.
 	Name() string
 	// Run does what the source needs beside the requests, until the context ends.
 	Run(ctx context.Context)
@@ -31,7 +31,7 @@ type Source interface {
 	Arrived()
 	Answered()
 	// Judge calls verdict exactly once, now or later, from any goroutine. Unknown means that the source cannot tell.
-	Judge(served Served, verdict func(Path))
+	Judge(served Served, verdict func(Start))
 }
 
 // verdicts asks several sources: any that says cold is believed, else the first that says hot.
@@ -49,20 +49,20 @@ func (v verdicts) answered() {
 	}
 }
 
-func (v verdicts) judge(served Served, verdict func(path Path, source string)) {
+func (v verdicts) judge(served Served, verdict func(start Start, source string)) {
 	v.judgeFrom(0, served, Unknown, noVerdict, verdict)
 }
 
-func (v verdicts) judgeFrom(i int, served Served, path Path, by string, verdict func(path Path, source string)) {
-	if i == len(v) || path == Cold {
-		verdict(path, by)
+func (v verdicts) judgeFrom(i int, served Served, start Start, by string, verdict func(start Start, source string)) {
+	if i == len(v) || start == Cold {
+		verdict(start, by)
 		return
 	}
-	v[i].Judge(served, func(next Path) {
-		if next == Cold || next == Hot && path == Unknown {
-			path, by = next, v[i].Name()
+	v[i].Judge(served, func(next Start) {
+		if next == Cold || next == Hot && start == Unknown {
+			start, by = next, v[i].Name()
 		}
-		v.judgeFrom(i+1, served, path, by, verdict)
+		v.judgeFrom(i+1, served, start, by, verdict)
 	})
 }
 
@@ -85,7 +85,7 @@ type ResponseHeader struct {
 func (ResponseHeader) Name() string { return "header" }
 
 // Judge implements Source.
-func (h ResponseHeader) Judge(served Served, verdict func(Path)) {
+func (h ResponseHeader) Judge(served Served, verdict func(Start)) {
 	value := strings.TrimSpace(served.Header.Get(h.Header))
 	is := func(known string) bool { return strings.EqualFold(known, value) }
 	switch {
@@ -108,7 +108,7 @@ type heldRequests struct{ immediate }
 
 func (heldRequests) Name() string { return FromZero }
 
-func (heldRequests) Judge(served Served, verdict func(Path)) {
+func (heldRequests) Judge(served Served, verdict func(Start)) {
 	if served.WaitedForServer {
 		verdict(Cold)
 		return

@@ -36,7 +36,7 @@ const (
 var ErrNothingToRecord = errors.New("nothing that these servers report of these signals is a counter or a histogram; choose other signals or profiles")
 
 // Recordings writes recording rules as a rule file for Prometheus, Mimir, Thanos or vmalert: the rates of the counters and
-// buckets that the chosen signals are made of, summed by environment, deployment, model and path, those of the busiest models
+// buckets that the chosen signals are made of, summed by environment, deployment, model and start, those of the busiest models
 // more often than the rest.
 func Recordings(o RecordingOptions, servers Servers) ([]byte, error) {
 	if err := o.check(); err != nil {

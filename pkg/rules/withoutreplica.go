@@ -29,7 +29,7 @@ func (w *recordings) withoutReplica(by []signal.Label, filters map[signal.Label]
 	sum := func(matchers string) string {
 		return fmt.Sprintf("sum by (%s) (sum_over_time(%s[%s]))", strings.Join(words(by), ", "), selected(name, matchers), durationText(window))
 	}
-	return fmt.Sprintf(`(%s or %s * 0) / (%s > 0)`, sum(`path="cold"`), sum(""), sum(""))
+	return fmt.Sprintf(`(%s or %s * 0) / (%s > 0)`, sum(`start="cold"`), sum(""), sum(""))
 }
 
 // either is the first of two expressions, and for what it says nothing of the second; an empty one is none.

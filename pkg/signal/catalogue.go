@@ -2,8 +2,8 @@ package signal
 
 var (
 	ofModel   = []Label{Environment, Deployment, Model, Version, Replica}
-	ofOutcome = []Label{Environment, Deployment, Model, Version, Path, Replica, Status, Code}
-	ofPath    = []Label{Environment, Deployment, Model, Version, Path, Replica}
+	ofOutcome = []Label{Environment, Deployment, Model, Version, Start, Replica, Status, Code}
+	ofStart    = []Label{Environment, Deployment, Model, Version, Start, Replica}
 	ofState   = []Label{Environment, Deployment, Model, Version, Replica, State}
 	ofReplica = []Label{Environment, Deployment, Replica}
 	ofGPU     = []Label{Environment, Deployment, Replica, GPU}
@@ -56,7 +56,7 @@ var builtin = Catalogue{
 		MeasuredBy:  byRecorder,
 	},
 	{
-		Name: "response_time", Title: "Response time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofPath,
+		Name: "response_time", Title: "Response time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofStart,
 		Description: "Time from the arrival of a request to the end of its response: cold start, queue and inference.",
 		MeasuredBy:  byRecorder,
 	},
@@ -66,12 +66,12 @@ var builtin = Catalogue{
 		MeasuredBy:  "a model server that times its execution (Triton, Ray Serve, KServe)",
 	},
 	{
-		Name: "queue_time", Title: "Queue time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofPath,
+		Name: "queue_time", Title: "Queue time", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofStart,
 		Description: "Time that a request waits in the server before the model runs.",
 		MeasuredBy:  "a model server that times its queue (Triton, TorchServe, vLLM)",
 	},
 	{
-		Name: "time_to_first_byte", Title: "Time to first byte", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofPath,
+		Name: "time_to_first_byte", Title: "Time to first byte", Group: Latency, Shape: Distribution, Unit: Seconds, GroupBy: ofStart,
 		Description: "Time from the arrival of a request to the first byte of its response.",
 		MeasuredBy:  "the recorder in front of the server, or a server that times the first response of a stream",
 	},

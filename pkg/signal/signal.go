@@ -37,8 +37,8 @@ const (
 	Model       Label = "model"
 	Version     Label = "version"
 	Replica     Label = "replica"
-	// Path is the way that a request took: hot, where its model was in memory, or cold, where it waited for a load.
-	Path   Label = "path"
+	// Start is hot if the model was in memory, cold if the request waited for a load, and unknown otherwise.
+	Start  Label = "start"
 	Status Label = "status"
 	Code   Label = "code"
 	State  Label = "state"
@@ -48,7 +48,7 @@ const (
 )
 
 // Labels lists every label, in the order in which names of series are made of them.
-var Labels = []Label{Environment, Deployment, Model, Version, Path, Replica, GPU, State, Status, Code, Objective}
+var Labels = []Label{Environment, Deployment, Model, Version, Start, Replica, GPU, State, Status, Code, Objective}
 
 // Group puts signals together as the Metrics dashboard's rows do.
 type Group string

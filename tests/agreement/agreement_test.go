@@ -150,7 +150,7 @@ func queries() (all []query) {
 	for _, s := range signal.Builtin() {
 		var groupBy []string
 		for _, l := range signal.Labels {
-			if slices.Contains(s.GroupBy, l) && l != signal.Path {
+			if slices.Contains(s.GroupBy, l) && l != signal.Start {
 				groupBy = append(groupBy, string(l))
 			}
 		}

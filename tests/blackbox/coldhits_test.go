@@ -150,8 +150,8 @@ func TestColdHitsOfQuantilesAloneAreAtLeastSoMany(t *testing.T) {
 	overTime := eventually(t, p, s, within("10s", query("cold_hit_rate", nil, "model")), seldom)
 	require.InDelta(t, leastSeldom, driver.Value(t, overTime, seldom), 1e-9)
 
-	recorder.show(recorderPage + `modelserving_requests_total{model="seldom",version="",path="hot",verdict_source="header",protocol="http",code="200"} +17
-modelserving_requests_total{model="seldom",version="",path="cold",verdict_source="header",protocol="http",code="200"} +3
+	recorder.show(recorderPage + `modelserving_requests_total{model="seldom",version="",start="hot",start_source="header",protocol="http",code="200"} +17
+modelserving_requests_total{model="seldom",version="",start="cold",start_source="header",protocol="http",code="200"} +3
 `)
 	require.Eventually(t, func() bool {
 		answer = p.Ask(s, 30*time.Second, q)["A"]

@@ -16,7 +16,7 @@ func refreshed() []map[string]any {
 	var out []map[string]any
 	for _, q := range []map[string]any{
 		query("requests", nil, "model"), query("requests", nil, "status"), query("error_rate", nil, "model"), query("error_rate", nil, "deployment"),
-		query("response_time", []string{"p50", "p90", "p95", "p99"}, "model"), query("response_time", []string{"p95"}, "path"),
+		query("response_time", []string{"p50", "p90", "p95", "p99"}, "model"), query("response_time", []string{"p95"}, "start"),
 		query("response_time", []string{"mean"}, "model"), query("client_error_rate", nil, "model"),
 	} {
 		out = append(out, automatic(q))

@@ -110,7 +110,7 @@ func (c *counted) scrape(at time.Time, models, replicas int) []prometheustest.Sa
 				if path == "cold" {
 					some = float64(c.random.IntN(5))
 				}
-				of := also("path", path)
+				of := also("start", path)
 				count(some, "modelserving_requests_total", append(slices.Clone(of), "code", "200")...)
 				sum, below := 0.0, 0.0
 				for i, bound := range bounds {

@@ -110,11 +110,11 @@ func TestRecordingRulesAreReadInPlaceOfCounters(t *testing.T) {
 	// At the moments at which all is recorded, the numbers are the same ones.
 	queries := map[string]map[string]any{
 		"requests by model":         query("requests", nil, "model"),
-		"requests by path":          query("requests", nil, "path", "status"),
+		"requests by start":         query("requests", nil, "start", "status"),
 		"errors":                    query("error_rate", nil, "environment", "deployment"),
 		"quantiles":                 query("response_time", []string{"p50", "p95", "p99"}, "model"),
-		"means":                     query("response_time", []string{"mean"}, "model", "path"),
-		"quantiles of hot requests": filtered(query("response_time", []string{"p95"}), map[string][]string{"path": {"hot"}, "model": {"model-001", "model-002"}}),
+		"means":                     query("response_time", []string{"mean"}, "model", "start"),
+		"quantiles of hot requests": filtered(query("response_time", []string{"p95"}), map[string][]string{"start": {"hot"}, "model": {"model-001", "model-002"}}),
 		"cold hits":                 query("cold_hit_rate", nil, "model"),
 		"the busiest":               limited(query("requests", nil, "model"), 4),
 		"cache hits":                query("cache_hit_ratio", nil, "deployment"),
@@ -284,7 +284,7 @@ func TestRulesThatLeaveSomethingOutAreNotRead(t *testing.T) {
 	var elsewhere []prometheustest.Sample
 	for at := f.end.Add(-10 * time.Minute); !at.After(f.end); at = at.Add(scrapedEvery) {
 		elsewhere = append(elsewhere, prometheustest.Sample{At: at, Value: float64(at.Unix()), Labels: labels.FromStrings(
-			"__name__", "modelserving_requests_total", "namespace", "staging", "job", "speech", "instance", "a:1", "model", "m", "path", "hot", "code", "200")})
+			"__name__", "modelserving_requests_total", "namespace", "staging", "job", "speech", "instance", "a:1", "model", "m", "start", "hot", "code", "200")})
 	}
 	f.with.Append(t, elsewhere...)
 	s.UID, s.ID = "again", 2

@@ -56,7 +56,7 @@ func (s *store) withoutReplica(filters map[string][]string, limit int, by ...str
 				key = "others"
 			}
 			all[key] += sample.F
-			if sample.Metric.Get("path") == "cold" {
+			if sample.Metric.Get("start") == "cold" {
 				cold[key] += sample.F
 			}
 		}

@@ -151,7 +151,7 @@ class FakeLoads {
             '# TYPE modelserving_recorder_models_limit gauge',
             'modelserving_recorder_models_limit 10',
             '# TYPE modelserving_requests_total counter',
-            `modelserving_requests_total{model="fake",version="1",path="hot",code="200"} ${Math.round(Date.now() / 1000) % 1e6}`,
+            `modelserving_requests_total{model="fake",version="1",start="hot",code="200"} ${Math.round(Date.now() / 1000) % 1e6}`,
             '',
           ].join('\n')
         : ''

@@ -17,7 +17,7 @@ const stretchSeconds = 60;
 /** Each scrape of the recorder has it. */
 const scraped = 'modelserving_recorder_models_limit';
 const deployment = 'long-tail';
-const paths = ['hot', 'cold'];
+const starts = ['hot', 'cold'];
 
 let stretch: Stretch;
 
@@ -37,15 +37,15 @@ async function recorderMetricsUrl(request: APIRequestContext): Promise<string> {
   return targets.find(({ id }) => id === 'recorder')!.url;
 }
 
-/** The recorder's requests by `model path code`, as its page has them. */
+/** The recorder's requests by `model start code`, as its page has them. */
 async function readRecorder(request: APIRequestContext, url: string): Promise<Record<string, number>> {
   const response = await request.get(url);
   expect(response.ok(), await response.text()).toBe(true);
   const counts: Record<string, number> = {};
   for (const [, labels, value] of (await response.text()).matchAll(/^modelserving_requests_total\{(.*)\} (\S+)$/gm)) {
     const label = Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, text]) => [name, text]));
-    expect(label.verdict_source, labels).toBe('header');
-    const key = `${label.model} ${label.path} ${label.code}`;
+    expect(label.start_source, labels).toBe('header');
+    const key = `${label.model} ${label.start} ${label.code}`;
     counts[key] = (counts[key] ?? 0) + Number(value);
   }
   return counts;
@@ -87,23 +87,23 @@ test('driver, recorder and router counted the same requests, one by one', async 
   let cold = 0;
   for (const [model, counts] of Object.entries(driver)) {
     expect(counts.unanswered, model).toBe(0);
-    for (const path of paths) {
-      const answered = counts.byPath[path]?.answered ?? 0;
+    for (const start of starts) {
+      const answered = counts.byStart[start]?.answered ?? 0;
       const recorded = Object.entries(recorder)
-        .filter(([key]) => key.startsWith(`${model} ${path} `))
+        .filter(([key]) => key.startsWith(`${model} ${start} `))
         .reduce((sum, [, count]) => sum + count, 0);
-      expect(recorded, `${model}, ${path}: the recorder`).toBe(answered);
-      expect(router[model][path as 'hot' | 'cold'], `${model}, ${path}: the router`).toBe(answered);
+      expect(recorded, `${model}, ${start}: the recorder`).toBe(answered);
+      expect(router[model][start as 'hot' | 'cold'], `${model}, ${start}: the router`).toBe(answered);
     }
     expect(
-      Object.keys(counts.byPath).every((path) => paths.includes(path)),
-      `every answer of ${model} has a path`
+      Object.keys(counts.byStart).every((start) => starts.includes(start)),
+      `every answer of ${model} is hot or cold`
     ).toBe(true);
     for (const [code, count] of [['200', counts.ok] as const, ...Object.entries(counts.failed)]) {
-      const recorded = paths.reduce((sum, path) => sum + (recorder[`${model} ${path} ${code}`] ?? 0), 0);
+      const recorded = starts.reduce((sum, start) => sum + (recorder[`${model} ${start} ${code}`] ?? 0), 0);
       expect(recorded, `${model}: code ${code}`).toBe(count);
     }
-    cold += counts.byPath.cold?.answered ?? 0;
+    cold += counts.byStart.cold?.answered ?? 0;
   }
   expect(cold, 'some requests had to wait').toBeGreaterThan(3);
 });
@@ -124,16 +124,16 @@ test('the router kept to its slots, and every cold request had its load', async 
 test('every request that the recorder counted is in the plugin', async ({ request }) => {
   const before = await readCounts(request, tailCountsUrl);
   await scrapedSince(request, Date.now(), scraped);
-  const query = { queryType: 'promql', expr: 'sum by (model, path) (modelserving_requests_total)', instant: true };
+  const query = { queryType: 'promql', expr: 'sum by (model, start) (modelserving_requests_total)', instant: true };
   const now = Date.now();
   const counters = await ask(request, query, { from: now - 60_000, to: now });
   const after = await readCounts(request, tailCountsUrl);
   for (const [model, counts] of Object.entries(before)) {
-    for (const [path, { answered }] of Object.entries(counts.byPath)) {
-      const counter = counters.find(({ labels }) => labels.model === model && labels.path === path)?.values[0];
-      expect(counter, `${model}, ${path}`).toBeGreaterThanOrEqual(answered);
-      expect(counter, `${model}, ${path}`).toBeLessThanOrEqual(
-        after[model].byPath[path].answered + after[model].inFlight
+    for (const [start, { answered }] of Object.entries(counts.byStart)) {
+      const counter = counters.find(({ labels }) => labels.model === model && labels.start === start)?.values[0];
+      expect(counter, `${model}, ${start}`).toBeGreaterThanOrEqual(answered);
+      expect(counter, `${model}, ${start}`).toBeLessThanOrEqual(
+        after[model].byStart[start].answered + after[model].inFlight
       );
     }
   }
@@ -159,11 +159,11 @@ function overStretch(
 }
 
 /** What was answered in the stretch, over all models. */
-function answered(path: string) {
+function answered(start: string) {
   return Object.values(stretch.counted).reduce(
-    (sum, { byPath }) => ({
-      count: sum.count + (byPath[path]?.answered ?? 0),
-      seconds: sum.seconds + (byPath[path]?.latencySeconds ?? 0),
+    (sum, { byStart }) => ({
+      count: sum.count + (byStart[start]?.answered ?? 0),
+      seconds: sum.seconds + (byStart[start]?.latencySeconds ?? 0),
     }),
     { count: 0, seconds: 0 }
   );
@@ -174,12 +174,12 @@ function edges(count: number) {
   return 3 * Math.sqrt(2 * (count / stretch.seconds) * 5) + 1.5;
 }
 
-test('requests are counted once, by path, though recorder and server both count them', async ({ request }) => {
-  const byPath = await overStretch(request, 'requests', 'rate', ['path']);
-  expect(byPath.map(({ labels }) => labels.path).sort()).toEqual(['cold', 'hot']);
-  for (const { labels, values } of byPath) {
-    const { count } = answered(labels.path);
-    expect(Math.abs(Number(values[0]) * stretch.seconds - count), `${labels.path}: ${count}`).toBeLessThan(
+test('requests are counted once, by start, though recorder and server both count them', async ({ request }) => {
+  const byStart = await overStretch(request, 'requests', 'rate', ['start']);
+  expect(byStart.map(({ labels }) => labels.start).sort()).toEqual(['cold', 'hot']);
+  for (const { labels, values } of byStart) {
+    const { count } = answered(labels.start);
+    expect(Math.abs(Number(values[0]) * stretch.seconds - count), `${labels.start}: ${count}`).toBeLessThan(
       edges(count)
     );
   }
@@ -197,9 +197,9 @@ test('the cold-hit rate is the share that was seen', async ({ request }) => {
   expect(Number(hitRatio.values[0])).toBeCloseTo(1 - Number(rate.values[0]), 6);
 });
 
-test('response times by path are those that the client saw', async ({ request }) => {
-  const means = await overStretch(request, 'response_time', 'mean', ['path']);
-  const mean = (path: string) => Number(means.find(({ labels }) => labels.path === path)?.values[0]);
+test('response times by start are those that the client saw', async ({ request }) => {
+  const means = await overStretch(request, 'response_time', 'mean', ['start']);
+  const mean = (start: string) => Number(means.find(({ labels }) => labels.start === start)?.values[0]);
   const hot = answered('hot');
   // On a busy machine a request takes up to some 30 ms longer than the recorder knows.
   expect(mean('hot')).toBeLessThan((hot.seconds / hot.count) * 1.3 + 0.01);
@@ -207,8 +207,8 @@ test('response times by path are those that the client saw', async ({ request })
   // The few cold ones differ by seconds, and those at the edges belong to one stretch or the other.
   const cold = answered('cold');
   expect(Math.abs(mean('cold') - cold.seconds / cold.count)).toBeLessThan((0.5 * cold.seconds) / cold.count);
-  const quantiles = await overStretch(request, 'response_time', 'p50', ['path']);
-  const median = (path: string) => Number(quantiles.find(({ labels }) => labels.path === path)?.values[0]);
+  const quantiles = await overStretch(request, 'response_time', 'p50', ['start']);
+  const median = (start: string) => Number(quantiles.find(({ labels }) => labels.start === start)?.values[0]);
   expect(median('cold'), 'a load takes much longer than an inference').toBeGreaterThan(5 * median('hot'));
 });
 

@@ -41,11 +41,11 @@ export interface ModelCounts {
   failed: Record<string, number>;
   unanswered: number;
   okLatencySeconds: number;
-  byPath: Record<string, PathCounts>;
+  byStart: Record<string, StartCounts>;
 }
 
-/** The answers that took one path, hot or cold, as a response header told it; '' where none did. */
-interface PathCounts {
+/** The answers with one start, hot or cold, from a response header; '' where none did. */
+interface StartCounts {
   answered: number;
   latencySeconds: number;
 }

@@ -34,9 +34,9 @@ function difference(after: ModelCounts, before: ModelCounts | undefined): ModelC
     return after;
   }
   const failed = Object.entries(after.failed).map(([code, count]) => [code, count - (before.failed[code] ?? 0)]);
-  const byPath = Object.entries(after.byPath).map(([path, { answered, latencySeconds }]) => {
-    const earlier = before.byPath[path] ?? { answered: 0, latencySeconds: 0 };
-    return [path, { answered: answered - earlier.answered, latencySeconds: latencySeconds - earlier.latencySeconds }];
+  const byStart = Object.entries(after.byStart).map(([start, { answered, latencySeconds }]) => {
+    const earlier = before.byStart[start] ?? { answered: 0, latencySeconds: 0 };
+    return [start, { answered: answered - earlier.answered, latencySeconds: latencySeconds - earlier.latencySeconds }];
   });
   return {
     sent: after.sent - before.sent,
@@ -45,7 +45,7 @@ function difference(after: ModelCounts, before: ModelCounts | undefined): ModelC
     failed: Object.fromEntries(failed),
     unanswered: after.unanswered - before.unanswered,
     okLatencySeconds: after.okLatencySeconds - before.okLatencySeconds,
-    byPath: Object.fromEntries(byPath),
+    byStart: Object.fromEntries(byStart),
   };
 }
 

@@ -31,12 +31,12 @@ func TestClientsOfTritonGoThroughTheRecorder(t *testing.T) {
 	r := record(t, "recorder-triton", "upstream: "+l.triton.HTTP+"\ngrpcUpstream: "+l.triton.GRPC)
 
 	clients.run("python", "triton_http.py", r.address)
-	r.await(`code="200",model="echo",path="unknown",protocol="http"`, 4)
-	r.await(`code="404",model="missing",path="unknown",protocol="http"|code="400",model="missing",path="unknown",protocol="http"`, 1)
+	r.await(`code="200",model="echo",protocol="http",start="unknown"`, 4)
+	r.await(`code="404",model="missing",protocol="http",start="unknown"|code="400",model="missing",protocol="http",start="unknown"`, 1)
 	clients.run("python", "triton_grpc.py", r.address)
-	r.await(`code="OK",model="echo",path="unknown",protocol="grpc"`, 3)
-	r.await(`code="NotFound",model="missing",path="unknown",protocol="grpc"`, 1)
-	r.await(`code="OK",model="stream",path="unknown",protocol="grpc"`, 1)
+	r.await(`code="OK",model="echo",protocol="grpc",start="unknown"`, 3)
+	r.await(`code="NotFound",model="missing",protocol="grpc",start="unknown"`, 1)
+	r.await(`code="OK",model="stream",protocol="grpc",start="unknown"`, 1)
 
 	inference := []string{"-H", "Content-Type: application/json", "-d", `{"INPUT": 7}`, r.url() + "/v2/models/stream/"}
 	for _, version := range []string{"--http1.1", "--http2-prior-knowledge"} {
@@ -46,7 +46,7 @@ func TestClientsOfTritonGoThroughTheRecorder(t *testing.T) {
 			require.Contains(t, curl(t, args...), `"OUTPUT":7.0`, way)
 		}
 	}
-	r.await(`code="200",model="stream",path="unknown",protocol="http"`, 4)
+	r.await(`code="200",model="stream",protocol="http",start="unknown"`, 4)
 }
 
 // curl runs curl and answers what it wrote.
@@ -115,8 +115,8 @@ func TestClientsOfLanguageModelsGoThroughTheRecorder(t *testing.T) {
 	r := record(t, "recorder-openai", "upstream: "+server.URL)
 
 	clients.run("python", "openai_stream.py", r.url()+"/v1")
-	r.await(`code="200",model="talker",path="unknown",protocol="http"`, 2)
-	r.await(`code="404",model="missing",path="unknown",protocol="http"`, 1)
+	r.await(`code="200",model="talker",protocol="http",start="unknown"`, 2)
+	r.await(`code="404",model="missing",protocol="http",start="unknown"`, 1)
 	clients.run("python", "websocket_client.py", "ws://"+r.address+"/v1/realtime?model=talker")
-	r.await(`code="3007",model="talker",path="unknown",protocol="websocket"`, 1)
+	r.await(`code="3007",model="talker",protocol="websocket",start="unknown"`, 1)
 }

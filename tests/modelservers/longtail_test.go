@@ -109,7 +109,7 @@ func (v *visitor) stalledShare() float64 {
 func (v *visitor) answered(header http.Header, took time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch router.Path(header.Get(router.DefaultPathHeader)) {
+	switch router.Start(header.Get(router.DefaultStartHeader)) {
 	case router.Cold:
 		v.cold = append(v.cold, took)
 	case router.Hot:
@@ -207,7 +207,7 @@ func TestColdHitsAreEstimatedFromAHistogramAlone(t *testing.T) {
 		sleeping(t, repository, v.model, time.Duration(float64(load)/(v.separation-1)))
 	}
 	blind := record(t, "recorder-blind", "upstream: "+l.url)
-	knowing := record(t, "recorder-knowing", "upstream: "+blind.url()+"\ncold: {header: {name: "+router.DefaultPathHeader+"}}")
+	knowing := record(t, "recorder-knowing", "upstream: "+blind.url()+"\ncold: {header: {name: "+router.DefaultStartHeader+"}}")
 	plugin := driver.Start(t, binary, t.TempDir())
 	estimating, counting := driver.Embedded("blind", driver.Target("blind", blind.metrics)), driver.Embedded("knowing", driver.Target("knowing", knowing.metrics))
 	for _, s := range []driver.Source{estimating, counting} {
@@ -225,8 +225,8 @@ func TestColdHitsAreEstimatedFromAHistogramAlone(t *testing.T) {
 	for _, v := range all {
 		require.Equal(t, v.visits*(v.coldEach+v.hotEach), len(v.cold)+len(v.hot), "%s: who says how the others went?", v.model)
 		require.Equal(t, l.counted(v.model).Cold, int64(len(v.cold)), v.model)
-		require.Equal(t, len(v.cold), knowing.count(fmt.Sprintf(`model=%q,path="cold"`, v.model)), "the recorder knows which requests were cold")
-		require.Equal(t, len(v.hot), knowing.count(fmt.Sprintf(`model=%q,path="hot"`, v.model)))
+		require.Equal(t, len(v.cold), knowing.count(fmt.Sprintf(`model=%q,start="cold"`, v.model)), "the recorder knows which requests were cold")
+		require.Equal(t, len(v.hot), knowing.count(fmt.Sprintf(`model=%q,start="hot"`, v.model)))
 	}
 	judge(t, plugin, estimating, counting, sent, all)
 }

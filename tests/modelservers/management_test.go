@@ -27,7 +27,7 @@ func TestManagementTellsHotFromColdOfTriton(t *testing.T) {
 	}
 	r := record(t, "recorder-management", "upstream: "+l.url+"\ncold: {management: {protocol: open_inference_v2, url: "+l.triton.HTTP+", every: 20ms}}")
 	told := func(model, path string) int {
-		return r.count(fmt.Sprintf(`model=%q,path=%q,protocol="http",verdict_source="(management|none)"`, model, path))
+		return r.count(fmt.Sprintf(`model=%q,protocol="http",start=%q,start_source="(management|none)"`, model, path))
 	}
 	sent := map[string]int{}
 	for range rounds {
