@@ -2,11 +2,20 @@ package profile
 
 import "strings"
 
+// maxCompared is how long words are at most that are compared: it takes the product of their lengths.
+const maxCompared = 200
+
 // closest is the candidate that a misspelt word most likely means; empty if none is similar. Of equally similar ones it is the
 // first. The first word of a candidate of several words stands for it.
 func closest(word string, candidates []string) string {
 	best, distance := "", len(word)/3+1
+	if len(word) > maxCompared {
+		return ""
+	}
 	for _, c := range candidates {
+		if len(c) > maxCompared {
+			continue
+		}
 		d := editDistance(word, c)
 		if start, _, several := strings.Cut(c, "_"); several {
 			d = min(d, editDistance(word, start)+1) // identity for identity_metric

@@ -19,17 +19,27 @@ type Inventory struct {
 	Native bool
 }
 
+// maxFindings is how many findings of one profile are reported. Of more than that the profile is for another server.
+const maxFindings = 50
+
 // Missing lists what the profile names and a page or a store that it fits does not have, one sentence each with file and line, in
 // the order of the file: metrics, labels of metrics, and conditions that no series meets. Metrics that are not always there (since,
 // enable) and the older names of a metric are not missing.
 func (p *Profile) Missing(has Inventory) []string {
 	var findings []positionError
+	full := func() bool { return len(findings) == maxFindings }
 	for _, name := range slices.Sorted(maps.Keys(p.Metrics)) {
+		if full() {
+			break
+		}
 		if text := p.missingMetric(name, has); text != "" {
 			findings = append(findings, at(errors.New(text), "metrics", name))
 		}
 	}
 	for _, use := range p.labelUses() {
+		if full() {
+			break
+		}
 		if text := p.missingLabel(use, has); text != "" {
 			findings = append(findings, at(errors.New(text), use.path...))
 		}
@@ -115,17 +125,16 @@ func (p *Profile) missingMetric(name string, has Inventory) string {
 	if has.metric(name, m) {
 		return p.wrongType(name, has)
 	}
-	hint := p.metricHint(name, has)
 	optional := m.Enable != "" || m.Since != "" || slices.ContainsFunc(p.otherNames(name), func(other string) bool {
 		return has.metric(other, p.Metrics[other])
 	})
-	switch {
-	case optional:
+	if optional {
 		return ""
-	case hint == "":
-		return fmt.Sprintf("metric %s is not there", name)
 	}
-	return fmt.Sprintf("metric %s is not there. %s", name, hint)
+	if hint := p.metricHint(name, has); hint != "" {
+		return fmt.Sprintf("metric %s is not there. %s", name, hint)
+	}
+	return fmt.Sprintf("metric %s is not there", name)
 }
 
 // wrongType says that a metric is of another type than in the profile; nothing if it is not known to be.
@@ -247,12 +256,14 @@ func (w Where) unmet(metric, label string, values []string) string {
 	if !selected && !w.acceptsMissing() {
 		wanted := slices.Concat(w.In, w.NotIn)
 		if len(w.In) == 0 && w.Regex != "" {
-			return fmt.Sprintf("no series of %s has a value of %s that matches %s%s", metric, label, w.Regex, meantOrAll("", values, "values"))
+			return fmt.Sprintf("no series of %s has a value of %s that matches %q%s", metric, label, w.Regex, meantOrAll("", values, "values"))
 		}
 		return fmt.Sprintf("no series of %s meets the condition on %s%s", metric, label, meantOrAll(wanted[0], values, "values"))
 	}
+	// A value that the condition lists too is not what another one was meant to be.
+	unlisted := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return slices.Contains(w.In, v) || slices.Contains(w.NotIn, v) })
 	for _, v := range slices.Concat(w.In, w.NotIn) {
-		if meant := closest(v, values); len(v) >= shortestTypo && !slices.Contains(values, v) && meant != "" {
+		if meant := closest(v, unlisted); len(v) >= shortestTypo && !slices.Contains(values, v) && meant != "" {
 			return fmt.Sprintf("no series of %s has the value %s of %s. Did you mean %s?", metric, v, label, meant)
 		}
 	}

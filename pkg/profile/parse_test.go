@@ -51,7 +51,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, []string{"queue", "busy"}, p.Signals["concurrent_requests"][0].Reads())
 	require.Equal(t, series.Derived, p.Signals["concurrent_requests"][0].Origin())
 	require.Equal(t, series.Measured, p.Signals["response_time"][0].Origin())
-	require.Equal(t, "derived", p.Signals["replicas"][0].Origin())
+	require.Equal(t, series.Derived, p.Signals["replicas"][0].Origin())
 }
 
 // An error says the line, what is wrong there and, if there is an obvious one, the fix.

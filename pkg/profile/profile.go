@@ -26,7 +26,7 @@ type Profile struct {
 	Management     *Management             `yaml:"management" doc:"The endpoint that lists models, if the server has one."`
 	Detect         []string                `yaml:"detect" required:"true" doc:"A target that exposes any one of these metrics is this server."`
 	IdentityMetric string                  `yaml:"identity_metric" required:"true" doc:"The metric that has series exactly for the models that a replica serves."`
-	RankBy         []Term                  `yaml:"rank_by" doc:"Counters of requests that models are rankLabels by, for the top N."`
+	RankBy         []Term                  `yaml:"rank_by" doc:"Counters of requests that models are ranked by, for the top N."`
 	Replica        []string                `yaml:"replica" required:"true" doc:"The labels that distinguish replicas, usually [job, instance]."`
 	Device         []string                `yaml:"device" doc:"For exporters that report a GPU and its MIG slices under different ids: the labels that both have in common."`
 	Labels         map[signal.Label]string `yaml:"labels" doc:"Maps labels of the dashboards to labels of the server."`
