@@ -180,7 +180,7 @@ func (p *Polled) take(a answer) {
 	p.mu.Lock()
 	switch {
 	case a.err != nil:
-		p.polls.WithLabelValues("failed").Inc()
+		p.polls.WithLabelValues("error").Inc()
 		p.options.Logger.Debug("The server did not say what is in memory", "source", p.options.Name, "error", a.err.Error())
 		if a.began.Sub(p.residency.lastBegan) < p.lull() {
 			p.mu.Unlock()
@@ -188,11 +188,11 @@ func (p *Polled) take(a answer) {
 		}
 		p.residency = newResidency()
 	case a.began.Before(p.residency.lastBegan):
-		p.polls.WithLabelValues("late").Inc()
+		p.polls.WithLabelValues("timeout").Inc()
 		p.mu.Unlock()
 		return
 	default:
-		p.polls.WithLabelValues("answered").Inc()
+		p.polls.WithLabelValues("success").Inc()
 		p.residency.update(a.states, a.began)
 	}
 	settled, rest := split(p.unsettled, a.began)

@@ -77,7 +77,7 @@ func TestLoadsThatOverlapARequestMakeItCold(t *testing.T) {
 	s.eventually(25, nil)
 	require.InDelta(t, 20, s.count(requests, prometheus.Labels{"start": "hot", "start_source": "management"}), 0)
 	require.InDelta(t, 20, s.count("modelserving_response_time_seconds", prometheus.Labels{"start": "hot"}), 0)
-	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "answered"}))
+	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "success"}))
 }
 
 func TestPathIsUnknownWhenTheServerDoesNotTell(t *testing.T) {
@@ -87,7 +87,7 @@ func TestPathIsUnknownWhenTheServerDoesNotTell(t *testing.T) {
 	s := inFrontOfHandler(t, server.ServeHTTP, polled(server.look))
 	s.do("POST", "/v2/models/m/infer", "{}", nil)
 	s.eventually(1, prometheus.Labels{"start": "unknown", "start_source": "none"})
-	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "failed"}))
+	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "error"}))
 }
 
 func TestHeaderGoesBeforeTheManagementAPI(t *testing.T) {
