@@ -24,7 +24,7 @@ func run(ctx context.Context, args []string, output io.Writer) error {
 	if err != nil {
 		return err
 	}
-	logger := slog.New(recorder.Discreet(program.LogHandler(output, c.Debug)))
+	logger := slog.New(recorder.RedactingHandler(program.LogHandler(output, c.Debug)))
 	// net/http tells nobody else of bytes that no request is waiting for, and quotes them.
 	before := log.Writer()
 	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelDebug).Writer())

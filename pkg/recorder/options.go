@@ -44,8 +44,8 @@ type Options struct {
 	Window time.Duration
 	Logger *slog.Logger
 
-	// searchTime and lingerTime bound search and linger.
-	searchTime, lingerTime time.Duration
+	// searchTime and drainTime bound search and drain.
+	searchTime, drainTime time.Duration
 }
 
 const (
@@ -70,14 +70,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		return o, errors.New("no logger")
 	}
-	o.Logger = slog.New(Discreet(o.Logger.Handler()))
+	o.Logger = slog.New(RedactingHandler(o.Logger.Handler()))
 	o.BodyBytes = withDefault(o.BodyBytes, defaultBodyBytes)
 	o.MaxModels = withDefault(o.MaxModels, defaultMaxModels)
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
 	o.ModelIdle = max(withDefault(o.ModelIdle, defaultModelIdle), 0)
 	o.Window = withDefault(o.Window, defaultWindow)
 	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
-	o.lingerTime = withDefault(o.lingerTime, defaultLingerTime)
+	o.drainTime = withDefault(o.drainTime, defaultDrainTime)
 	if err := o.checkBounds(); err != nil {
 		return o, err
 	}
