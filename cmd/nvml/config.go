@@ -17,8 +17,8 @@ import (
 type config struct {
 	listen, webConfig, library, procfs, podLogs, rules string
 	names                                              nvml.Names
-	sampleEvery, window                                time.Duration
-	discoverEvery, retryEvery                          time.Duration
+	sampleInterval, window                             time.Duration
+	discoveryInterval, retryInterval                   time.Duration
 	debug                                              bool
 }
 
@@ -34,13 +34,13 @@ func readConfig(args []string, output io.Writer) (config, error) {
 	var names string
 	flags := flag.NewFlagSet("modelserving-nvml", flag.ContinueOnError)
 	flags.SetOutput(output)
-	flags.StringVar(&c.listen, "listen", defaultListen, "address of /metrics, /-/health and /-/live")
+	flags.StringVar(&c.listen, "web.listen-address", defaultListen, "address of /metrics, /-/health and /-/live")
 	flags.StringVar(&c.webConfig, "web.config.file", "", "file of the Prometheus exporter toolkit with TLS and users")
 	flags.StringVar(&names, "names", string(nvml.NamesModelServing), "names of the metrics: modelserving, dcgm-exporter or both")
-	flags.DurationVar(&c.sampleEvery, "sample-every", 100*time.Millisecond, "how often what NVML keeps no buffer of is sampled between scrapes")
+	flags.DurationVar(&c.sampleInterval, "sample-interval", 100*time.Millisecond, "how often what NVML keeps no buffer of is sampled between scrapes")
 	flags.DurationVar(&c.window, "window", 15*time.Second, "what means and maxima of a scraper's first scrape are taken over; later ones reach back to its previous scrape")
-	flags.DurationVar(&c.discoverEvery, "discover-every", 10*time.Second, "how often GPUs and MIG devices are listed anew")
-	flags.DurationVar(&c.retryEvery, "retry-every", 15*time.Second, "how often NVML is tried again while it cannot be used")
+	flags.DurationVar(&c.discoveryInterval, "discovery-interval", 10*time.Second, "how often GPUs and MIG devices are listed anew")
+	flags.DurationVar(&c.retryInterval, "retry-interval", 15*time.Second, "how often NVML is tried again while it cannot be used")
 	flags.StringVar(&c.library, "library", defaultLibrary, "NVIDIA's library, by name or path")
 	flags.StringVar(&c.procfs, "path.procfs", defaultProcfs, "where the host's procfs is mounted")
 	flags.StringVar(&c.podLogs, "path.pod-logs", defaultPodLogs, "where the kubelet keeps the pods' logs, by whose folders pods are named")

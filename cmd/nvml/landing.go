@@ -47,7 +47,7 @@ func statusHTML(status nvml.Status) string {
 	}
 	page.WriteString("</ul>")
 	listHTML(&page, "Not supported here", status.Unsupported)
-	listHTML(&page, "Problems in assigning processes", status.AttributionProblems)
+	listHTML(&page, "Problems in assigning processes", status.AttributionErrors)
 	return page.String()
 }
 

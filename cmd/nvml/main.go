@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, output io.Writer) error {
 	}
 	settings := nvml.Settings{
 		Library: library, Lookup: library.Extensions().LookupSymbol, Attributor: attributor,
-		SampleEvery: c.sampleEvery, Window: c.window, DiscoverEvery: c.discoverEvery, RetryEvery: c.retryEvery,
+		SampleInterval: c.sampleInterval, Window: c.window, DiscoveryInterval: c.discoveryInterval, RetryInterval: c.retryInterval,
 		Hostname: hostname, Logger: logger,
 	}
 	monitor, err := nvml.New(settings)

@@ -34,7 +34,7 @@ func start(t *testing.T, args ...string) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	var log logbuffer.Buffer
 	ended := make(chan error, 1)
-	args = append([]string{"-listen", "127.0.0.1:0", "-library", "libnvidia-ml-that-is-nowhere.so.1"}, args...)
+	args = append([]string{"-web.listen-address", "127.0.0.1:0", "-library", "libnvidia-ml-that-is-nowhere.so.1"}, args...)
 	go func() { ended <- run(ctx, args, &log) }()
 	t.Cleanup(func() {
 		cancel()
@@ -150,8 +150,8 @@ func TestFlagsThatCannotBeMeant(t *testing.T) {
 		"broken rules": {[]string{"-rules", rules}, rules},
 		"procfs":       {[]string{"-path.procfs", filepath.Join(folder, "none")}, "path.procfs"},
 		"window":       {[]string{"-window", "1h"}, "the longest is 5m0s"},
-		"sampling":     {[]string{"-sample-every", "1ms"}, "the shortest is 10ms"},
-		"address":      {[]string{"-listen", "nowhere"}, "listen"},
+		"sampling":     {[]string{"-sample-interval", "1ms"}, "the shortest is 10ms"},
+		"address":      {[]string{"-web.listen-address", "nowhere"}, "listen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -165,8 +165,8 @@ func TestFlagsThatCannotBeMeant(t *testing.T) {
 func TestStatusPageEscapesWhatItShows(t *testing.T) {
 	page := statusHTML(nvml.Status{
 		State: nvml.StateDegraded, DriverVersion: "<b>1</b>",
-		GPUs:                []nvml.GPUStatus{{Device: nvml.Device{GPU: "0", Name: "<i>"}, Problem: "<script>"}, {MIG: true, Available: true, MIGDevices: make([]nvml.Device, 2)}},
-		AttributionProblems: []string{"<script>alert(1)</script>"},
+		GPUs:              []nvml.GPUStatus{{Device: nvml.Device{GPU: "0", Name: "<i>"}, Problem: "<script>"}, {MIG: true, Available: true, MIGDevices: make([]nvml.Device, 2)}},
+		AttributionErrors: []string{"<script>alert(1)</script>"},
 	})
 	require.NotContains(t, page, "<script>")
 	require.NotContains(t, page, "<b>")

@@ -23,26 +23,26 @@ type config struct {
 	Listen          string        `yaml:"listen"`
 	Admin           string        `yaml:"admin"`
 	Upstream        string        `yaml:"upstream"`
-	GRPCUpstream    string        `yaml:"grpcUpstream"`
-	UpstreamHost    bool          `yaml:"upstreamHost"`
-	ResponseTimeout time.Duration `yaml:"responseTimeout"`
-	WaitForServer   time.Duration `yaml:"waitForServer"`
-	ShutdownGrace   time.Duration `yaml:"shutdownGrace"`
+	GRPCUpstream    string        `yaml:"grpc_upstream"`
+	UpstreamHost    bool          `yaml:"upstream_host"`
+	ResponseTimeout time.Duration `yaml:"response_timeout"`
+	WaitForServer   time.Duration `yaml:"wait_for_server"`
+	ShutdownGrace   time.Duration `yaml:"shutdown_grace"`
 	TLS             keyPair       `yaml:"tls"`
-	UpstreamTLS     upstreamTLS   `yaml:"upstreamTLS"`
+	UpstreamTLS     upstreamTLS   `yaml:"upstream_tls"`
 
-	BuiltinRoutes []string      `yaml:"builtinRoutes"`
+	BuiltinRoutes []string      `yaml:"builtin_routes"`
 	Routes        []routeConfig `yaml:"routes"`
-	BodyBytes     int           `yaml:"bodyBytes"`
+	BodyBytes     int           `yaml:"max_body_bytes"`
 	Cold          coldConfig    `yaml:"cold"`
 	QueueTime     struct {
 		Header string        `yaml:"header"`
 		Unit   time.Duration `yaml:"unit"`
-	} `yaml:"queueTime"`
+	} `yaml:"queue_time"`
 	Limits struct {
-		Models     int           `yaml:"models"`
-		ModelIdle  time.Duration `yaml:"modelIdle"`
-		LabelBytes int           `yaml:"labelBytes"`
+		Models      int           `yaml:"models"`
+		IdleTimeout time.Duration `yaml:"idle_timeout"`
+		LabelBytes  int           `yaml:"label_bytes"`
 	} `yaml:"limits"`
 	Window time.Duration `yaml:"window"`
 	Debug  bool          `yaml:"debug"`
@@ -56,13 +56,13 @@ type keyPair struct {
 type upstreamTLS struct {
 	keyPair    `yaml:",inline"`
 	CA         string `yaml:"ca"`
-	SkipVerify bool   `yaml:"skipVerify"`
+	SkipVerify bool   `yaml:"insecure_skip_verify"`
 }
 
 type routeConfig struct {
 	Pattern   string   `yaml:"pattern"`
 	Methods   []string `yaml:"methods"`
-	BodyField string   `yaml:"bodyField"`
+	BodyField string   `yaml:"body_field"`
 	Header    string   `yaml:"header"`
 	Query     string   `yaml:"query"`
 	Model     string   `yaml:"model"`
@@ -77,12 +77,12 @@ type coldConfig struct {
 	Management struct {
 		Protocol   string        `yaml:"protocol"`
 		URL        string        `yaml:"url"`
-		APIKeyFile string        `yaml:"apiKeyFile"`
-		Every      time.Duration `yaml:"every"`
+		APIKeyFile string        `yaml:"api_key_file"`
+		Interval   time.Duration `yaml:"interval"`
 	} `yaml:"management"`
 	Readiness struct {
-		URL   string        `yaml:"url"`
-		Every time.Duration `yaml:"every"`
+		URL      string        `yaml:"url"`
+		Interval time.Duration `yaml:"interval"`
 	} `yaml:"readiness"`
 }
 
@@ -90,15 +90,15 @@ const (
 	defaultListen        = "127.0.0.1:9090"
 	defaultAdmin         = "127.0.0.1:9091"
 	defaultShutdownGrace = 30 * time.Second
-	defaultPollEvery     = 100 * time.Millisecond
-	shortestPollEvery    = 5 * time.Millisecond
+	defaultPollInterval  = 100 * time.Millisecond
+	minPollInterval      = 5 * time.Millisecond
 )
 
 func defaults() config {
 	c := config{Listen: defaultListen, Admin: defaultAdmin, ShutdownGrace: defaultShutdownGrace, BuiltinRoutes: recorder.DefaultRoutes}
 	c.Cold.Header.Cold = []string{"cold", "true", "1", "yes", "miss"}
 	c.Cold.Header.Hot = []string{"hot", "false", "0", "no", "hit"}
-	c.Cold.Management.Every, c.Cold.Readiness.Every = defaultPollEvery, defaultPollEvery
+	c.Cold.Management.Interval, c.Cold.Readiness.Interval = defaultPollInterval, defaultPollInterval
 	return c
 }
 
@@ -110,7 +110,7 @@ func readConfig(args []string, output io.Writer) (config, error) {
 	flags := flag.NewFlagSet("modelserving-recorder", flag.ContinueOnError)
 	flags.SetOutput(output)
 	flags.StringVar(&path, "config", "", "YAML file with the configuration; the flags win over it")
-	flags.StringVar(&flagged.Listen, "listen", c.Listen, "address to take requests at")
+	flags.StringVar(&flagged.Listen, "web.listen-address", c.Listen, "address to take requests at")
 	flags.StringVar(&flagged.Admin, "admin", c.Admin, "address of /metrics, /models and /healthz")
 	flags.StringVar(&flagged.Upstream, "upstream", "", "URL of the model server")
 	flags.StringVar(&flagged.GRPCUpstream, "grpc-upstream", "", "URL of the model server's gRPC port, where it is another")
@@ -148,7 +148,7 @@ func (c *config) decode(text []byte) error {
 
 func (c *config) set(name string, from config) {
 	switch name {
-	case "listen":
+	case "web.listen-address":
 		c.Listen = from.Listen
 	case "admin":
 		c.Admin = from.Admin
@@ -175,25 +175,25 @@ func (c *config) check() error {
 	case leadsTo(c.Upstream, c.Listen):
 		return fmt.Errorf("upstream is the recorder's own address, %s: set the model server's", c.Listen)
 	case leadsTo(c.GRPCUpstream, c.Listen):
-		return fmt.Errorf("grpcUpstream is the recorder's own address, %s: set the model server's", c.Listen)
+		return fmt.Errorf("grpc_upstream is the recorder's own address, %s: set the model server's", c.Listen)
 	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
 		return errors.New("tls: set both certificate and key, or neither")
 	case (c.UpstreamTLS.Certificate == "") != (c.UpstreamTLS.Key == ""):
-		return errors.New("upstreamTLS: set both certificate and key, or neither")
+		return errors.New("upstream_tls: set both certificate and key, or neither")
 	case (c.Cold.Management.Protocol == "") != (c.Cold.Management.URL == ""):
 		return errors.New("cold.management: set both protocol and url, or neither")
 	case c.QueueTime.Header == "" && c.QueueTime.Unit != 0:
-		return errors.New("queueTime: a unit is set and no header; name the response header that has the time, or remove the unit")
+		return errors.New("queue_time: a unit is set and no header; name the response header that has the time, or remove the unit")
 	}
 	for _, d := range []struct {
 		key          string
 		value, least time.Duration
 	}{
-		{"cold.management.every", c.Cold.Management.Every, shortestPollEvery},
-		{"cold.readiness.every", c.Cold.Readiness.Every, shortestPollEvery},
-		{"shutdownGrace", c.ShutdownGrace, 0},
-		{"responseTimeout", c.ResponseTimeout, 0},
-		{"waitForServer", c.WaitForServer, 0},
+		{"cold.management.interval", c.Cold.Management.Interval, minPollInterval},
+		{"cold.readiness.interval", c.Cold.Readiness.Interval, minPollInterval},
+		{"shutdown_grace", c.ShutdownGrace, 0},
+		{"response_timeout", c.ResponseTimeout, 0},
+		{"wait_for_server", c.WaitForServer, 0},
 	} {
 		if d.value < d.least {
 			return fmt.Errorf("%s is %s and must be at least %s", d.key, d.value, d.least)
@@ -236,7 +236,7 @@ func (c *config) routes() ([]recorder.Route, error) {
 	}
 	builtin, err := recorder.BuiltinRoutes(c.BuiltinRoutes)
 	if err != nil {
-		return nil, fmt.Errorf("builtinRoutes: %w", err)
+		return nil, fmt.Errorf("builtin_routes: %w", err)
 	}
 	return append(routes, builtin...), nil
 }

@@ -25,24 +25,24 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 listen: 0.0.0.0:1
 admin: 0.0.0.0:2
 upstream: http://triton:8000
-grpcUpstream: http://triton:8001
-responseTimeout: 90s
-builtinRoutes: [open_inference]
+grpc_upstream: http://triton:8001
+response_timeout: 90s
+builtin_routes: [open_inference]
 routes:
   - pattern: ^/score/(?P<model>[^/]+)$
     methods: [POST]
 cold:
   header: {name: X-Path}
-  management: {protocol: triton, url: "http://triton:8000", every: 20ms}
-queueTime: {header: X-Queue, unit: 1ms}
-limits: {models: 50, modelIdle: 1m, labelBytes: 64}
+  management: {protocol: triton, url: "http://triton:8000", interval: 20ms}
+queue_time: {header: X-Queue, unit: 1ms}
+limits: {models: 50, idle_timeout: 1m, label_bytes: 64}
 `)
-	c, err := readConfig([]string{"-config", path, "-listen", "127.0.0.1:9"}, io.Discard)
+	c, err := readConfig([]string{"-config", path, "-web.listen-address", "127.0.0.1:9"}, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:9", c.Listen)
 	require.Equal(t, "0.0.0.0:2", c.Admin)
 	require.Equal(t, []string{"cold", "true", "1", "yes", "miss"}, c.Cold.Header.Cold, "defaults stay")
-	require.Equal(t, 20*time.Millisecond, c.Cold.Management.Every)
+	require.Equal(t, 20*time.Millisecond, c.Cold.Management.Interval)
 	routes, err := c.routes()
 	require.NoError(t, err)
 	require.Len(t, routes, 3, "own and built-in routes")
@@ -63,39 +63,39 @@ func TestFaultsOfTheConfigurationAreNamed(t *testing.T) {
 		"nothing":                       {"", "no upstream: name"},
 		"an unknown key":                {"upstreams: x", "field upstreams not found"},
 		"no YAML":                       {"a: [", "yaml"},
-		"no duration":                   {"responseTimeout: 5 parsecs", "line 1"},
+		"no duration":                   {"response_timeout: 5 parsecs", "line 1"},
 		"the recorder itself upstream":  {"upstream: http://127.0.0.1:9090", "upstream is the recorder's own address, 127.0.0.1:9090"},
-		"the same by another name":      {"upstream: http://a\ngrpcUpstream: https://localhost:1\nlisten: 0.0.0.0:1", "grpcUpstream is the recorder's own address"},
+		"the same by another name":      {"upstream: http://a\ngrpc_upstream: https://localhost:1\nlisten: 0.0.0.0:1", "grpc_upstream is the recorder's own address"},
 		"half a certificate":            {"upstream: http://a\ntls: {key: k}", "tls: set both certificate and key"},
-		"half an upstream certificate":  {"upstream: http://a\nupstreamTLS: {key: k}", "upstreamTLS: set both certificate and key"},
+		"half an upstream certificate":  {"upstream: http://a\nupstream_tls: {key: k}", "upstream_tls: set both certificate and key"},
 		"a management URL alone":        {"upstream: http://a\ncold: {management: {url: http://a}}", "cold.management: set both protocol and url"},
 		"a management URL that is none": {"upstream: http://a\ncold: {management: {protocol: triton, url: a}}", "cold.management.url: "},
 		"a readiness URL that is none":  {"upstream: http://a\ncold: {readiness: {url: a}}", "cold.readiness.url: "},
-		"polls too often":               {"upstream: http://a\ncold: {management: {every: 1us}}", "cold.management.every is 1µs and must be at least 5ms"},
-		"readiness too often":           {"upstream: http://a\ncold: {readiness: {every: 1us}}", "cold.readiness.every is 1µs and must be at least 5ms"},
-		"a negative grace":              {"upstream: http://a\nshutdownGrace: -1s", "shutdownGrace is -1s and must be at least 0s"},
-		"a negative timeout":            {"upstream: http://a\nresponseTimeout: -1s", "responseTimeout is -1s"},
-		"a negative wait":               {"upstream: http://a\nwaitForServer: -1s", "waitForServer is -1s"},
+		"polls too often":               {"upstream: http://a\ncold: {management: {interval: 1us}}", "cold.management.interval is 1µs and must be at least 5ms"},
+		"readiness too often":           {"upstream: http://a\ncold: {readiness: {interval: 1us}}", "cold.readiness.interval is 1µs and must be at least 5ms"},
+		"a negative grace":              {"upstream: http://a\nshutdown_grace: -1s", "shutdown_grace is -1s and must be at least 0s"},
+		"a negative timeout":            {"upstream: http://a\nresponse_timeout: -1s", "response_timeout is -1s"},
+		"a negative wait":               {"upstream: http://a\nwait_for_server: -1s", "wait_for_server is -1s"},
 		"an unknown protocol":           {"upstream: http://a\ncold: {management: {protocol: x, url: http://a}}", `cold.management.protocol: there is no "x": choose of`},
 		"a pattern that is none":        {"upstream: http://a\nroutes: [{pattern: (}]", "routes[0] ((): the pattern is no regular expression"},
 		"a route without a pattern":     {"upstream: http://a\nroutes: [{model: m}]", "routes[0] () has no pattern: set"},
 		"a route without a model":       {"upstream: http://a\nroutes: [{pattern: ^/$}]", "routes[0] (^/$) must name its model in exactly one way"},
 		"a method in small letters":     {"upstream: http://a\nroutes: [{pattern: ^/$, model: m, methods: [post]}]", `routes[0] (^/$): no request has the method "post"`},
-		"an unknown built-in route":     {"upstream: http://a\nbuiltinRoutes: [x]", `builtinRoutes: there is no built-in route "x": choose of`},
-		"no routes":                     {"upstream: http://a\nbuiltinRoutes: []", "name at least one in builtinRoutes or routes"},
+		"an unknown built-in route":     {"upstream: http://a\nbuiltin_routes: [x]", `builtin_routes: there is no built-in route "x": choose of`},
+		"no routes":                     {"upstream: http://a\nbuiltin_routes: []", "name at least one in builtin_routes or routes"},
 		"an upstream without scheme":    {"upstream: localhost", "upstream: localhost must be an http:// or https:// URL"},
-		"a gRPC upstream without one":   {"upstream: http://a\ngrpcUpstream: b", "grpcUpstream: b must be an http:// or https:// URL"},
+		"a gRPC upstream without one":   {"upstream: http://a\ngrpc_upstream: b", "grpc_upstream: b must be an http:// or https:// URL"},
 		"an upstream with a user":       {"upstream: http://me:s3cr3t@a", "upstream: http://me:xxxxx@a has a user"},
 		"an upstream with a query":      {"upstream: http://a?b", "has a user, a query or a fragment, which would not be sent"},
 		"a certificate missing":         {"upstream: http://a\ntls: {certificate: /nowhere, key: /nowhere}", "tls: open /nowhere"},
-		"a CA missing":                  {"upstream: http://a\nupstreamTLS: {ca: /nowhere}", "upstreamTLS: open /nowhere"},
-		"an API key missing":            {"upstream: http://a\ncold: {management: {protocol: triton, url: http://a, apiKeyFile: /nowhere}}", "cold.management.apiKeyFile: open /nowhere"},
-		"a queue time without its unit": {"upstream: http://a\nqueueTime: {header: X}", "queueTime: the header X needs a unit: set 1s, 1ms"},
-		"a unit that is none":           {"upstream: http://a\nqueueTime: {header: X, unit: 2s}", "queueTime: the header X needs a unit: set 1s, 1ms"},
-		"a unit without a queue time":   {"upstream: http://a\nqueueTime: {unit: 1s}", "queueTime: a unit is set and no header"},
-		"a negative body":               {"upstream: http://a\nbodyBytes: -1", "bodyBytes is -1 and must be at least 1"},
+		"a CA missing":                  {"upstream: http://a\nupstream_tls: {ca: /nowhere}", "upstream_tls: open /nowhere"},
+		"an API key missing":            {"upstream: http://a\ncold: {management: {protocol: triton, url: http://a, api_key_file: /nowhere}}", "cold.management.api_key_file: open /nowhere"},
+		"a queue time without its unit": {"upstream: http://a\nqueue_time: {header: X}", "queue_time: the header X needs a unit: set 1s, 1ms"},
+		"a unit that is none":           {"upstream: http://a\nqueue_time: {header: X, unit: 2s}", "queue_time: the header X needs a unit: set 1s, 1ms"},
+		"a unit without a queue time":   {"upstream: http://a\nqueue_time: {unit: 1s}", "queue_time: a unit is set and no header"},
+		"a negative body":               {"upstream: http://a\nmax_body_bytes: -1", "max_body_bytes is -1 and must be at least 1"},
 		"a negative cap":                {"upstream: http://a\nlimits: {models: -1}", "limits.models is -1 and must be at least 1"},
-		"labels too short":              {"upstream: http://a\nlimits: {labelBytes: 3}", "limits.labelBytes is 3 and must be at least 4"},
+		"labels too short":              {"upstream: http://a\nlimits: {label_bytes: 3}", "limits.label_bytes is 3 and must be at least 4"},
 		"half a minute":                 {"upstream: http://a\nwindow: 90s", "window is 1m30s and must be whole minutes"},
 		"a port in use for nothing":     {"upstream: http://a\nlisten: nowhere:x", "listen:"},
 		"an admin port in use for none": {"upstream: http://a\nlisten: 127.0.0.1:0\nadmin: nowhere:x", "admin:"},
@@ -119,7 +119,7 @@ func TestDocumentedConfigurationIsRead(t *testing.T) {
 	want := defaults()
 	// What the program leaves to the recorder's own defaults.
 	want.BodyBytes, want.Window = 1<<20, 5*time.Minute
-	want.Limits.Models, want.Limits.ModelIdle, want.Limits.LabelBytes = 1000, 5*time.Minute, 128
+	want.Limits.Models, want.Limits.IdleTimeout, want.Limits.LabelBytes = 1000, 5*time.Minute, 128
 	want.Routes = []routeConfig{}
 	require.Equal(t, want, c)
 	own := defaults()

@@ -24,7 +24,7 @@ func run(ctx context.Context, args []string, output io.Writer) error {
 	if err != nil {
 		return err
 	}
-	logger := slog.New(recorder.Discreet(program.LogHandler(output, c.Debug)))
+	logger := slog.New(recorder.RedactingHandler(program.LogHandler(output, c.Debug)))
 	// net/http tells nobody else of bytes that no request is waiting for, and quotes them.
 	before := log.Writer()
 	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelDebug).Writer())
@@ -62,16 +62,16 @@ func (c *config) options(sources []recorder.Source, logger *slog.Logger) (record
 		Upstream: upstream, UpstreamHost: c.UpstreamHost, ResponseTimeout: c.ResponseTimeout, WaitForServer: c.WaitForServer,
 		Routes: routes, BodyBytes: c.BodyBytes, Sources: sources,
 		QueueTime: recorder.QueueTimeHeader{Name: c.QueueTime.Header, Unit: c.QueueTime.Unit},
-		MaxModels: c.Limits.Models, ModelIdle: c.Limits.ModelIdle, MaxLabelBytes: c.Limits.LabelBytes,
+		MaxModels: c.Limits.Models, ModelIdle: c.Limits.IdleTimeout, MaxLabelBytes: c.Limits.LabelBytes,
 		Window: c.Window, Logger: logger,
 	}
 	if c.GRPCUpstream != "" {
 		if options.GRPCUpstream, err = url.Parse(c.GRPCUpstream); err != nil {
-			return recorder.Options{}, fmt.Errorf("grpcUpstream: %w", err)
+			return recorder.Options{}, fmt.Errorf("grpc_upstream: %w", err)
 		}
 	}
 	if options.UpstreamTLS, err = c.UpstreamTLS.clientConfig(); err != nil {
-		return recorder.Options{}, fmt.Errorf("upstreamTLS: %w", err)
+		return recorder.Options{}, fmt.Errorf("upstream_tls: %w", err)
 	}
 	return options, nil
 }

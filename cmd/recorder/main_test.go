@@ -115,7 +115,7 @@ func TestProgramRecordsWithTLSOnBothSides(t *testing.T) {
 	ca := filepath.Join(folder, "ca.pem")
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
 	roots, certificate, key := ownCertificate(t, folder)
-	listen, admin, log, stop := start(t, fmt.Sprintf("upstream: %s\nupstreamTLS: {ca: %s}\ntls: {certificate: %s, key: %s}", server.URL, ca, certificate, key))
+	listen, admin, log, stop := start(t, fmt.Sprintf("upstream: %s\nupstream_tls: {ca: %s}\ntls: {certificate: %s, key: %s}", server.URL, ca, certificate, key))
 	client := newClient(t, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 
 	status, body := get(t, client, "https://"+listen+"/predictions/m?secret=hidden")
@@ -142,7 +142,7 @@ func TestProgramPassesGRPCOnWithTLS(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	roots, certificate, key := ownCertificate(t, t.TempDir())
-	listen, admin, _, _ := start(t, fmt.Sprintf("upstream: %s\nupstreamTLS: {skipVerify: true}\ntls: {certificate: %s, key: %s}", server.URL, certificate, key))
+	listen, admin, _, _ := start(t, fmt.Sprintf("upstream: %s\nupstream_tls: {insecure_skip_verify: true}\ntls: {certificate: %s, key: %s}", server.URL, certificate, key))
 	client := newClient(t, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 	ask := func(contentType string) (*http.Response, string) {
 		response, err := client.Post("https://"+listen+"/inference.GRPCInferenceService/ModelInfer", contentType, strings.NewReader("\x00\x00\x00\x00\x03\x0a\x01m")) //nolint:noctx // ends with the test
@@ -213,7 +213,7 @@ func TestProgramCutsOffWhatOutlastsTheGrace(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(server.Close)
-	listen, _, log, stop := start(t, "shutdownGrace: 50ms\nupstream: "+server.URL)
+	listen, _, log, stop := start(t, "shutdown_grace: 50ms\nupstream: "+server.URL)
 	client := newClient(t, nil)
 	answered := make(chan string)
 	go func() { answered <- tryGet(client, "http://"+listen+"/predictions/m") }()
@@ -233,11 +233,11 @@ func TestProgramAsksTheManagementAPIAndReadiness(t *testing.T) {
 	mux.HandleFunc("GET /v2/health/ready", func(http.ResponseWriter, *http.Request) {})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	listen, admin, _, _ := start(t, fmt.Sprintf("upstream: %[1]s\ncold: {management: {protocol: open_inference_v2, url: %[1]s, every: 5ms}, "+
-		"readiness: {url: %[1]s/v2/health/ready, every: 5ms}}", server.URL))
+	listen, admin, _, _ := start(t, fmt.Sprintf("upstream: %[1]s\ncold: {management: {protocol: open_inference_v2, url: %[1]s, interval: 5ms}, "+
+		"readiness: {url: %[1]s/v2/health/ready, interval: 5ms}}", server.URL))
 	client := newClient(t, nil)
-	awaitMetrics(t, client, admin, `modelserving_recorder_polls_total{outcome="answered",start_source="management"}`,
-		`modelserving_recorder_polls_total{outcome="answered",start_source="scale_from_zero"}`)
+	awaitMetrics(t, client, admin, `modelserving_recorder_polls_total{outcome="success",start_source="management"}`,
+		`modelserving_recorder_polls_total{outcome="success",start_source="scale_from_zero"}`)
 	response, err := client.Post("http://"+listen+"/v2/models/m/infer", "application/json", strings.NewReader("{}")) //nolint:noctx // ends with the test
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())

@@ -40,7 +40,7 @@ func (c *config) sources(logger *slog.Logger) (sources []recorder.Source, closeA
 		}
 		closers = append(closers, client.Close)
 		sources = append(sources, recorder.NewPolled(recorder.PolledOptions{
-			Name: "management", Look: listing(client), Every: c.Cold.Management.Every, Timeout: askTimeout, Logger: logger,
+			Name: "management", Look: listing(client), Every: c.Cold.Management.Interval, Timeout: askTimeout, Logger: logger,
 		}))
 	}
 	if readiness := c.Cold.Readiness; readiness.URL != "" {
@@ -50,7 +50,7 @@ func (c *config) sources(logger *slog.Logger) (sources []recorder.Source, closeA
 		}
 		closers = append(closers, client.Close)
 		sources = append(sources, recorder.NewPolled(recorder.PolledOptions{
-			Name: recorder.FromZero, Look: ready(client), Every: readiness.Every, Timeout: askTimeout, Logger: logger,
+			Name: recorder.FromZero, Look: ready(client), Every: readiness.Interval, Timeout: askTimeout, Logger: logger,
 		}))
 	}
 	return sources, closeAll, nil
@@ -64,12 +64,12 @@ func (c *config) managementClient() (*management.Client, error) {
 	}
 	key, err := readSecret(m.APIKeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("cold.management.apiKeyFile: %w", err)
+		return nil, fmt.Errorf("cold.management.api_key_file: %w", err)
 	}
 	asked := settings.Target{URL: m.URL, ManagementURL: m.URL, APIKey: key, InsecureSkipVerify: c.UpstreamTLS.SkipVerify}
 	ca, err := readText(c.UpstreamTLS.CA)
 	if err != nil {
-		return nil, fmt.Errorf("upstreamTLS.ca: %w", err)
+		return nil, fmt.Errorf("upstream_tls.ca: %w", err)
 	}
 	client, err := management.New(protocol, asked, settings.Embedded{ScrapeTimeout: askTimeout, CACertificate: ca}, 0)
 	if err != nil {

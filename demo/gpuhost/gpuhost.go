@@ -62,7 +62,7 @@ func Start(ctx context.Context, group *supervise.Group, root, program, folder st
 	process, err := group.Start(supervise.Spec{
 		Name: "NVML endpoint", Path: program, Dir: folder, LogPath: filepath.Join(folder, "nvml.log"),
 		Env:  append(os.Environ(), fakenvml.ScenarioVariable+"="+path),
-		Args: []string{fmt.Sprintf("-listen=127.0.0.1:%d", ports[0]), "-library=" + filepath.Join(folder, fakenvml.LibraryName)},
+		Args: []string{fmt.Sprintf("-web.listen-address=127.0.0.1:%d", ports[0]), "-library=" + filepath.Join(folder, fakenvml.LibraryName)},
 	})
 	if err != nil {
 		return nil, err

@@ -81,7 +81,7 @@ func (t *longTail) startRecorder(ctx context.Context, group *supervise.Group, pr
 		Name: "recorder", Path: program, Dir: folder, LogPath: filepath.Join(folder, "recorder.log"),
 		Args: []string{
 			"--upstream=" + t.RouterURL,
-			fmt.Sprintf("--listen=127.0.0.1:%d", port),
+			fmt.Sprintf("--web.listen-address=127.0.0.1:%d", port),
 			fmt.Sprintf("--admin=127.0.0.1:%d", adminPort),
 			"--cold-header=" + router.DefaultStartHeader,
 		},

@@ -205,7 +205,7 @@ func TestServersOwnMemoryOnSeveralGPUs(t *testing.T) {
 	tr := newTree(t)
 	tr.add(proc{pid: 11, parent: 1, arguments: []string{"own"}})
 	a := run(t, attribution.Settings{Procfs: tr.root, Rules: rules(t, fmt.Sprintf(
-		`rules: [{server: own, match: {commandLine: ^own}, metrics: {port: [{text: "%d"}], compute: compute, memory: memory, modelLabel: m, ensembles: {port: [{text: "%s"}]}}}]`,
+		`rules: [{server: own, match: {command_line: ^own}, metrics: {port: [{text: "%d"}], compute: compute, memory: memory, model_label: m, ensembles: {port: [{text: "%s"}]}}}]`,
 		page.port, port))})
 	got, problems := shared(t, a, usingGPUs(11, 0, 1))
 	require.Empty(t, problems)

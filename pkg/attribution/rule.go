@@ -33,7 +33,7 @@ type Rule struct {
 // Match holds if all of its conditions that are set hold. Named groups of the expressions are values for Source.Group.
 type Match struct {
 	// CommandLine is searched in the arguments, joined by spaces.
-	CommandLine *Expression `yaml:"commandLine"`
+	CommandLine *Expression `yaml:"command_line"`
 	// Environment is searched in variables, by their names.
 	Environment map[string]*Expression `yaml:"environment"`
 	// CGroup is searched in each path of the process's control groups.
@@ -47,7 +47,7 @@ type Source struct {
 	// Flag is an argument's name; its value follows it, or stands after an equals sign. Underscores and dashes are the same.
 	Flag string `yaml:"flag"`
 	// ArgumentAfter is the first argument behind this one that is no flag.
-	ArgumentAfter string `yaml:"argumentAfter"`
+	ArgumentAfter string `yaml:"argument_after"`
 	Environment   string `yaml:"environment"`
 	// Group is a named group of the match's expressions.
 	Group string `yaml:"group"`
@@ -67,8 +67,8 @@ type Metrics struct {
 	Compute string `yaml:"compute"`
 	// Memory is a gauge of the GPU memory of each model, in bytes, where the server knows it.
 	Memory       string `yaml:"memory"`
-	ModelLabel   string `yaml:"modelLabel"`
-	VersionLabel string `yaml:"versionLabel"`
+	ModelLabel   string `yaml:"model_label"`
+	VersionLabel string `yaml:"version_label"`
 	// Except leaves models out.
 	Except *Expression `yaml:"except"`
 	// Ensembles is where the server tells which models are ensembles, which are left out: they pass on to others.
@@ -147,13 +147,13 @@ func parse(text []byte) ([]Rule, error) {
 
 func (r Rule) check() error {
 	if r.Match.CommandLine == nil && len(r.Match.Environment) == 0 && r.Match.CGroup == nil && r.Match.Port == 0 {
-		return errors.New("match has no condition, so that it would fit every process; set commandLine, environment, cgroup or port")
+		return errors.New("match has no condition, so that it would fit every process; set command_line, environment, cgroup or port")
 	}
 	if (len(r.Model) == 0) == (r.Metrics == nil) {
 		return errors.New("set either model, where the process names its model, or metrics, where the server's page does")
 	}
 	if len(r.Version) > 0 && r.Metrics != nil {
-		return errors.New("version goes with model; with metrics, set versionLabel")
+		return errors.New("version goes with model; with metrics, set version_label")
 	}
 	groups := r.Match.groups()
 	for _, s := range slices.Concat(r.Model, r.Version) {
@@ -191,7 +191,7 @@ func (s Source) check(groups []string) error {
 		}
 	}
 	if set != 1 {
-		return errors.New("each place of a value has exactly one of flag, argumentAfter, environment, group and text")
+		return errors.New("each place of a value has exactly one of flag, argument_after, environment, group and text")
 	}
 	if s.Group != "" && !slices.Contains(groups, s.Group) {
 		return fmt.Errorf("no expression of match has the group (?P<%s>…)", s.Group)
@@ -219,7 +219,7 @@ func (m *Metrics) check(groups []string) error {
 	}
 	if m.Compute != "" {
 		if m.ModelLabel == "" {
-			return errors.New("metrics: modelLabel is not set")
+			return errors.New("metrics: model_label is not set")
 		}
 		return nil
 	}

@@ -235,7 +235,7 @@ func TestServersOwnMemory(t *testing.T) {
 	tr := newTree(t)
 	tr.add(proc{pid: 11, parent: 1, arguments: []string{"own"}})
 	a := run(t, attribution.Settings{Procfs: tr.root, Rules: rules(t, fmt.Sprintf(
-		`rules: [{server: own, match: {commandLine: ^own}, metrics: {port: [{text: "%d"}], compute: compute, memory: memory, modelLabel: m, except: ^skip}}]`, s.port))})
+		`rules: [{server: own, match: {command_line: ^own}, metrics: {port: [{text: "%d"}], compute: compute, memory: memory, model_label: m, except: ^skip}}]`, s.port))})
 	var shares map[string]attribution.ModelShare
 	require.Eventually(t, func() bool {
 		_, all, _ := a.Attribute(t.Context(), using(11))

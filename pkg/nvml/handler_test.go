@@ -109,8 +109,8 @@ func TestScrapesKeepWithinTheScrapersTimeout(t *testing.T) {
 func TestSettingsThatCannotBeMeant(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
 		"no library":      func(s *Settings) { s.Library = nil },
-		"negative":        func(s *Settings) { s.RetryEvery = -1 },
-		"too often":       func(s *Settings) { s.SampleEvery = time.Millisecond },
+		"negative":        func(s *Settings) { s.RetryInterval = -1 },
+		"too often":       func(s *Settings) { s.SampleInterval = time.Millisecond },
 		"too long window": func(s *Settings) { s.Window = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -77,7 +77,7 @@ var (
 	gpuXID              = counter("modelserving_gpu_xid_errors_total", "XID errors that the driver reported since the endpoint started", "nvmlEventSetWait", "xid")
 	gpuEncoder          = gauge("modelserving_gpu_encoder_utilization_ratio", "share of time in which the video encoder was busy", "nvmlDeviceGetEncoderUtilization")
 	gpuDecoder          = gauge("modelserving_gpu_decoder_utilization_ratio", "share of time in which the video decoder was busy", "nvmlDeviceGetDecoderUtilization")
-	gpuProcessesLeftOut = gauge("modelserving_gpu_processes_left_out", "processes that have no series because the device has too many; the smallest are left out", "nvmlDeviceGetComputeRunningProcesses")
+	gpuProcessesLeftOut = gauge("modelserving_gpu_processes_dropped", "processes that have no series because the device has too many; the smallest are left out", "nvmlDeviceGetComputeRunningProcesses")
 )
 
 var processLabels = []string{"pid", "process", "container", "pod", "namespace"}
@@ -102,5 +102,5 @@ var (
 	nvmlUnsupported    = define(prometheus.GaugeValue, "modelserving_nvml_unsupported", "1 for each call that a device does not support, or that this driver's library does not have; it is not tried again", "", []string{"call", "gpu", "mig_instance"})
 	nvmlWindow         = define(prometheus.GaugeValue, "modelserving_nvml_window_seconds", "the window over which this scrape's means and maxima are taken", "", nil)
 	nvmlScrapeDuration = define(prometheus.GaugeValue, "modelserving_nvml_scrape_duration_seconds", "time that this scrape's readings took", "", nil)
-	nvmlAttribution    = define(prometheus.GaugeValue, "modelserving_nvml_attribution_problems", "problems met in this scrape while processes were assigned to containers and models; /-/health lists them", "", nil)
+	nvmlAttribution    = define(prometheus.GaugeValue, "modelserving_nvml_attribution_errors", "problems met in this scrape while processes were assigned to containers and models; /-/health lists them", "", nil)
 )

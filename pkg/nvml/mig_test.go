@@ -103,7 +103,7 @@ func TestMIGSwitchedOnWhileRunning(t *testing.T) {
 func TestScrapesWhileMIGChanges(t *testing.T) {
 	h := newHost(1)
 	g := h.gpus[0]
-	watch(t, h, func(s *Settings) { s.DiscoverEvery = 300 * time.Millisecond }, func(t *testing.T, w watched) {
+	watch(t, h, func(s *Settings) { s.DiscoveryInterval = 300 * time.Millisecond }, func(t *testing.T, w watched) {
 		for i := range 40 {
 			h.change(func() {
 				if g.mig, g.slices = false, nil; i%2 == 0 {

@@ -29,14 +29,14 @@ type Settings struct {
 	Lookup func(symbol string) error
 	// Attributor is optional: without it, processes have no names and there are no series by model.
 	Attributor Attributor
-	// SampleEvery is how often what NVML keeps no buffer of is polled between scrapes. Default 100 ms.
-	SampleEvery time.Duration
+	// SampleInterval is how often what NVML keeps no buffer of is polled between scrapes. Default 100 ms.
+	SampleInterval time.Duration
 	// Window is what means and maxima are taken over, where no earlier scrape says from when on. Default 15 s.
 	Window time.Duration
-	// DiscoverEvery is how often GPUs and MIG devices are listed anew. Default 10 s.
-	DiscoverEvery time.Duration
-	// RetryEvery is how often NVML is tried again while it cannot be used. Default 15 s.
-	RetryEvery time.Duration
+	// DiscoveryInterval is how often GPUs and MIG devices are listed anew. Default 10 s.
+	DiscoveryInterval time.Duration
+	// RetryInterval is how often NVML is tried again while it cannot be used. Default 15 s.
+	RetryInterval time.Duration
 	// AnswerWithin is the longest that a scrape waits for a GPU. Default 5 s.
 	AnswerWithin time.Duration
 	// Hostname is the label that dcgm-exporter's names have.
@@ -65,8 +65,8 @@ func (s *Settings) complete() error {
 		set      *time.Duration
 		standard time.Duration
 	}{
-		{&s.SampleEvery, defaultSampleEvery}, {&s.Window, defaultWindow}, {&s.DiscoverEvery, defaultDiscoverEvery},
-		{&s.RetryEvery, defaultRetryEvery}, {&s.AnswerWithin, defaultAnswerWithin},
+		{&s.SampleInterval, defaultSampleEvery}, {&s.Window, defaultWindow}, {&s.DiscoveryInterval, defaultDiscoverEvery},
+		{&s.RetryInterval, defaultRetryEvery}, {&s.AnswerWithin, defaultAnswerWithin},
 	} {
 		if *d.set == 0 {
 			*d.set = d.standard
@@ -75,8 +75,8 @@ func (s *Settings) complete() error {
 			return fmt.Errorf("%s: a duration cannot be negative", *d.set)
 		}
 	}
-	if s.SampleEvery < shortestSampleEvery {
-		return fmt.Errorf("sampling every %s costs more than it tells: the shortest is %s", s.SampleEvery, shortestSampleEvery)
+	if s.SampleInterval < shortestSampleEvery {
+		return fmt.Errorf("sampling every %s costs more than it tells: the shortest is %s", s.SampleInterval, shortestSampleEvery)
 	}
 	if s.Window > longestWindow {
 		return fmt.Errorf("a window of %s is more than is kept: the longest is %s", s.Window, longestWindow)
@@ -131,10 +131,10 @@ func (m *Monitor) Run(ctx context.Context) {
 			}
 			m.down(why, stale)
 			if why != told {
-				m.logger.Error("NVML cannot be used; it is tried again", "problem", why, "every", m.settings.RetryEvery.String())
+				m.logger.Error("NVML cannot be used; it is tried again", "problem", why, "every", m.settings.RetryInterval.String())
 				told = why
 			}
-			pause(ctx, m.settings.RetryEvery)
+			pause(ctx, m.settings.RetryInterval)
 			continue
 		}
 		told, hadSession = "", true
@@ -148,7 +148,7 @@ func (m *Monitor) Run(ctx context.Context) {
 		}
 		m.ledger.forget("")
 		if ctx.Err() == nil {
-			pause(ctx, m.settings.RetryEvery)
+			pause(ctx, m.settings.RetryInterval)
 		}
 	}
 }
@@ -156,7 +156,7 @@ func (m *Monitor) Run(ctx context.Context) {
 func (m *Monitor) runSession(ctx context.Context) (why string, clean bool) {
 	s := &session{
 		library: m.settings.Library, lookup: m.settings.Lookup, ledger: m.ledger, logger: m.logger, xids: m.xids,
-		sampleEvery: m.settings.SampleEvery, discoverEvery: m.settings.DiscoverEvery, stopWithin: stopWithin,
+		sampleInterval: m.settings.SampleInterval, discoveryInterval: m.settings.DiscoveryInterval, stopWithin: stopWithin,
 		discoverer: newDiscoverer(m.settings.Library, m.settings.Lookup, m.ledger),
 		told:       map[string]bool{}, poked: make(chan struct{}, 1), failed: make(chan string, 1),
 	}

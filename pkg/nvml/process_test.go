@@ -102,7 +102,7 @@ func TestProcessesAreBounded(t *testing.T) {
 	watch(t, h, nil, func(t *testing.T, w watched) {
 		found := w.ours()
 		require.Equal(t, mostProcesses, count(found, "modelserving_gpu_process_memory_bytes"))
-		require.EqualValues(t, 600-mostProcesses, found["modelserving_gpu_processes_left_out{uuid=GPU-0}"])
+		require.EqualValues(t, 600-mostProcesses, found["modelserving_gpu_processes_dropped{uuid=GPU-0}"])
 		require.Contains(t, found, "modelserving_gpu_process_memory_bytes{pid=600,uuid=GPU-0}", "the largest are kept")
 	})
 }
@@ -129,8 +129,8 @@ func TestModels(t *testing.T) {
 		require.InDelta(t, 0.25, found["modelserving_gpu_model_utilization_ratio{model=a,provenance=estimated,server=triton,uuid=GPU-0,version=1}"], 1e-9)
 		require.Equal(t, 2, count(found, "modelserving_gpu_model_memory_bytes"))
 		require.Contains(t, found, "modelserving_gpu_process_memory_bytes{container=server,namespace=ml,pid=1,pod=triton-0,process=triton\uFFFDserver,uuid=GPU-0}")
-		require.EqualValues(t, 2, found["modelserving_nvml_attribution_problems{}"])
-		require.Equal(t, []string{"process 7: permission denied"}, w.Status().AttributionProblems)
+		require.EqualValues(t, 2, found["modelserving_nvml_attribution_errors{}"])
+		require.Equal(t, []string{"process 7: permission denied"}, w.Status().AttributionErrors)
 		require.Contains(t, found, "DCGM_FI_DEV_FB_USED{DCGM_FI_DRIVER_VERSION=580.10,Hostname=gpuhost,UUID=GPU-0,container=server,device=nvidia0,modelName=NVIDIA H100,namespace=ml,pci_bus_id=00000000:01:00.0,pod=triton-0}")
 	})
 }

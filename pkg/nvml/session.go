@@ -15,14 +15,14 @@ import (
 
 // session is a time during which NVML is initialised: its workers, and the GPUs that do not answer.
 type session struct {
-	library       nvml.Interface
-	lookup        func(symbol string) error
-	ledger        *ledger
-	logger        *slog.Logger
-	xids          *xidCounts
-	sampleEvery   time.Duration
-	discoverEvery time.Duration
-	stopWithin    time.Duration
+	library           nvml.Interface
+	lookup            func(symbol string) error
+	ledger            *ledger
+	logger            *slog.Logger
+	xids              *xidCounts
+	sampleInterval    time.Duration
+	discoveryInterval time.Duration
+	stopWithin        time.Duration
 
 	discoverer *discoverer
 	poked      chan struct{}
@@ -53,7 +53,7 @@ func (s *session) run(ctx context.Context) (why string, clean bool) {
 		if ret := s.discover(ctx); ended(ret) {
 			return explain("nvmlDeviceGetCount", ret), false
 		}
-		timer := time.NewTimer(s.discoverEvery)
+		timer := time.NewTimer(s.discoveryInterval)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -135,7 +135,7 @@ func (s *session) workerFor(ctx context.Context, g *gpu, before []*worker) (*wor
 			return w, false
 		}
 		// A GPU that is listed and yet lost is tried again, but not without end.
-		if l != nil && time.Since(l.since) < s.discoverEvery {
+		if l != nil && time.Since(l.since) < s.discoveryInterval {
 			return w, false
 		}
 		w.stop()
@@ -188,7 +188,7 @@ func (s *session) tellLost(workers []*worker, missing []absent) {
 		switch l := w.lost.Load(); {
 		case l != nil:
 			tell(&w.gpu.device, l.why)
-		case time.Since(w.started) > s.discoverEvery:
+		case time.Since(w.started) > s.discoveryInterval:
 			delete(s.told, w.gpu.device.UUID+" "+w.gpu.device.GPU)
 		}
 	}

@@ -20,8 +20,8 @@ type Status struct {
 	GPUs          []GPUStatus `json:"gpus"`
 	// Unsupported are the calls that are left out, as "call on GPU i".
 	Unsupported []string `json:"unsupported,omitempty"`
-	// AttributionProblems are those of the latest scrape.
-	AttributionProblems []string `json:"attribution_problems,omitempty"`
+	// AttributionErrors are those of the latest scrape.
+	AttributionErrors []string `json:"attribution_errors,omitempty"`
 }
 
 // GPUStatus is a GPU that is known.
@@ -48,7 +48,7 @@ func (m *Monitor) Status() Status {
 	status := Status{
 		State: StateDown, Problem: m.why, Restart: m.stale, GPUs: []GPUStatus{},
 		DriverVersion: m.versions.driver, NVMLVersion: m.versions.nvml, CUDAVersion: m.versions.cuda,
-		AttributionProblems: m.problems,
+		AttributionErrors: m.problems,
 	}
 	m.mu.Unlock()
 	if s == nil {

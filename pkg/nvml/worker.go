@@ -81,7 +81,7 @@ type value struct {
 
 func newWorker(g gpu, s *session) *worker {
 	w := &worker{
-		gpu: g, library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, every: s.sampleEvery, clock: time.Time.UnixMicro,
+		gpu: g, library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, every: s.sampleInterval, clock: time.Time.UnixMicro,
 		changed: s.poke, ended: s.fail,
 		questions: make(chan question), stopped: make(chan struct{}),
 		power: powerSampler(), started: time.Now(),

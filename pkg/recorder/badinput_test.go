@@ -247,8 +247,8 @@ func TestLongAndInvalidNamesAreBoundedAndCounted(t *testing.T) {
 	for _, model := range []string{"xxxxxxxx", "1234567", "😀😀", "a\uFFFD"} {
 		require.InDelta(t, 1, s.count(requests, prometheus.Labels{"model": model}), 0, model)
 	}
-	require.InDelta(t, 3, s.count("modelserving_recorder_labels_shortened_total", nil), 0)
-	require.InDelta(t, 1, s.count("modelserving_recorder_labels_repaired_total", nil), 0)
+	require.InDelta(t, 3, s.count("modelserving_recorder_label_values_truncated_total", nil), 0)
+	require.InDelta(t, 1, s.count("modelserving_recorder_label_values_sanitized_total", nil), 0)
 	answer := models(t, s)
 	require.Equal(t, 3, answer.LabelsShortened)
 	require.Equal(t, 1, answer.LabelsRepaired)

@@ -11,9 +11,9 @@ var (
 		"Pairs of model and version with series of their own.", nil, nil)
 	modelsLimitDescription = prometheus.NewDesc("modelserving_recorder_models_limit",
 		"How many pairs of model and version may have series of their own.", nil, nil)
-	foldedDescription = prometheus.NewDesc("modelserving_recorder_models_folded_total",
+	foldedDescription = prometheus.NewDesc("modelserving_recorder_models_aggregated_total",
 		"Pairs of model and version whose series were folded into the model \"other\".", nil, nil)
-	passedDescription = prometheus.NewDesc("modelserving_recorder_requests_passed_total",
+	passedDescription = prometheus.NewDesc("modelserving_recorder_unmatched_requests_total",
 		"Requests that no route fits: passed on and counted under no model.", []string{"protocol", "code"}, nil)
 )
 
@@ -21,10 +21,10 @@ func newLabelMaker(maxBytes int) labelMaker {
 	return labelMaker{
 		maxBytes: maxBytes,
 		shortened: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "modelserving_recorder_labels_shortened_total", Help: "Names of models and versions that were too long for a label.",
+			Name: "modelserving_recorder_label_values_truncated_total", Help: "Names of models and versions that were too long for a label.",
 		}),
 		repaired: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "modelserving_recorder_labels_repaired_total", Help: "Names of models and versions that were not valid UTF-8.",
+			Name: "modelserving_recorder_label_values_sanitized_total", Help: "Names of models and versions that were not valid UTF-8.",
 		}),
 	}
 }

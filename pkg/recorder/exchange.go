@@ -192,7 +192,7 @@ func (x *exchange) end(finished time.Time) {
 	o.protocol, o.code = x.protocol, code
 	x.recorder.verdicts.judge(served, func(start Start, source string) {
 		o.start, o.source = start, source
-		series.record(o)
+		series.observe(o)
 		x.recorder.ledger.release(series, now)
 	})
 }

@@ -122,7 +122,7 @@ func TestGRPC(t *testing.T) {
 
 	require.NoError(t, client.Invoke(t.Context(), "/inference.GRPCInferenceService/ServerReady", question, &answer))
 	require.Eventually(t, func() bool {
-		return s.count("modelserving_recorder_requests_passed_total", prometheus.Labels{"protocol": "grpc", "code": "OK"}) == 1
+		return s.count("modelserving_recorder_unmatched_requests_total", prometheus.Labels{"protocol": "grpc", "code": "OK"}) == 1
 	}, patience, moment)
 }
 

@@ -115,7 +115,7 @@ func (l *ledger) list() (entries []ledgerEntry, ownSeries int, folded uint64) {
 func (l *ledger) advance() {
 	entries, _, _ := l.list()
 	for _, entry := range entries {
-		for _, window := range entry.liveWindows() {
+		for _, window := range entry.rollingHistograms() {
 			window.advance()
 		}
 	}

@@ -24,7 +24,7 @@ func use(l *ledger, model string, at time.Time) {
 	series := l.acquire(modelKey{model: model}, at)
 	o := &observation{countKey: countKey{Hot, "header", protocolHTTP, "200"}}
 	o.set(responseTime, 0.1)
-	series.record(o)
+	series.observe(o)
 	l.release(series, at)
 }
 
@@ -147,7 +147,7 @@ func TestNothingIsLostOrCountedTwiceWhileModelsComeAndGo(t *testing.T) {
 func TestCodesAreBounded(t *testing.T) {
 	series := newModelSeries(modelKey{model: "m"}, oneMinute)
 	for i := range 10 * maxCodes {
-		series.record(&observation{countKey: countKey{Hot, "header", protocolWebSocket, fmt.Sprint(3000 + i)}})
+		series.observe(&observation{countKey: countKey{Hot, "header", protocolWebSocket, fmt.Sprint(3000 + i)}})
 	}
 	requests, codes := series.countsByCode()
 	require.Equal(t, uint64(10*maxCodes), requests)
@@ -156,12 +156,12 @@ func TestCodesAreBounded(t *testing.T) {
 }
 
 func TestLiveQuantilesAreExact(t *testing.T) {
-	window := &liveWindow{options: oneMinute}
+	window := &rollingHistogram{options: oneMinute}
 	var all []float64
 	for i := range 10_000 {
 		elapsed := time.Duration(math.Exp(float64(i)/1000)) * time.Millisecond
 		all = append(all, elapsed.Seconds())
-		window.record(elapsed)
+		window.observe(elapsed)
 		if i == 5000 {
 			window.advance()
 		}
@@ -176,9 +176,9 @@ func TestLiveQuantilesAreExact(t *testing.T) {
 }
 
 func TestLiveWindowForgets(t *testing.T) {
-	window := &liveWindow{options: oneMinute}
-	window.record(time.Second)
-	window.record(10 * time.Hour)
+	window := &rollingHistogram{options: oneMinute}
+	window.observe(time.Second)
+	window.observe(10 * time.Hour)
 	for range oneMinute.slices {
 		window.advance()
 		require.Equal(t, int64(2), window.merged().TotalCount())

@@ -51,7 +51,7 @@ type quantiles struct {
 	Max      float64 `json:"max"`
 }
 
-// quantileError follows from liveDigits.
+// quantileError follows from windowDigits.
 const quantileError = 0.01
 
 // ModelsHandler answers, as JSON, each model's requests, codes and last use, and its live quantiles, hot and cold.
@@ -85,7 +85,7 @@ func (r *Recorder) modelsPage() modelsPage {
 			Requests: requests, Codes: codes, ConcurrentRequests: entry.inProgress.Load(), LastUse: entry.lastUse,
 			ResponseTime: map[Start]quantiles{},
 		}
-		for start, window := range entry.liveWindows() {
+		for start, window := range entry.rollingHistograms() {
 			if merged := window.merged(); merged.TotalCount() > 0 {
 				shown.ResponseTime[start] = quantilesOf(merged)
 			}
@@ -96,10 +96,10 @@ func (r *Recorder) modelsPage() modelsPage {
 }
 
 func quantilesOf(h *hdrhistogram.Histogram) quantiles {
-	seconds := func(value int64) float64 { return (time.Duration(value) * liveUnit).Seconds() }
+	seconds := func(value int64) float64 { return (time.Duration(value) * windowUnit).Seconds() }
 	return quantiles{
 		Requests: h.TotalCount(),
-		Mean:     h.Mean() * liveUnit.Seconds(),
+		Mean:     h.Mean() * windowUnit.Seconds(),
 		P50:      seconds(h.ValueAtPercentile(50)),
 		P90:      seconds(h.ValueAtPercentile(90)),
 		P95:      seconds(h.ValueAtPercentile(95)),

@@ -44,8 +44,8 @@ type Options struct {
 	Window time.Duration
 	Logger *slog.Logger
 
-	// searchTime and lingerTime bound search and linger.
-	searchTime, lingerTime time.Duration
+	// searchTime and drainTime bound search and drain.
+	searchTime, drainTime time.Duration
 }
 
 const (
@@ -64,20 +64,20 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Upstream == nil {
 		return o, errors.New("no upstream: name the model server's URL")
 	}
-	if err := errors.Join(checkUpstream("upstream", o.Upstream), checkUpstream("grpcUpstream", o.GRPCUpstream)); err != nil {
+	if err := errors.Join(checkUpstream("upstream", o.Upstream), checkUpstream("grpc_upstream", o.GRPCUpstream)); err != nil {
 		return o, err
 	}
 	if o.Logger == nil {
 		return o, errors.New("no logger")
 	}
-	o.Logger = slog.New(Discreet(o.Logger.Handler()))
+	o.Logger = slog.New(RedactingHandler(o.Logger.Handler()))
 	o.BodyBytes = withDefault(o.BodyBytes, defaultBodyBytes)
 	o.MaxModels = withDefault(o.MaxModels, defaultMaxModels)
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
 	o.ModelIdle = max(withDefault(o.ModelIdle, defaultModelIdle), 0)
 	o.Window = withDefault(o.Window, defaultWindow)
 	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
-	o.lingerTime = withDefault(o.lingerTime, defaultLingerTime)
+	o.drainTime = withDefault(o.drainTime, defaultDrainTime)
 	if err := o.checkBounds(); err != nil {
 		return o, err
 	}
@@ -103,8 +103,8 @@ func (o Options) checkBounds() error {
 		key          string
 		value, least int
 	}{
-		{"bodyBytes", o.BodyBytes, 1}, {"limits.models", o.MaxModels, 1},
-		{"limits.labelBytes", o.MaxLabelBytes, utf8.UTFMax}, // a name's first character fits
+		{"max_body_bytes", o.BodyBytes, 1}, {"limits.models", o.MaxModels, 1},
+		{"limits.label_bytes", o.MaxLabelBytes, utf8.UTFMax}, // a name's first character fits
 	} {
 		if bound.value < bound.least {
 			return fmt.Errorf("%s is %d and must be at least %d", bound.key, bound.value, bound.least)
@@ -140,7 +140,7 @@ func (h QueueTimeHeader) validate() error {
 	if h.Name == "" {
 		return nil
 	}
-	return fmt.Errorf("queueTime: the header %s needs a unit: set 1s, 1ms, 1us or 1ns", h.Name)
+	return fmt.Errorf("queue_time: the header %s needs a unit: set 1s, 1ms, 1us or 1ns", h.Name)
 }
 
 // read answers false where the header is missing or is no time.

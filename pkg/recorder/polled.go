@@ -2,6 +2,8 @@ package recorder
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -61,7 +63,7 @@ func NewPolled(options PolledOptions) *Polled {
 		residency: newResidency(),
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name:        "modelserving_recorder_polls_total",
-			Help:        "Questions to the server about what is in memory.",
+			Help:        "Polls of the management API and readiness URL, by outcome: success, timeout, error, or outdated if a later poll returned first.",
 			ConstLabels: prometheus.Labels{"start_source": options.Name},
 		}, []string{"outcome"}),
 	}
@@ -167,11 +169,22 @@ type answer struct {
 	err    error
 }
 
+// failure returns the outcome of a poll that returned an error: timeout or error.
+func (a answer) failure() string {
+	if errors.Is(a.err, context.DeadlineExceeded) {
+		return "timeout"
+	}
+	return "error"
+}
+
 func (p *Polled) ask(ctx context.Context) answer {
 	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
 	a := answer{began: time.Now()}
 	a.states, a.err = p.options.Look(ctx)
+	if a.err != nil && ctx.Err() != nil {
+		a.err = fmt.Errorf("%w: %w", ctx.Err(), a.err)
+	}
 	return a
 }
 
@@ -180,19 +193,19 @@ func (p *Polled) take(a answer) {
 	p.mu.Lock()
 	switch {
 	case a.err != nil:
-		p.polls.WithLabelValues("failed").Inc()
-		p.options.Logger.Debug("The server did not say what is in memory", "source", p.options.Name, "error", a.err.Error())
+		p.polls.WithLabelValues(a.failure()).Inc()
+		p.options.Logger.Debug("Poll failed", "source", p.options.Name, "error", a.err.Error())
 		if a.began.Sub(p.residency.lastBegan) < p.lull() {
 			p.mu.Unlock()
 			return
 		}
 		p.residency = newResidency()
 	case a.began.Before(p.residency.lastBegan):
-		p.polls.WithLabelValues("late").Inc()
+		p.polls.WithLabelValues("outdated").Inc()
 		p.mu.Unlock()
 		return
 	default:
-		p.polls.WithLabelValues("answered").Inc()
+		p.polls.WithLabelValues("success").Inc()
 		p.residency.update(a.states, a.began)
 	}
 	settled, rest := split(p.unsettled, a.began)

@@ -53,7 +53,7 @@ func NewServer(ctx context.Context, handler http.Handler, config *tls.Config, lo
 		DisableGeneralOptionsHandler: true,
 		MaxHeaderBytes:               maxHeaderBytes,
 		ReadHeaderTimeout:            readHeaderTimeout,
-		ErrorLog:                     slog.NewLogLogger(Discreet(logger.Handler()), slog.LevelDebug),
+		ErrorLog:                     slog.NewLogLogger(RedactingHandler(logger.Handler()), slog.LevelDebug),
 		BaseContext:                  func(net.Listener) context.Context { return ctx },
 	}
 }
@@ -85,7 +85,7 @@ func (r *Recorder) newProxy() *httputil.ReverseProxy {
 	http2.SetUnencryptedHTTP2(r.options.GRPCUpstream.Scheme == "http")
 	var transport http.RoundTripper = byProtocol{http: r.newTransport(http1), grpc: r.newTransport(http2)}
 	if r.options.WaitForServer > 0 {
-		transport = holding{next: transport, longest: r.options.WaitForServer, logger: r.options.Logger}
+		transport = connectRetry{next: transport, timeout: r.options.WaitForServer, logger: r.options.Logger}
 	}
 	return &httputil.ReverseProxy{
 		Transport:      transport,

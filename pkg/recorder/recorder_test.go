@@ -93,7 +93,7 @@ func TestOtherRequestsPassUncounted(t *testing.T) {
 	require.Equal(t, "/v2/health/ready", body)
 	s.do("GET", "/v2/models/resnet", "", nil)
 	require.Eventually(t, func() bool {
-		return s.count("modelserving_recorder_requests_passed_total", prometheus.Labels{"code": "200", "protocol": "http"}) == 2
+		return s.count("modelserving_recorder_unmatched_requests_total", prometheus.Labels{"code": "200", "protocol": "http"}) == 2
 	}, patience, moment)
 	require.Zero(t, s.count(requests, nil))
 }

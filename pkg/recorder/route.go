@@ -153,7 +153,7 @@ func builtinNames() []string {
 	return names
 }
 
-var errNoRoute = errors.New("no route: name at least one in builtinRoutes or routes, or nothing is recorded")
+var errNoRoute = errors.New("no route: name at least one in builtin_routes or routes, or no request is measured")
 
 func validateRoutes(routes []Route) error {
 	if len(routes) == 0 {

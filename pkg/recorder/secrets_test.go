@@ -86,7 +86,7 @@ func TestBodiesAndCredentialsAreNotKept(t *testing.T) {
 			handler := slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})
 			// The standard library tells nobody else of some errors; the program does the same.
 			before := log.Writer()
-			log.SetOutput(slog.NewLogLogger(recorder.Discreet(handler), slog.LevelDebug).Writer())
+			log.SetOutput(slog.NewLogLogger(recorder.RedactingHandler(handler), slog.LevelDebug).Writer())
 			t.Cleanup(func() { log.SetOutput(before) })
 			s := inFrontOf(t, c.upstream, func(o *recorder.Options) { o.Logger = slog.New(handler) })
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/predictions/m?api_key="+secret, stringReader(`{"text": "`+secret+`"}`))
@@ -114,7 +114,7 @@ func TestBodiesAndCredentialsAreNotKept(t *testing.T) {
 func TestDiscreet(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	logger := slog.New(recorder.Discreet(slog.NewTextHandler(&logged, nil))).With("header", `"s3cr3t"`).WithGroup("request")
+	logger := slog.New(recorder.RedactingHandler(slog.NewTextHandler(&logged, nil))).With("header", `"s3cr3t"`).WithGroup("request")
 	logger.Info(`it began with "s3cr\"3t" and "s3cr3t"`, "error", errors.New(`bad "s3cr3t" here`), "code", 502)
 	require.NotContains(t, logged.String(), "cr3t")
 	require.NotContains(t, logged.String(), "3t")

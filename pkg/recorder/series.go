@@ -120,7 +120,7 @@ type modelSeries struct {
 // startSeries are a model's distributions with one start; those without a sample do not exist.
 type startSeries struct {
 	histograms [distributionCount]prometheus.Histogram
-	live       *liveWindow
+	rolling    *rollingHistogram
 }
 
 func newModelSeries(key modelKey, window windowOptions) *modelSeries {
@@ -139,13 +139,13 @@ type observation struct {
 
 func (o *observation) set(d distribution, value float64) { o.samples[d], o.has[d] = value, true }
 
-func (s *modelSeries) record(o *observation) {
+func (s *modelSeries) observe(o *observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(o.countKey).value++
 	start := s.starts[o.start]
 	if start == nil {
-		start = &startSeries{live: &liveWindow{options: s.window}}
+		start = &startSeries{rolling: &rollingHistogram{options: s.window}}
 		s.starts[o.start] = start
 	}
 	for d := range distributionCount {
@@ -158,7 +158,7 @@ func (s *modelSeries) record(o *observation) {
 		start.histograms[d].Observe(o.samples[d])
 	}
 	if o.has[responseTime] {
-		start.live.record(time.Duration(o.samples[responseTime] * float64(time.Second)))
+		start.rolling.observe(time.Duration(o.samples[responseTime] * float64(time.Second)))
 	}
 }
 
@@ -246,13 +246,13 @@ func (s *modelSeries) collect() []prometheus.Metric {
 	return metrics
 }
 
-// liveWindows answers the windows of the starts that had requests.
-func (s *modelSeries) liveWindows() map[Start]*liveWindow {
+// rollingHistograms answers the windows of the starts that had requests.
+func (s *modelSeries) rollingHistograms() map[Start]*rollingHistogram {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	windows := make(map[Start]*liveWindow, len(s.starts))
+	windows := make(map[Start]*rollingHistogram, len(s.starts))
 	for start, series := range s.starts {
-		windows[start] = series.live
+		windows[start] = series.rolling
 	}
 	return windows
 }

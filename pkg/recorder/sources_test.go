@@ -77,17 +77,33 @@ func TestLoadsThatOverlapARequestMakeItCold(t *testing.T) {
 	s.eventually(25, nil)
 	require.InDelta(t, 20, s.count(requests, prometheus.Labels{"start": "hot", "start_source": "management"}), 0)
 	require.InDelta(t, 20, s.count("modelserving_response_time_seconds", prometheus.Labels{"start": "hot"}), 0)
-	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "answered"}))
+	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "success"}))
 }
 
-func TestPathIsUnknownWhenTheServerDoesNotTell(t *testing.T) {
+func TestStartIsUnknownWhenPollsFail(t *testing.T) {
 	server := &lazyServer{loaded: make(chan struct{})}
 	close(server.loaded)
 	server.silent.Store(true)
 	s := inFrontOfHandler(t, server.ServeHTTP, polled(server.look))
 	s.do("POST", "/v2/models/m/infer", "{}", nil)
 	s.eventually(1, prometheus.Labels{"start": "unknown", "start_source": "none"})
-	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "failed"}))
+	require.Positive(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "error"}))
+}
+
+func TestPollsThatTakeTooLongCountAsTimeouts(t *testing.T) {
+	s := inFrontOfHandler(t, func(http.ResponseWriter, *http.Request) {}, func(o *recorder.Options) {
+		hangs := func(ctx context.Context) ([]recorder.ModelState, error) {
+			<-ctx.Done()
+			return nil, errors.New("the connection was closed")
+		}
+		o.Sources = []recorder.Source{recorder.NewPolled(recorder.PolledOptions{
+			Name: "management", Look: hangs, Every: pollEvery, Timeout: pollEvery, Logger: quiet(),
+		})}
+	})
+	require.Eventually(t, func() bool {
+		return s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "timeout"}) > 0
+	}, patience, moment)
+	require.Zero(t, s.count("modelserving_recorder_polls_total", prometheus.Labels{"outcome": "error"}))
 }
 
 func TestHeaderGoesBeforeTheManagementAPI(t *testing.T) {
@@ -132,7 +148,7 @@ func TestRequestsWaitForAServerThatScalesFromZero(t *testing.T) {
 		_, body := s.do("POST", "/predictions/m", "body", nil)
 		answered <- body
 	}()
-	require.Contains(t, <-held, "a request is held")
+	require.Contains(t, <-held, "retrying the request")
 	require.InDelta(t, 1, s.count(concurrent, nil), 0)
 	listener, err := net.Listen("tcp", address) //nolint:noctx // a loopback listener of a test
 	require.NoError(t, err)

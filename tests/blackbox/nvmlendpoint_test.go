@@ -40,7 +40,7 @@ var listensAt = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 func (e nvmlEndpoint) start(t *testing.T, names, scenario string) string {
 	t.Helper()
 	var log logbuffer.Buffer
-	command := exec.Command(e.program, "-listen", "127.0.0.1:0", "-names", names, "-library", filepath.Join(e.folder, fakenvml.LibraryName))
+	command := exec.Command(e.program, "-web.listen-address", "127.0.0.1:0", "-names", names, "-library", filepath.Join(e.folder, fakenvml.LibraryName))
 	command.Env = append(os.Environ(), fakenvml.ScenarioVariable+"="+scenario)
 	command.Stderr, command.SysProcAttr = &log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, command.Start())

@@ -36,7 +36,7 @@ export class AskedThroughRecorder {
     const admin = `http://127.0.0.1:${await freePort()}`;
     this.recorder = spawn(
       program,
-      [`--upstream=${this.tritonUrl}`, `--listen=${new URL(url).host}`, `--admin=${new URL(admin).host}`],
+      [`--upstream=${this.tritonUrl}`, `--web.listen-address=${new URL(url).host}`, `--admin=${new URL(admin).host}`],
       { stdio: 'ignore' }
     );
     await expect(async () => expect((await request.get(`${admin}/healthz`)).ok()).toBe(true)).toPass();

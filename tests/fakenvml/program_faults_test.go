@@ -209,7 +209,7 @@ func TestUnprivileged(t *testing.T) {
 	p := start(t, startOptions{scenario: s, library: built.library, user: user})
 	pg := p.until("models", func(pg page) bool { return pg.value("modelserving_gpu_model_memory_bytes", "model", "m") == gib })
 	require.Equal(t, gib, pg.value("modelserving_gpu_model_memory_bytes", "model", ""))
-	require.Equal(t, 1.0, pg.value("modelserving_nvml_attribution_problems"))
+	require.Equal(t, 1.0, pg.value("modelserving_nvml_attribution_errors"))
 	_, health := p.health()
-	require.Contains(t, strings.Join(health.AttributionProblems, " "), "SYS_PTRACE")
+	require.Contains(t, strings.Join(health.AttributionErrors, " "), "SYS_PTRACE")
 }

@@ -175,14 +175,14 @@ func TestChurn(t *testing.T) {
 		}
 		pg := p.scrape()
 		requireModelsAddUp(t, pg)
-		gone += int(pg.value("modelserving_nvml_attribution_problems"))
+		gone += int(pg.value("modelserving_nvml_attribution_errors"))
 		for _, stop := range stops {
 			stop()
 		}
 	}
 	require.Eventually(t, func() bool { // all that the driver lists have ended
 		_, health := p.health()
-		return health.State == "ok" && strings.Contains(strings.Join(health.AttributionProblems, " "), "ended")
+		return health.State == "ok" && strings.Contains(strings.Join(health.AttributionErrors, " "), "ended")
 	}, patience, often)
 }
 

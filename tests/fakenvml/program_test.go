@@ -109,7 +109,7 @@ func start(t *testing.T, o startOptions) *program {
 	require.NoError(t, os.Chmod(folder, 0o755))
 	p := &program{t: t, scenario: filepath.Join(folder, "scenario"), ended: make(chan struct{})}
 	p.set(o.scenario)
-	args := append([]string{"-listen", "127.0.0.1:0", "-discover-every", "200ms", "-retry-every", "200ms", "-window", "3s"}, o.args...)
+	args := append([]string{"-web.listen-address", "127.0.0.1:0", "-discovery-interval", "200ms", "-retry-interval", "200ms", "-window", "3s"}, o.args...)
 	command := exec.Command(built.program, args...)
 	command.Env = append(os.Environ(), "LD_LIBRARY_PATH="+o.library, fakenvml.ScenarioVariable+"="+p.scenario)
 	command.Stderr = &p.log
@@ -198,11 +198,11 @@ func (p *program) until(what string, wanted func(page) bool) page {
 
 // status is what /-/health says.
 type status struct {
-	State               string
-	Problem             string
-	Unsupported         []string
-	AttributionProblems []string `json:"attribution_problems"`
-	GPUs                []struct {
+	State             string
+	Problem           string
+	Unsupported       []string
+	AttributionErrors []string `json:"attribution_errors"`
+	GPUs              []struct {
 		GPU, Problem string
 		Available    bool
 		MIG          bool

@@ -28,7 +28,7 @@ func TestClientsOfTritonGoThroughTheRecorder(t *testing.T) {
 	for _, m := range models {
 		kind{url: l.triton.HTTP + "/v2/repository/models/" + m.Name + "/load", status: http.StatusOK}.send(t, 1)
 	}
-	r := record(t, "recorder-triton", "upstream: "+l.triton.HTTP+"\ngrpcUpstream: "+l.triton.GRPC)
+	r := record(t, "recorder-triton", "upstream: "+l.triton.HTTP+"\ngrpc_upstream: "+l.triton.GRPC)
 
 	clients.run("python", "triton_http.py", r.address)
 	r.await(`code="200",model="echo",protocol="http",start="unknown"`, 4)

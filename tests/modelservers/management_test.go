@@ -25,7 +25,7 @@ func TestManagementTellsHotFromColdOfTriton(t *testing.T) {
 	for _, m := range all {
 		sleeping(t, filepath.Join(scratch, "management", "models"), m.Name, 5*time.Millisecond)
 	}
-	r := record(t, "recorder-management", "upstream: "+l.url+"\ncold: {management: {protocol: open_inference_v2, url: "+l.triton.HTTP+", every: 20ms}}")
+	r := record(t, "recorder-management", "upstream: "+l.url+"\ncold: {management: {protocol: open_inference_v2, url: "+l.triton.HTTP+", interval: 20ms}}")
 	told := func(model, path string) int {
 		return r.count(fmt.Sprintf(`model=%q,protocol="http",start=%q,start_source="(management|none)"`, model, path))
 	}

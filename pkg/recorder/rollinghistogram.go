@@ -7,48 +7,48 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The live distributions resolve a microsecond and two decimal digits: a quantile is within 1 % of the true value.
+// The rolling histograms resolve a microsecond and two decimal digits: a quantile is within 1 % of the true value.
 const (
-	liveUnit    = time.Microsecond
-	liveLongest = time.Hour
-	liveDigits  = 2
+	windowUnit    = time.Microsecond
+	windowLongest = time.Hour
+	windowDigits  = 2
 )
 
-func newLiveHistogram() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1, int64(liveLongest/liveUnit), liveDigits)
+func newWindowHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, int64(windowLongest/windowUnit), windowDigits)
 }
 
-// windowOptions say how far back live distributions reach: so many slices besides the one being filled.
+// windowOptions say how far back rolling histograms reach: so many slices besides the one being filled.
 type windowOptions struct {
 	slice  time.Duration
 	slices int
 }
 
-// liveWindow is the distribution of response times of the last minutes. Only the slice being filled is a whole histogram;
+// rollingHistogram is the distribution of response times of the last minutes. Only the slice being filled is a whole histogram;
 // past ones keep the values that occurred, a hundredth of its size.
-type liveWindow struct {
+type rollingHistogram struct {
 	options windowOptions
 	mu      sync.Mutex
-	current *hdrhistogram.Histogram // nil while nothing was recorded
+	current *hdrhistogram.Histogram // nil while nothing was observed
 	past    [][]occurrences         // oldest first
 }
 
-// occurrences says how often a value, in liveUnit, was recorded.
+// occurrences says how often a value, in windowUnit, was observed.
 type occurrences struct{ value, times int64 }
 
-func (w *liveWindow) record(elapsed time.Duration) {
-	value := min(max(int64(elapsed/liveUnit), 1), int64(liveLongest/liveUnit))
+func (w *rollingHistogram) observe(elapsed time.Duration) {
+	value := min(max(int64(elapsed/windowUnit), 1), int64(windowLongest/windowUnit))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.current == nil {
-		w.current = newLiveHistogram()
+		w.current = newWindowHistogram()
 	}
 	// The value lies in the histogram's range, so this cannot fail.
 	_ = w.current.RecordValue(value)
 }
 
 // advance begins a new slice and lets go of the oldest.
-func (w *liveWindow) advance() {
+func (w *rollingHistogram) advance() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.current == nil && len(w.past) == 0 {
@@ -76,10 +76,10 @@ func (w *liveWindow) advance() {
 }
 
 // merged answers the whole window as one histogram.
-func (w *liveWindow) merged() *hdrhistogram.Histogram {
+func (w *rollingHistogram) merged() *hdrhistogram.Histogram {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	whole := newLiveHistogram()
+	whole := newWindowHistogram()
 	if w.current != nil {
 		whole.Merge(w.current)
 	}

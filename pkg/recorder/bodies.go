@@ -79,10 +79,10 @@ func (b *requestBody) readOn() bool {
 	return true
 }
 
-// Bounds of linger, those of net/http for the same.
+// Bounds of drain, those of net/http for the same.
 const (
-	lingerBytes       = 256 << 10
-	defaultLingerTime = 500 * time.Millisecond
+	drainBytes       = 256 << 10
+	defaultDrainTime = 500 * time.Millisecond
 )
 
 // leave sees to it that nothing of an HTTP/1 request's body is taken for the next request: net/http leaves that to the handler
@@ -91,7 +91,7 @@ func (b *requestBody) leave(w http.ResponseWriter) {
 	if errors.Is(b.exchange.requestEndedWith(), io.EOF) {
 		return
 	}
-	if b.unread() && b.linger(w) {
+	if b.unread() && b.drain(w) {
 		b.reading.Lock()
 		defer b.reading.Unlock()
 		if !b.overdue {
@@ -104,14 +104,14 @@ func (b *requestBody) leave(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
-// linger lets a client read a response that came before its request was whole, and says whether the request is whole now and
+// drain lets a client read a response that came before its request was whole, and says whether the request is whole now and
 // the connection can be used again. Closed at once, with bytes unread, it would be reset and the response could be lost.
-func (b *requestBody) linger(w http.ResponseWriter) bool {
+func (b *requestBody) drain(w http.ResponseWriter) bool {
 	controller := http.NewResponseController(w)
-	if controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(b.exchange.recorder.options.lingerTime)) != nil {
+	if controller.Flush() != nil || controller.SetReadDeadline(time.Now().Add(b.exchange.recorder.options.drainTime)) != nil {
 		return false
 	}
-	if _, err := io.CopyN(io.Discard, b.ReadCloser, lingerBytes); !errors.Is(err, io.EOF) {
+	if _, err := io.CopyN(io.Discard, b.ReadCloser, drainBytes); !errors.Is(err, io.EOF) {
 		return false
 	}
 	return controller.SetReadDeadline(time.Time{}) == nil

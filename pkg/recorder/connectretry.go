@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// holding keeps a request while the server cannot be connected to, as one does that has scaled to zero and is on its way up.
-// Nothing of such a request has been sent, so that it can be tried again whatever its method.
-type holding struct {
+// connectRetry retries a request while no connection to the server can be made, as after a scale to zero.
+// Nothing of such a request has been sent, so any method is safe to retry.
+type connectRetry struct {
 	next    http.RoundTripper
-	longest time.Duration
+	timeout time.Duration
 	logger  *slog.Logger
 }
 
 const (
-	firstPause   = 20 * time.Millisecond
-	longestPause = time.Second
+	firstPause = 20 * time.Millisecond
+	maxPause   = time.Second
 )
 
 // RoundTrip implements http.RoundTripper.
-func (h holding) RoundTrip(request *http.Request) (*http.Response, error) {
+func (r connectRetry) RoundTrip(request *http.Request) (*http.Response, error) {
 	x := exchangeOf(request.Context())
-	deadline := time.Now().Add(h.longest)
+	deadline := time.Now().Add(r.timeout)
 	pause := firstPause
 	for {
 		attempt := request
@@ -34,13 +34,13 @@ func (h holding) RoundTrip(request *http.Request) (*http.Response, error) {
 			attempt = request.WithContext(request.Context())
 			attempt.Body = io.NopCloser(request.Body)
 		}
-		response, err := h.next.RoundTrip(attempt)
-		if !couldNotConnect(err) || time.Now().Add(pause).After(deadline) {
+		response, err := r.next.RoundTrip(attempt)
+		if !isConnectError(err) || time.Now().Add(pause).After(deadline) {
 			return response, err
 		}
 		if !x.waited {
 			x.waited = true
-			h.logger.Debug("The server cannot be connected to: a request is held until it can", "error", err.Error())
+			r.logger.Debug("Cannot connect to the server; retrying the request", "error", err.Error())
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -49,11 +49,11 @@ func (h holding) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, request.Context().Err()
 		case <-timer.C:
 		}
-		pause = min(2*pause, longestPause)
+		pause = min(2*pause, maxPause)
 	}
 }
 
-func couldNotConnect(err error) bool {
+func isConnectError(err error) bool {
 	var operation *net.OpError
 	return errors.As(err, &operation) && operation.Op == "dial"
 }
