@@ -6,6 +6,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/plugin"
@@ -31,5 +32,6 @@ func run() error {
 		Profiles:      plugin.EngineProfiles(profiles),
 	})
 	defer registry.Close()
+	prometheus.MustRegister(registry) // the SDK serves the default registry
 	return datasource.Manage(plugin.ID, plugin.Factory(registry, profiles), datasource.ManageOpts{})
 }

@@ -57,6 +57,7 @@ type engine struct {
 	// active are the targets that are scraped, by job, as of about a second ago.
 	active    atomic.Pointer[map[string][]*scrape.Target]
 	residency *residency
+	scrapes   scrapeCounts
 	// own are the data source's profiles, its user's among them; those of the registry until they are known.
 	own atomic.Pointer[Profiles]
 	// writing belongs to mu.

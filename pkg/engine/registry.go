@@ -49,6 +49,8 @@ type Registry struct {
 	mu     sync.Mutex
 	closed bool
 	slots  map[Key]*slot
+	// open are the engines that are open, for the metrics: they never wait for one that opens.
+	open map[Key]*engine
 }
 
 // slot is the place of one key's engine. Whoever holds busy may open, change or close the engine, so that the folder is
@@ -72,7 +74,7 @@ func NewRegistry(o Options) *Registry {
 	if o.IdlePeriod == 0 {
 		o.IdlePeriod = DefaultIdlePeriod
 	}
-	r := &Registry{promql: newQueryRunner(), slots: map[Key]*slot{}}
+	r := &Registry{promql: newQueryRunner(), slots: map[Key]*slot{}, open: map[Key]*engine{}}
 	if o.DataPath == "" {
 		o.DataPath = filepath.Join(temporaryFolder(runtime.GOOS), "coldhit-modelserving-datasource")
 		r.warnings = append(r.warnings, fmt.Sprintf("Data is stored in the temporary folder %s and is lost when the system "+
@@ -136,6 +138,7 @@ func (r *Registry) bringUp(place *slot, s settings.Embedded, updated time.Time) 
 		if place.engine, err = openEngine(place.key, r.options, r.promql, s); err != nil {
 			return 0, nil, err
 		}
+		r.setOpen(place.key, place.engine)
 	}
 	revision = place.engine.apply(s, config)
 	place.updated = updated
@@ -202,19 +205,32 @@ func (r *Registry) closeIdle(place *slot) {
 		return
 	}
 	r.options.Logger.Debug("An unused engine is closed", "org", place.key.OrgID, "datasource", place.key.UID)
-	if err := place.closeEngine(); err != nil {
+	if err := r.closeEngine(place); err != nil {
 		r.options.Logger.Error("An unused engine was not closed cleanly", "error", err)
 	}
 }
 
-func (s *slot) closeEngine() error {
-	s.stopIdling()
-	if s.engine == nil {
+// closeEngine closes the engine of a slot, if there is one. The caller holds the slot.
+func (r *Registry) closeEngine(place *slot) error {
+	place.stopIdling()
+	if place.engine == nil {
 		return nil
 	}
-	err := s.engine.close()
-	s.engine = nil
+	r.setOpen(place.key, nil)
+	err := place.engine.close()
+	place.engine = nil
 	return err
+}
+
+// setOpen shows an engine in the metrics, or none any more.
+func (r *Registry) setOpen(key Key, e *engine) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e == nil {
+		delete(r.open, key)
+		return
+	}
+	r.open[key] = e
 }
 
 // Close ends all engines and writes what they hold in memory. A scrape in progress is waited for, at most its timeout.
@@ -232,7 +248,7 @@ func (r *Registry) Close() error {
 		closing.Go(func() {
 			place.busy <- struct{}{}
 			defer place.unlock()
-			errs[i] = place.closeEngine()
+			errs[i] = r.closeEngine(place)
 		})
 	}
 	closing.Wait()

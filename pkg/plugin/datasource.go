@@ -21,6 +21,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
 )
 
 // ID is the plugin's id, as in plugin.json.
@@ -39,6 +40,8 @@ type Datasource struct {
 	// writer is nil unless the embedded engine's samples are sent to another server, too.
 	writer *remote.Writer
 	logger log.Logger
+	// forgetCache takes the query cache out of the metrics; nil in a data source that cannot have one.
+	forgetCache func()
 }
 
 var (
@@ -77,7 +80,7 @@ func (d *Datasource) embedded(ctx context.Context, registry *engine.Registry, ke
 		return fmt.Errorf("start the embedded engine: %w", err)
 	}
 	handle.UseProfiles(EngineProfiles(d.Profiles))
-	d.engine, d.Store, d.Collector = handle, handle, collector{handle}
+	d.engine, d.Store, d.Collector = handle, telemetry.Observe(handle, "embedded"), collector{handle}
 	d.writeTo(ctx, handle, stored)
 	return nil
 }
@@ -152,6 +155,7 @@ func (d *Datasource) Dispose() {
 		d.engine.Release()
 	}
 	if d.server != nil {
+		d.forgetCache()
 		d.server.Close()
 	}
 }

@@ -42,23 +42,20 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 		return nil, err
 	}
 	return concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
-		frames, err := d.query(ctx, q.DataQuery)
-		if err != nil {
-			return failure(ctx, err)
-		}
-		for _, f := range frames {
+		response := d.query(ctx, q.DataQuery)
+		for _, f := range response.Frames {
 			f.RefID = q.DataQuery.RefID
 		}
-		return backend.DataResponse{Frames: frames, Status: backend.StatusOK}
+		return response
 	}, concurrency)
 }
 
-func (d *Datasource) query(ctx context.Context, q backend.DataQuery) (data.Frames, error) {
+func (d *Datasource) query(ctx context.Context, q backend.DataQuery) backend.DataResponse {
 	r, err := decode(q, d.Store.Grid())
 	if err != nil {
-		return nil, err
+		return d.observe(ctx, typeOf(query.Type(q.QueryType)), nil, func(context.Context) (data.Frames, error) { return nil, err })
 	}
-	return d.Evaluate(ctx, r)
+	return d.evaluate(ctx, r)
 }
 
 // decode reads a query. Its points suit the executor's data.

@@ -10,17 +10,23 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/querycache"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
 )
 
 // remoteStore puts the query cache in front of a Prometheus-compatible server, unless it is switched off, or the server may answer
-// each user differently.
-func remoteStore(client *remote.Client, s settings.Prometheus) query.Store {
+// each user differently. Forget takes the cache out of the metrics.
+func remoteStore(client *remote.Client, s settings.Prometheus) (store query.Store, forget func()) {
 	if !s.IncrementalQuerying || client.PerUser() {
-		return client
+		return client, func() {}
 	}
-	return querycache.New(client, querycache.Options{
+	cache := querycache.New(client, querycache.Options{
 		Overlap: s.IncrementalQueryOverlapWindow, Bytes: s.QueryCacheBytes, IndependentSteps: client.IndependentSteps, ClockLag: client.Behind,
 	})
+	forget = telemetry.AddCache(func() telemetry.CacheCounts {
+		held := cache.Statistics()
+		return telemetry.CacheCounts{Entries: int64(held.Entries), Bytes: held.Bytes, Hits: held.Hits, Misses: held.Misses}
+	})
+	return cache, forget
 }
 
 // remote sets up the data source over a server that scrapes by itself, and that may evaluate recording rules. If its answers are
@@ -31,7 +37,8 @@ func (d *Datasource) remote(ctx context.Context, stored backend.DataSourceInstan
 		return err
 	}
 	d.server = client
-	d.Store = remoteStore(client, d.settings.Prometheus)
+	store, forget := remoteStore(client, d.settings.Prometheus)
+	d.Store, d.forgetCache = telemetry.Observe(store, "prometheus"), forget
 	if !client.PerUser() {
 		d.Rules = query.NewRecordingRules(d.Profiles, d.Now)
 	}

@@ -5,6 +5,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,9 @@ const (
 
 // types are all of them, in the order in which they are named to users.
 var types = []Type{Signal, Models, Events, PromQL, Objectives, Diagnosis}
+
+// Known reports whether there are queries of the type.
+func (t Type) Known() bool { return slices.Contains(types, t) }
 
 // Evaluate evaluates a query of any type; one without a type is for a signal.
 func (e *Evaluator) Evaluate(ctx context.Context, r Request) (data.Frames, error) {

@@ -125,14 +125,17 @@ func (s *entries) clear() {
 	s.bytes, s.byKey, s.recent = 0, map[string]*list.Element{}, list.New()
 }
 
-func (s *entries) count(wanted grid, missing []grid) {
+// count counts the steps of a range of which some were missing, and returns how many came from here and how many did not.
+func (s *entries) count(wanted grid, missing []grid) (hits, misses int64) {
+	for _, m := range missing {
+		misses += m.steps()
+	}
+	hits = wanted.steps() - misses
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hits += wanted.steps()
-	for _, m := range missing {
-		s.hits -= m.steps()
-		s.misses += m.steps()
-	}
+	s.hits += hits
+	s.misses += misses
+	return hits, misses
 }
 
 func (s *entries) statistics() Statistics {

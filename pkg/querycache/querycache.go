@@ -19,6 +19,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/remote/join"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
+	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
 )
 
 // settlingScrapes is how many scrape intervals pass at least until a step is settled: a series that has ended is marked as ended
@@ -231,7 +232,8 @@ func (c *Cache) refreshed(ctx context.Context, key string, wanted grid, span tim
 		parts = inOrder(missing, fetched, old)
 	}
 	whole := join.Results(parts)
-	c.entries.count(wanted, missing)
+	cached, queried := c.entries.count(wanted, missing)
+	telemetry.CountSteps(ctx, cached, queried)
 	if len(whole.Warnings) > 0 {
 		c.entries.drop(key)
 		return whole, nil

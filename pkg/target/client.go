@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/tracing"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
@@ -50,7 +53,7 @@ func New(t settings.Target, embedded settings.Embedded) (*Client, error) {
 			IdleConnTimeout:       httpclient.DefaultTimeoutOptions.IdleConnTimeout,
 		},
 		TLS: &httpclient.TLSOptions{InsecureSkipVerify: t.InsecureSkipVerify},
-		// None of the SDK's middlewares: they would put the URL with its query into traces.
+		// None of the SDK's middlewares: they would put the URL with its query into traces. Do makes a span without it.
 		Middlewares: []httpclient.Middleware{},
 		ConfigureClient: func(_ httpclient.Options, client *http.Client) {
 			client.CheckRedirect = redirectPolicy(t.APIKey != "" || u.User != nil)
@@ -121,6 +124,18 @@ type Request struct {
 // Do sends one request with the target's authorization and reads the whole answer. The answer's body, decompressed, may
 // have at most limit bytes (no bound if limit is 0). Errors are *Error; any status other than 200 is one.
 func (c *Client) Do(ctx context.Context, r Request, limit int64) (Answer, error) {
+	ctx, span := tracing.DefaultTracer().Start(ctx, "target request", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		attribute.String("http.method", r.Method), attribute.String("http.url", Redact(r.URL))))
+	defer span.End()
+	answer, err := c.do(ctx, r, limit)
+	if err != nil {
+		_ = tracing.Error(span, err)
+	}
+	span.SetAttributes(attribute.Int("http.response_content_length", len(answer.Body)))
+	return answer, err
+}
+
+func (c *Client) do(ctx context.Context, r Request, limit int64) (Answer, error) {
 	subject := c.subject(r.URL)
 	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL.String(), bytes.NewReader(r.Body))
 	if err != nil {

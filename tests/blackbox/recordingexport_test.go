@@ -25,7 +25,7 @@ func TestRecordingRulesAreWrittenForWhoMayEdit(t *testing.T) {
 	for asked, says := range map[string]string{
 		"":                                  "no known model server was scraped",
 		"profiles=nobody":                   `there is no profile "nobody"`,
-		"profiles=triton&colour=red":        "there is no parameter colour",
+		"profiles=triton&colour=red":        "unknown parameter colour",
 		"profiles=triton&signals=gpu_power": `no counter or histogram for "gpu_power"`,
 		"profiles=triton&window=50s&interval=15s":            "no multiple of the interval",
 		"profiles=triton&window=1m&longTail=30s&interval=1m": "less often",

@@ -295,7 +295,7 @@ func TestRulesAreExported(t *testing.T) {
 		"":                                 `unknown format ""`,
 		"format=json":                      `unknown format "json": choose grafana or prometheus`,
 		"format=grafana&interval=7s":       "interval is",
-		"format=grafana&windows=5m":        "there is no parameter windows",
+		"format=grafana&windows=5m":        "unknown parameter windows",
 		"format=prometheus&profiles=nginx": `there is no profile "nginx"`,
 	} {
 		status, answer := p.Call(s, "rules", query)
