@@ -333,5 +333,5 @@ func TestRulesAreExported(t *testing.T) {
 	empty := driver.Embedded("empty")
 	status, answer = p.Call(empty, "rules", "format=prometheus")
 	require.Equal(t, 400, status)
-	require.Contains(t, answer["message"], "name the servers' profiles")
+	require.Contains(t, answer["message"], "name profiles")
 }
