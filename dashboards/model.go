@@ -5,7 +5,7 @@ import "github.com/coldhit/modelserving-datasource/pkg/signal"
 var (
 	byState      = []signal.Label{signal.State}
 	byObjective  = []signal.Label{signal.Objective}
-	byStart       = []signal.Label{signal.Start}
+	byStart      = []signal.Label{signal.Start}
 	byVersion    = []signal.Label{signal.Deployment, signal.Version}
 	byDeployment = []signal.Label{signal.Deployment}
 )

@@ -23,7 +23,7 @@ func TestSeriesLookLikeWhatTheyAre(t *testing.T) {
 		labels      map[string]string
 		// beside is a second statistic in the answer, which puts the statistic into names.
 		beside signal.Statistic
-		others bool
+		rest   bool
 		color  string
 		dashed bool
 	}{
@@ -36,8 +36,8 @@ func TestSeriesLookLikeWhatTheyAre(t *testing.T) {
 		{name: "a model", panel: "Requests by model", statistic: signal.Rate, labels: map[string]string{"model": "resnet"}},
 		{name: "a model that is called like a status", panel: "Requests by model", statistic: signal.Rate, labels: map[string]string{"model": "failure"}},
 		{name: "a model whose name begins as others", panel: "Requests by model", statistic: signal.Rate, labels: map[string]string{"model": "others-2"}},
-		{name: "the rest", panel: "Requests by model", statistic: signal.Rate, others: true, color: neutral},
-		{name: "the rest's quantile", panel: "Queue time by model, p95", statistic: signal.P95, others: true, beside: signal.Mean, color: neutral},
+		{name: "the rest", panel: "Requests by model", statistic: signal.Rate, rest: true, color: neutral},
+		{name: "the rest's quantile", panel: "Queue time by model, p95", statistic: signal.P95, rest: true, beside: signal.Mean, color: neutral},
 		{name: "a mean among quantiles", panel: "Queue time by model, p95", statistic: signal.Mean, labels: map[string]string{"model": "resnet"}, beside: signal.P95, dashed: true},
 		{name: "p50", panel: "Queue time of the top model, percentiles", statistic: signal.P50, labels: map[string]string{"model": "resnet"}, beside: signal.Mean, color: "light-blue"},
 		{name: "p99 of a version", panel: "Queue time of the top model, percentiles", statistic: signal.P99, labels: map[string]string{"model": "resnet", "version": "2"}, beside: signal.Mean, color: "#E45AB5"},
@@ -59,11 +59,11 @@ func TestSeriesLookLikeWhatTheyAre(t *testing.T) {
 			sig, found := signal.Find(q.Signal)
 			require.True(t, found)
 			one := series.Series{Labels: c.labels, Times: []int64{0}, Values: []float64{1}}
-			answer := []analysis.Series{{Series: one, Statistic: c.statistic, Others: c.others}}
+			answer := []analysis.Series{{Series: one, Statistic: c.statistic, Others: c.rest}}
 			if c.beside != "" {
 				answer = append(answer, analysis.Series{Series: one, Statistic: c.beside})
 			}
-			made := frames.Of(frames.Answer{Signal: sig, Series: answer, Legend: q.Legend, Step: time.Second})
+			made := frames.Of(frames.Result{Signal: sig, Series: answer, Legend: q.Legend, Step: time.Second})
 			name := made[0].Fields[1].Config.DisplayNameFromDS
 			color, dashed := looks(t, p, name)
 			require.Equal(t, c.color, color, name)

@@ -41,7 +41,7 @@ func TestBadTargetsAreExplainedAndHarmNobody(t *testing.T) {
 		"halfwritten":    {halfWritten, "before the page was complete"},
 		"bomb":           {bomb, "larger than the limit"},
 		"endless":        {endless, "did not answer in full within 3s"},
-		"slow":           {slow, "did not answer in full within 3s"},
+		"slow":           {hang, "did not answer in full within 3s"},
 		"connectionlost": {connectionLost, "closed the connection"},
 	}
 	zeros()
@@ -119,7 +119,7 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func slow(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func connectionLost(w http.ResponseWriter, _ *http.Request) {
 	if connection, _, err := w.(http.Hijacker).Hijack(); err == nil {

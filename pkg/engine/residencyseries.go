@@ -35,11 +35,11 @@ const (
 	labelState   = "state"
 )
 
-// told is one series of a model: a metric and, of replicas, a state.
-type told struct{ metric, state string }
+// seriesKey identifies one series of a model: a metric and, of replicas, a state.
+type seriesKey struct{ metric, state string }
 
 type sample struct {
-	told
+	seriesKey
 	value float64
 }
 
@@ -48,7 +48,7 @@ type modelSeries struct {
 	modelHistory
 	// identity are the labels that all its series have.
 	identity labels.Labels
-	series   map[told]*ownSeries
+	series   map[seriesKey]*ownSeries
 }
 
 // ownSeries is a series that the engine itself appends. At is the time of its last sample, in unix milliseconds; live is
@@ -74,10 +74,10 @@ func newModelSeries(target labels.Labels, key modelKey) *modelSeries {
 		}
 		builder.Set(name, key.deployment)
 	}
-	return &modelSeries{identity: builder.Labels(), series: map[told]*ownSeries{}}
+	return &modelSeries{identity: builder.Labels(), series: map[seriesKey]*ownSeries{}}
 }
 
-func (s *modelSeries) of(t told) *ownSeries {
+func (s *modelSeries) of(t seriesKey) *ownSeries {
 	one, known := s.series[t]
 	if !known {
 		builder := labels.NewBuilder(s.identity)
@@ -95,23 +95,23 @@ func (s *modelSeries) samples(m management.Model) []sample {
 		resident = 1
 	}
 	out := []sample{
-		{told{metric: MetricModelResident}, resident},
-		{told{metric: MetricModelLoads}, s.loads},
-		{told{metric: MetricModelEvictions}, s.evictions},
+		{seriesKey{metric: MetricModelResident}, resident},
+		{seriesKey{metric: MetricModelLoads}, s.loads},
+		{seriesKey{metric: MetricModelEvictions}, s.evictions},
 	}
 	if m.Replicas != nil {
 		for state, count := range map[string]int{
 			"active": m.Replicas.Active, "starting": m.Replicas.Starting, "desired": m.Replicas.Desired,
 			"min": m.Replicas.Min, "max": m.Replicas.Max,
 		} {
-			out = append(out, sample{told{MetricReplicas, state}, float64(count)})
+			out = append(out, sample{seriesKey{MetricReplicas, state}, float64(count)})
 		}
 	}
 	if m.MemoryBytes > 0 {
-		out = append(out, sample{told{metric: MetricModelMemory}, float64(m.MemoryBytes)})
+		out = append(out, sample{seriesKey{metric: MetricModelMemory}, float64(m.MemoryBytes)})
 	}
 	if s.hasAge {
-		out = append(out, sample{told{metric: MetricAgeAtEviction}, s.ageAtEviction.Seconds()})
+		out = append(out, sample{seriesKey{metric: MetricAgeAtEviction}, s.ageAtEviction.Seconds()})
 	}
 	return out
 }
@@ -212,14 +212,14 @@ func (b *batch) append(set labels.Labels, at int64, v float64) {
 // startCounters gives new counters a 0 to rise from, so that increase() sees their first step.
 func (b *batch) startCounters(s *modelSeries) {
 	for _, metric := range []string{MetricModelLoads, MetricModelEvictions} {
-		b.append(s.of(told{metric: metric}).set, b.at-1, 0)
+		b.append(s.of(seriesKey{metric: metric}).set, b.at-1, 0)
 	}
 }
 
 // add appends what a model's series show now, and ends those of which the server tells nothing any more.
 func (b *batch) add(s *modelSeries, m management.Model) {
 	for _, v := range s.samples(m) {
-		one := s.of(v.told)
+		one := s.of(v.seriesKey)
 		b.append(one.set, b.at, v.value)
 		one.at, one.live = b.at, true
 	}

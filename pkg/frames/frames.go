@@ -22,8 +22,8 @@ const StatisticLabel = "statistic"
 // OthersValue is the model's name on the series that stands for all models beyond a query's limit.
 const OthersValue = "others"
 
-// Answer is what a query's frames are made of.
-type Answer struct {
+// Result is what a query's frames are made of.
+type Result struct {
 	Signal signal.Signal
 	Series []analysis.Series
 	// Legend is a name with {{label}} in it, or empty for one made of the labels.
@@ -87,7 +87,7 @@ var typeVersion = data.FrameTypeVersion{0, 1}
 
 // Of writes an answer as frames: one a series, or a single one without fields where there is none. Each says what was run for
 // it; the first one says everything that was run, and has the notices.
-func Of(a Answer) data.Frames {
+func Of(a Result) data.Frames {
 	kind := data.FrameTypeTimeSeriesMulti
 	if a.Step == 0 {
 		kind = data.FrameTypeNumericMulti
@@ -134,7 +134,7 @@ func meta(kind data.FrameType) *data.FrameMeta {
 	return &data.FrameMeta{Type: kind, TypeVersion: typeVersion}
 }
 
-func (a Answer) fields(s analysis.Series, several bool) []*data.Field {
+func (a Result) fields(s analysis.Series, several bool) []*data.Field {
 	labels := data.Labels{StatisticLabel: string(s.Statistic)}
 	for k, v := range s.Labels {
 		labels[k] = v
@@ -153,7 +153,7 @@ func (a Answer) fields(s analysis.Series, several bool) []*data.Field {
 
 // name is the legend's text: the user's own, or the values of the labels and, where there are several, the statistic. A series of
 // neither is named after the signal or, beside others that have labels, which would make it read as their total, by what it lacks.
-func (a Answer) name(labels data.Labels, several bool) string {
+func (a Result) name(labels data.Labels, several bool) string {
 	if a.Legend != "" {
 		return fill(a.Legend, labels)
 	}
@@ -173,14 +173,14 @@ func (a Answer) name(labels data.Labels, several bool) string {
 	if len(parts) > 0 {
 		return strings.Join(parts, " · ")
 	}
-	if told := a.told(); len(told) > 0 {
-		return strings.Join(told, ", ") + " not reported"
+	if reported := a.reportedLabels(); len(reported) > 0 {
+		return strings.Join(reported, ", ") + " not reported"
 	}
 	return a.Signal.Title
 }
 
-// told are the labels that any series has.
-func (a Answer) told() []string {
+// reportedLabels are the labels that any series has.
+func (a Result) reportedLabels() []string {
 	var out []string
 	for _, l := range signal.Labels {
 		if slices.ContainsFunc(a.Series, func(s analysis.Series) bool { return s.Labels[string(l)] != "" }) {

@@ -52,17 +52,17 @@ func answers(t *testing.T) map[string]data.Frames {
 		one(signal.P95, labels{"model": "fast", "version": "1"}, 0.1, 0.2), one(signal.Mean, labels{"model": "slow", "version": "2"}, 0.3, 0.4),
 	}
 	return map[string]data.Frames{
-		"range":         Of(Answer{Step: step, Signal: response, Series: two, Notices: notice, Executed: "rate(a[1m])"}),
-		"instant":       Of(Answer{Signal: response, Series: []analysis.Series{one(signal.P95, labels{"model": "fast"}, 0.1)}, Executed: "a"}),
-		"others":        Of(Answer{Step: step, Signal: requests, Series: []analysis.Series{one(signal.Rate, labels{"model": "a"}, 1, 2), others(one(signal.Rate, labels{}, 3, 4))}}),
-		"none":          Of(Answer{Step: step, Signal: response, Notices: notice, Executed: "a"}),
-		"none-instant":  Of(Answer{Signal: response}),
+		"range":         Of(Result{Step: step, Signal: response, Series: two, Notices: notice, Executed: "rate(a[1m])"}),
+		"instant":       Of(Result{Signal: response, Series: []analysis.Series{one(signal.P95, labels{"model": "fast"}, 0.1)}, Executed: "a"}),
+		"others":        Of(Result{Step: step, Signal: requests, Series: []analysis.Series{one(signal.Rate, labels{"model": "a"}, 1, 2), others(one(signal.Rate, labels{}, 3, 4))}}),
+		"none":          Of(Result{Step: step, Signal: response, Notices: notice, Executed: "a"}),
+		"none-instant":  Of(Result{Signal: response}),
 		"raw":           Raw([]series.Series{{Labels: labels{"__name__": "up", "job": "one"}, Times: []int64{1000, 2000}, Values: []float64{1, 0}}}, "{{job}}", step, "up", notice),
 		"raw-instant":   Raw([]series.Series{{Labels: labels{"job": "one"}, Times: []int64{1000}, Values: []float64{1}}}, "", 0, "up", nil),
 		"raw-none":      Raw(nil, "", step, "up", notice),
 		"events":        Events([]Event{{time.UnixMilli(1_700_000_000_000).UTC(), "Model loaded: a", "a on host", []string{"load", "production"}}}, "loads", notice),
 		"events-none":   Events(nil, "loads", nil),
-		"single-number": Of(Answer{Signal: find(t, "cpu_usage"), Series: []analysis.Series{one(signal.Last, labels{}, 0.5)}}),
+		"single-number": Of(Result{Signal: find(t, "cpu_usage"), Series: []analysis.Series{one(signal.Last, labels{}, 0.5)}}),
 	}
 }
 
@@ -146,7 +146,7 @@ func requireUnique(t *testing.T, frames data.Frames) {
 func TestRowsSayThatThereIsNoData(t *testing.T) {
 	t.Parallel()
 	response := find(t, "response_time")
-	frames := Of(Answer{Step: step, Signal: response, Rows: true, Notices: notice, Executed: "a"})
+	frames := Of(Result{Step: step, Signal: response, Rows: true, Notices: notice, Executed: "a"})
 	require.Len(t, frames, 1)
 	require.Equal(t, notice, frames[0].Meta.Notices)
 	require.Equal(t, data.FrameTypeTimeSeriesMulti, frames[0].Meta.Type)
@@ -157,8 +157,8 @@ func TestRowsSayThatThereIsNoData(t *testing.T) {
 	require.Equal(t, data.FieldTypeTime, frames[0].Fields[0].Type())
 	require.Equal(t, "No data", frames[0].Fields[1].Config.DisplayNameFromDS)
 
-	require.Empty(t, Of(Answer{Signal: response, Rows: true})[0].Fields, "one number has no row")
-	some := Of(Answer{Step: step, Signal: response, Rows: true, Series: []analysis.Series{one(signal.P95, labels{"model": "a"}, 1)}})
+	require.Empty(t, Of(Result{Signal: response, Rows: true})[0].Fields, "one number has no row")
+	some := Of(Result{Step: step, Signal: response, Rows: true, Series: []analysis.Series{one(signal.P95, labels{"model": "a"}, 1)}})
 	require.Len(t, some, 1)
 	require.Equal(t, "a", some[0].Fields[1].Config.DisplayNameFromDS)
 }
@@ -187,7 +187,7 @@ func TestNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var names []string
-			for _, f := range Of(Answer{Step: step, Signal: find(t, "response_time"), Series: c.series, Legend: c.legend}) {
+			for _, f := range Of(Result{Step: step, Signal: find(t, "response_time"), Series: c.series, Legend: c.legend}) {
 				names = append(names, f.Fields[1].Config.DisplayNameFromDS)
 			}
 			require.Equal(t, c.names, names)
@@ -199,6 +199,6 @@ func TestNames(t *testing.T) {
 func TestLabelsAreCopied(t *testing.T) {
 	t.Parallel()
 	shared := labels{}
-	Of(Answer{Step: step, Signal: find(t, "requests"), Series: []analysis.Series{others(one(signal.Rate, shared, 1)), one(signal.Rate, shared, 1)}})
+	Of(Result{Step: step, Signal: find(t, "requests"), Series: []analysis.Series{others(one(signal.Rate, shared, 1)), one(signal.Rate, shared, 1)}})
 	require.Empty(t, shared)
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 )
 
-// said is what a server answers by path, at its metrics page and its management API alike; 404 to anything else.
-type said map[string]string
+// responses are a server's by path, at its metrics page and its management API alike; 404 to anything else.
+type responses map[string]string
 
-func (s said) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s responses) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, known := s[r.URL.Path]
 	if !known {
 		w.WriteHeader(http.StatusNotFound)
@@ -34,7 +34,7 @@ func realAnswer(t *testing.T, name string) string {
 }
 
 // saveAndTest answers the check of one target whose metrics page and management API are the server's.
-func saveAndTest(t *testing.T, server said) healthDetails {
+func saveAndTest(t *testing.T, server responses) healthDetails {
 	t.Helper()
 	listening := httptest.NewServer(server)
 	t.Cleanup(listening.Close)
@@ -53,12 +53,12 @@ func saveAndTest(t *testing.T, server said) healthDetails {
 func TestSaveAndTestAsksManagementEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		server  said
+		server  responses
 		version string
 		models  int
 		verbose []string
 	}{
-		"TorchServe": {said{
+		"TorchServe": {responses{
 			"/metrics":            "ts_inference_requests_total{model_name=\"fast\"} 1\n",
 			"/models":             realAnswer(t, "torchserve/2-models.txt"),
 			"/models/fast/all":    realAnswer(t, "torchserve/2-model-fast.txt"),
@@ -66,27 +66,27 @@ func TestSaveAndTestAsksManagementEndpoints(t *testing.T) {
 			"/models/failing/all": realAnswer(t, "torchserve/2-model-failing.txt"),
 			"/api-description":    `{"info":{"version":"0.12.0"}}`,
 		}, "0.12.0", 3, nil},
-		"Triton": {said{
+		"Triton": {responses{
 			"/metrics":             "nv_inference_request_success{model=\"fast\",version=\"1\"} 1\n",
 			"/v2":                  realAnswer(t, "triton/3-server-meta.txt"),
 			"/v2/repository/index": realAnswer(t, "triton/6-index-after-unload.txt"),
 			"/v2/models/stats":     realAnswer(t, "triton/3-stats-all.txt"),
 		}, "2.51.0", 5, []string{"Not loaded: cached 1: unloaded."}},
-		"Triton without statistics": {said{
+		"Triton without statistics": {responses{
 			"/metrics":             "nv_inference_request_success{model=\"fast\",version=\"1\"} 1\n",
 			"/v2":                  realAnswer(t, "triton/3-server-meta.txt"),
 			"/v2/repository/index": realAnswer(t, "triton/3-repository-index.txt"),
 		}, "2.51.0", 6, []string{"For model_memory and age_at_eviction: http://", "has no statistics extension"}},
-		"Ray Serve": {said{
+		"Ray Serve": {responses{
 			"/metrics":                 "ray_serve_deployment_replica_healthy{application=\"fast\"} 1\n",
 			"/api/serve/applications/": realAnswer(t, "ray_serve/2-serve-applications.txt"),
 			"/api/version":             realAnswer(t, "ray_serve/0-version.txt"),
 		}, "2.60.0", 6, nil},
-		"MLServer, whose version is unknown": {said{
+		"MLServer, whose version is unknown": {responses{
 			"/metrics":             "model_infer_request_success_total{model=\"fast\"} 1\n",
 			"/v2/repository/index": realAnswer(t, "mlserver/2-repository-index.txt"),
 		}, "", 4, []string{"Version unknown: http://"}},
-		"Ray Serve at another port": {said{
+		"Ray Serve at another port": {responses{
 			"/metrics": "ray_serve_deployment_replica_healthy{application=\"fast\"} 1\n",
 		}, "", 1, []string{"For models_resident, model_loads, model_evictions and replicas: http://", "Set the target's management URL to Ray's dashboard"}},
 	} {

@@ -72,7 +72,7 @@ func checkPages(t *testing.T, profileText string, pages ...string) (message, ver
 	t.Helper()
 	var targets []map[string]string
 	for i, page := range pages {
-		server := httptest.NewServer(said{"/metrics": page})
+		server := httptest.NewServer(responses{"/metrics": page})
 		t.Cleanup(server.Close)
 		targets = append(targets, map[string]string{"id": fmt.Sprint(i), "url": server.URL + "/metrics"})
 	}

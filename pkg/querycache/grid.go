@@ -55,8 +55,8 @@ func (g grid) with(other grid) grid {
 	return grid{min(g.start, other.start), max(g.end, other.end), g.step}
 }
 
-// without is what of g lies before and behind the other, which touches it.
-func (g grid) without(other grid) []grid {
+// minus is what of g lies before and behind the other, which touches it.
+func (g grid) minus(other grid) []grid {
 	var out []grid
 	for _, part := range []grid{{g.start, min(g.end, other.start-g.step), g.step}, {max(g.start, other.end+g.step), g.end, g.step}} {
 		if part.steps() > 0 {

@@ -214,7 +214,7 @@ func (c *Cache) refreshed(ctx context.Context, key string, wanted grid, span tim
 	old, found := c.entries.get(key, begun)
 	missing := []grid{wanted}
 	if found = found && old.grid.touches(wanted); found {
-		missing = wanted.without(old.grid)
+		missing = wanted.minus(old.grid)
 	}
 	fetched := make([]series.Result, len(missing))
 	group, groupCtx := errgroup.WithContext(ctx)

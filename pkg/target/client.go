@@ -107,8 +107,8 @@ func (c *Client) subject(u *url.URL) Subject {
 // Close lets go of the client's idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Answer is a complete response with status 200.
-type Answer struct {
+// Response is a complete response with status 200.
+type Response struct {
 	ContentType string
 	Body        []byte
 }
@@ -123,7 +123,7 @@ type Request struct {
 
 // Do sends one request with the target's authorization and reads the whole answer. The answer's body, decompressed, may
 // have at most limit bytes (no bound if limit is 0). Errors are *Error; any status other than 200 is one.
-func (c *Client) Do(ctx context.Context, r Request, limit int64) (Answer, error) {
+func (c *Client) Do(ctx context.Context, r Request, limit int64) (Response, error) {
 	ctx, span := tracing.DefaultTracer().Start(ctx, "target request", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("http.method", r.Method), attribute.String("http.url", Redact(r.URL))))
 	defer span.End()
@@ -135,11 +135,11 @@ func (c *Client) Do(ctx context.Context, r Request, limit int64) (Answer, error)
 	return answer, err
 }
 
-func (c *Client) do(ctx context.Context, r Request, limit int64) (Answer, error) {
+func (c *Client) do(ctx context.Context, r Request, limit int64) (Response, error) {
 	subject := c.subject(r.URL)
 	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL.String(), bytes.NewReader(r.Body))
 	if err != nil {
-		return Answer{}, subject.Explain(err)
+		return Response{}, subject.Explain(err)
 	}
 	for name, values := range r.Header {
 		request.Header[name] = values
@@ -149,20 +149,20 @@ func (c *Client) do(ctx context.Context, r Request, limit int64) (Answer, error)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return Answer{}, subject.Explain(err)
+		return Response{}, subject.Explain(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return Answer{}, subject.explainResponse(response)
+		return Response{}, subject.explainResponse(response)
 	}
 	body, err := readWithin(response.Body, limit)
 	if errors.Is(err, errBodyTooLarge) {
-		return Answer{}, subject.TooLarge(limit)
+		return Response{}, subject.TooLarge(limit)
 	}
 	if err != nil {
-		return Answer{}, subject.Explain(err)
+		return Response{}, subject.Explain(err)
 	}
-	return Answer{ContentType: response.Header.Get("Content-Type"), Body: body}, nil
+	return Response{ContentType: response.Header.Get("Content-Type"), Body: body}, nil
 }
 
 // TooLarge is the reason when a body has more bytes than the limit.

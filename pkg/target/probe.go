@@ -95,7 +95,7 @@ func newParser(body []byte, contentType string) (textparse.Parser, error) {
 		textparse.ParserOptions{FallbackContentType: FallbackContentType})
 }
 
-func (s Subject) parse(answer Answer, limits settings.ScrapeLimits, added int) (Page, *Error) {
+func (s Subject) parse(answer Response, limits settings.ScrapeLimits, added int) (Page, *Error) {
 	if len(bytes.TrimSpace(answer.Body)) == 0 {
 		return Page{}, s.problem(Empty, nil, "The page of %s is empty. Check the path (usually /metrics) and that metrics are enabled in the server.",
 			Redact(s.URL))
@@ -135,7 +135,7 @@ func (s Subject) parse(answer Answer, limits settings.ScrapeLimits, added int) (
 }
 
 // looksLikeDocument recognises what other ports of the same server tend to answer: HTML and JSON.
-func looksLikeDocument(answer Answer) bool {
+func looksLikeDocument(answer Response) bool {
 	mediaType, _, err := mime.ParseMediaType(answer.ContentType)
 	if err == nil && (mediaType == "text/html" || mediaType == "application/json") {
 		return true

@@ -60,13 +60,13 @@ modelserving_replicas{model="llama",version="1",state="max"} %d
 const (
 	budgetOf  = "error-budget-burn-"
 	recordAll = `modelserving_recorder_models_limit 100
-modelserving_requests_total{model="gone",code="404",path="unknown"} +10
+modelserving_requests_total{model="gone",code="404",start="unknown"} +10
 modelserving_model_resident{model="gone",version="1"} 0
 modelserving_model_resident{model="other",version="1"} 1
 `
 	servedAgain = `modelserving_recorder_models_limit 100
-modelserving_requests_total{model="gone",code="200",path="unknown"} +10
-modelserving_requests_total{model="gone",code="404",path="unknown"} +0
+modelserving_requests_total{model="gone",code="200",start="unknown"} +10
+modelserving_requests_total{model="gone",code="404",start="unknown"} +0
 modelserving_model_resident{model="gone",version="1"} 1
 modelserving_model_resident{model="other",version="1"} 1
 `
