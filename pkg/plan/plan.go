@@ -155,6 +155,14 @@ type Groups struct {
 // Union puts series of different labels together; of equal ones the first counts.
 type Union struct{ Of []Node }
 
+// UnionOf is the one node that is given, or the union of all.
+func UnionOf(nodes []Node) Node {
+	if len(nodes) == 1 {
+		return nodes[0]
+	}
+	return Union{Of: nodes}
+}
+
 // SetLabel gives every series a label.
 type SetLabel struct {
 	Of           Node

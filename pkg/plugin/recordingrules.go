@@ -9,8 +9,10 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/query"
-	"github.com/coldhit/modelserving-datasource/pkg/rules"
+	"github.com/coldhit/modelserving-datasource/pkg/recordingrule"
+	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 )
 
 // exportRecordingRules writes recording rules for the servers of this data source as a file, for editors and administrators.
@@ -28,7 +30,7 @@ func (d *Datasource) exportRecordingRules(w http.ResponseWriter, r *http.Request
 	text, err := d.recordingRules(r)
 	if err != nil {
 		status := http.StatusInternalServerError
-		if errors.Is(err, errNoServers) || errors.Is(err, rules.ErrNothingToRecord) || errors.As(err, new(query.UserError)) {
+		if errors.Is(err, errNoServers) || errors.Is(err, recordingrule.ErrNothingToRecord) || errors.As(err, new(query.UserError)) {
 			status = http.StatusBadRequest
 		}
 		d.refuse(w, r, status, err.Error())
@@ -43,28 +45,28 @@ func (d *Datasource) exportRecordingRules(w http.ResponseWriter, r *http.Request
 
 func (d *Datasource) recordingRules(r *http.Request) ([]byte, error) {
 	parameters := r.URL.Query()
-	if unknown := rules.UnknownOf(parameters, rules.RecordingParameters(), "profiles"); len(unknown) > 0 {
-		return nil, userErrorf("unknown parameter %s: choose from profiles, %s", strings.Join(unknown, ", "), strings.Join(rules.RecordingParameters(), ", "))
+	if unknown := rulefile.UnknownParameters(parameters, recordingrule.Parameters(), "profiles"); len(unknown) > 0 {
+		return nil, userErrorf("unknown parameter %s: choose from profiles, %s", strings.Join(unknown, ", "), strings.Join(recordingrule.Parameters(), ", "))
 	}
 	servers, err := d.ruleServers(r.Context(), parameters.Get("profiles"))
 	if err != nil {
 		return nil, err
 	}
-	options := rules.RecordingDefaults(d.Catalogue, d.objectiveSet(), d.Store.Grid().Interval)
+	options := recordingrule.Defaults(d.Catalogue, d.Objectives, d.Store.Grid().Interval)
 	if err := options.Read(parameters, d.Catalogue, servers); err != nil {
 		return nil, query.NewUserError(err)
 	}
-	return rules.Recordings(options, servers)
+	return recordingrule.Write(options, servers)
 }
 
 // ruleServers are those of the named profiles, or else those that were scraped lately.
-func (d *Datasource) ruleServers(ctx context.Context, named string) (rules.Servers, error) {
+func (d *Datasource) ruleServers(ctx context.Context, named string) (profile.Servers, error) {
 	if named != "" {
 		return d.namedServers(strings.Split(named, ","))
 	}
 	servers, err := d.Servers(ctx, serverLookback)
 	if err == nil && len(servers.Profiles.Targets()) == 0 {
-		return rules.Servers{}, errNoServers
+		return profile.Servers{}, errNoServers
 	}
 	return servers, err
 }

@@ -83,25 +83,20 @@ func (d *Datasource) prometheusRules(ctx context.Context, options rules.Options,
 	if err != nil {
 		return nil, err
 	}
-	return rules.Prometheus(options, servers, d.objectiveSet())
+	return rules.Prometheus(options, servers, d.Objectives)
 }
 
 // namedServers are those of profiles, as if they reported everything that they can, histograms as classic ones.
-func (d *Datasource) namedServers(ids []string) (rules.Servers, error) {
+func (d *Datasource) namedServers(ids []string) (profile.Servers, error) {
 	var set profile.Set
 	for _, id := range ids {
 		found := d.Profiles.Find(strings.TrimSpace(id))
 		if found == nil {
-			return rules.Servers{}, userErrorf("there is no profile %q", id)
+			return profile.Servers{}, userErrorf("there is no profile %q", id)
 		}
 		set = append(set, found)
 	}
-	servers := rules.Reporting(set)
+	servers := profile.EverythingOf(set)
 	servers.ScrapeInterval = d.Store.Grid().Interval
 	return servers, nil
-}
-
-// objectiveSet is what models are held to, one override at a time: for a rule file each becomes an expression.
-func (d *Datasource) objectiveSet() rules.Held {
-	return rules.Held{Default: d.settings.Objectives.Unmatched(), Overrides: d.settings.Objectives.Overrides()}
 }

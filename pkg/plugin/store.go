@@ -8,6 +8,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/querycache"
+	"github.com/coldhit/modelserving-datasource/pkg/recordingrule"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
@@ -40,7 +41,7 @@ func (d *Datasource) remote(ctx context.Context, stored backend.DataSourceInstan
 	store, forget := remoteStore(client, d.settings.Prometheus)
 	d.Store, d.forgetCache = telemetry.Observe(store, "prometheus"), forget
 	if !client.PerUser() {
-		d.Rules = query.NewRecordingRules(d.Profiles, d.Now)
+		d.Rules = recordingrule.NewInPlace(d.Profiles, d.Now)
 	}
 	return nil
 }

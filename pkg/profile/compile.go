@@ -22,7 +22,7 @@ type Part struct {
 	// By lists the labels that the part's series have.
 	By      []signal.Label
 	Sources []Source
-	// Recorded are the recordings that the plan reads in place of the series that its sources name.
+	// Recorded are the recorded series that the plan reads in place of the series that its sources name.
 	Recorded []RecordedRate
 }
 
@@ -37,8 +37,6 @@ type Environment struct {
 	// Together says whether one metrics page shows the metrics of both profiles: a platform and the engine that it runs.
 	// Without it no page does.
 	Together func(a, b *Profile) bool
-	// Recorded is what recording rules have written; nil where nothing is known of any.
-	Recorded *Recorded
 }
 
 // Compile makes the plans that answer a query from the profiles whose servers are there. A statistic that nothing there
@@ -54,7 +52,7 @@ func (s Set) Compile(q signal.Query, env Environment) []Part {
 			parts = append(parts, c.parts(sources)...)
 		}
 	}
-	return env.Recorded.read(parts)
+	return parts
 }
 
 // groupedByKind puts sources together whose terms can be summed before anything else is done with them.

@@ -68,7 +68,7 @@ func (s Set) Servers(filters map[signal.Label][]string) plan.Node {
 	if len(all) == 0 {
 		return nil
 	}
-	return plan.Aggregate{Op: plan.Group, By: words(replicaLabels), Of: oneOrUnion(all)}
+	return plan.Aggregate{Op: plan.Group, By: words(replicaLabels), Of: plan.UnionOf(all)}
 }
 
 // processStart is the start time of a process, in seconds since 1970, as client libraries of Prometheus export it.
@@ -102,7 +102,7 @@ func (s Set) ProcessStarts(filters map[signal.Label][]string) plan.Node {
 	if len(all) == 0 {
 		return nil
 	}
-	return plan.Aggregate{Op: plan.Max, By: words(replicaLabels), Of: oneOrUnion(all)}
+	return plan.Aggregate{Op: plan.Max, By: words(replicaLabels), Of: plan.UnionOf(all)}
 }
 
 // RequestCounters is a plan of the current values of the servers' counters of requests, by environment, deployment and replica; nil if

@@ -99,3 +99,12 @@ func TestPrecedenceOfUsersProfiles(t *testing.T) {
 	require.ErrorContains(t, problems[0], "taken.yaml: line 4: precedence 100 is already that of first")
 	require.Equal(t, []string{"other", "first", "last"}, ids(set))
 }
+
+// classic is a store of classic histograms.
+func classic(set profile.Set) func(string) bool {
+	names := map[string]bool{}
+	for _, name := range set.SeriesNames() {
+		names[name] = true
+	}
+	return func(name string) bool { return names[name] && !names[name+"_bucket"] }
+}

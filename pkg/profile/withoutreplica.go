@@ -151,10 +151,3 @@ func termsOf(sources []Source, unit signal.Unit) []termOf {
 	}
 	return out
 }
-
-func oneOrUnion(of []plan.Node) plan.Node {
-	if len(of) == 1 {
-		return of[0]
-	}
-	return plan.Union{Of: of}
-}

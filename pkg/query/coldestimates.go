@@ -63,7 +63,7 @@ func (r *signalRun) missing(known, guessed []analysis.Series, whyNoMore string) 
 
 // splitHistograms estimates from the histograms of the query, which is one for response times.
 func (r *signalRun) splitHistograms(ctx context.Context, split *splitting) (all []analysis.Series, err error) {
-	for _, p := range r.present.Compile(r.query, r.environ) {
+	for _, p := range r.compile(r.query) {
 		if len(p.Buckets) == 0 || p.Others {
 			continue
 		}
@@ -90,7 +90,7 @@ func (r *signalRun) readQuantiles(ctx context.Context) (all []analysis.Series, e
 		quantiles map[float64][]series.Series
 	}
 	var found []*summary
-	for _, p := range r.present.Compile(r.query, r.environ) {
+	for _, p := range r.compile(r.query) {
 		if p.Separate == nil || p.Others {
 			continue
 		}

@@ -10,8 +10,6 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-const coldHitRate = "cold_hit_rate"
-
 // maxPieces bounds into how many pieces the time of a query is cut to see when no replica was active.
 const maxPieces = 1000
 

@@ -16,8 +16,8 @@ import (
 // compute answers the query without any substitute for what is missing.
 func (r *signalRun) compute(ctx context.Context) ([]analysis.Series, error) {
 	if r.query.Signal.Derivation == nil {
-		answer, err := r.run(ctx, r.present.Compile(r.query, r.environ))
-		if err != nil || r.query.Signal.Name != coldHitRate {
+		answer, err := r.run(ctx, r.compile(r.query))
+		if err != nil || r.query.Signal.Name != signal.ColdHitRate {
 			return answer, err
 		}
 		if answer, err = r.withColdHitsWithoutReplica(ctx, answer); err != nil {
@@ -80,7 +80,7 @@ func (r *signalRun) inSubquery(name string, st signal.Statistic, by, without []s
 	if !ok {
 		return nil, fmt.Errorf("there is no signal %s", name)
 	}
-	o := &signalRun{Evaluator: r.Evaluator, Request: r.Request, available: r.available, present: r.present, environ: r.environ}
+	o := &signalRun{Evaluator: r.Evaluator, Request: r.Request, available: r.available, present: r.present, environ: r.environ, rewrite: r.rewrite}
 	o.query = signal.Query{Signal: sig, Statistics: []signal.Statistic{st}, GroupBy: by, Filters: maps.Clone(r.query.Filters), Window: r.query.Window}
 	for _, l := range without {
 		delete(o.query.Filters, l)
@@ -97,7 +97,7 @@ func (r *signalRun) inSubquery(name string, st signal.Statistic, by, without []s
 }
 
 func (r *signalRun) cacheHitRatio(ctx context.Context) ([]analysis.Series, error) {
-	cold, err := r.subquery(ctx, coldHitRate, signal.Mean, r.query.GroupBy)
+	cold, err := r.subquery(ctx, signal.ColdHitRate, signal.Mean, r.query.GroupBy)
 	return analysis.Linear(cold, func(map[string]string) (a, b float64) { return 1, -1 }), err
 }
 

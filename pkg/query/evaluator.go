@@ -14,6 +14,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/recordingrule"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -31,7 +32,7 @@ type Evaluator struct {
 	// Objectives are the objectives of each model.
 	Objectives objective.Set
 	// Rules is what is known of the recording rules that the store's server evaluates; nil where recorded series are never read.
-	Rules *RecordingRules
+	Rules *recordingrule.InPlace
 	// Collector scrapes into the store; nil where somebody else does.
 	Collector Collector
 	// Mistakes are sentences about settings that are ignored because they are wrong.

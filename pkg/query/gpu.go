@@ -79,7 +79,7 @@ func (r *signalRun) sharedByModel(ctx context.Context, name string, fold analysi
 func (r *signalRun) workOfProcesses(ctx context.Context) ([]analysis.Series, error) {
 	by := append(slices.Clone(ofGPU), ofModels...)
 	return r.inSubquery(signal.ModelGPUUtilization, signal.Mean, by, append(ofModels, signal.GPU), func(o *signalRun) ([]analysis.Series, error) {
-		return o.run(ctx, o.present.Compile(o.query, o.environ))
+		return o.run(ctx, o.compile(o.query))
 	})
 }
 

@@ -25,8 +25,8 @@ type partResult struct {
 	newest []distribution.Estimate
 	// text is what was run.
 	text string
-	// unrecorded says that recordings were not read after all.
-	unrecorded bool
+	// notRecorded says that recordings were not read after all.
+	notRecorded bool
 }
 
 // executePart runs a part's plan.
@@ -83,7 +83,7 @@ func (r *signalRun) executeQuantile(ctx context.Context, p profile.Part) (partRe
 		return partResult{}, err
 	}
 	q, _ := p.Statistic.Quantile()
-	out := partResult{unrecorded: true, text: "# Bucket bounds differ, so the buckets are merged by the plugin:\n" + strings.Join(texts, "\n")}
+	out := partResult{notRecorded: true, text: "# Bucket bounds differ, so the buckets are merged by the plugin:\n" + strings.Join(texts, "\n")}
 	out.Warnings = warnings
 	out.Series, out.newest = merged.Quantile(q)
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -20,8 +21,8 @@ func (e *Evaluator) LabelValues(ctx context.Context, label signal.Label, filters
 	present := e.Profiles.Detect(exists)
 	out := append([]string{}, present.SetValues(label)...)
 	if label == signal.Objective {
-		for _, o := range objectives {
-			out = append(out, o.name)
+		for _, o := range objective.Definitions {
+			out = append(out, o.Name)
 		}
 	}
 	for _, l := range present.Listing(label, filters) {

@@ -49,7 +49,7 @@ func (e *Evaluator) modelsQuery(ctx context.Context, r Request) (data.Frames, er
 		if err != nil {
 			return nil, err
 		}
-		run.available, run.present, run.environ = first.available, first.present, first.environ
+		run.available, run.present, run.environ, run.rewrite = first.available, first.present, first.environ, first.rewrite
 		runs[i] = run
 		group.Go(func() (err error) {
 			answers[i], err = run.compute(groupCtx)

@@ -33,7 +33,7 @@ func (e *Evaluator) Available(ctx context.Context, from, to time.Time) (func(met
 
 // names lists, sorted, the metrics that profiles know and the recorded series of them that have samples in a range.
 func (e *Evaluator) names(ctx context.Context, from, to time.Time) ([]string, error) {
-	return e.Store.LabelValues(ctx, metricName, append(KnownSeries(e.Profiles), e.Rules.selections()...), from, to, 0)
+	return e.Store.LabelValues(ctx, metricName, append(KnownSeries(e.Profiles), e.Rules.Selections()...), from, to, 0)
 }
 
 func inSorted(sorted []string) func(string) bool {

@@ -16,75 +16,50 @@ import (
 // slowerThanP95 is the share of requests that may take longer than the objective for the p95 says.
 const slowerThanP95 = 0.05
 
-// heldTo is one thing that models are held to.
-type heldTo struct {
-	// name is the value of the label objective.
-	name string
-	// signal and statistic are what is compared with the objective.
-	signal    string
-	statistic signal.Statistic
-	// allowed is the most that the value may be, zero where the objective is switched off.
-	allowed func(objective.Objective) float64
-	// budget says that the value is a share of requests; ofRequests, that it rests on requests at all.
-	budget, ofRequests bool
-}
-
-var objectives = []heldTo{
-	{"response_time", "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, false, true},
-	{"error_rate", "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, true, true},
-	{signal.CacheHitRatio, coldHitRate, signal.Mean, func(o objective.Objective) float64 {
-		if o.CacheHitRatio == 0 {
-			return 0
-		}
-		return 1 - o.CacheHitRatio
-	}, true, true},
-	{"prediction_staleness", "prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }, false, false},
-}
-
 // sloObjective is the most that each model may do, of what is measured of it.
 func (r *signalRun) sloObjective(ctx context.Context) ([]analysis.Series, error) {
-	return r.againstObjectives(ctx, func(h heldTo) ([]analysis.Series, error) {
-		values, err := r.subquery(ctx, h.signal, h.statistic, modelIdentity, signal.Objective)
+	return r.againstObjectives(ctx, func(d objective.Definition) ([]analysis.Series, error) {
+		values, err := r.subquery(ctx, d.Measured, d.Statistic, modelIdentity, signal.Objective)
 		if err != nil {
 			return nil, err
 		}
-		return analysis.Linear(r.withObjective(values, h), func(labels map[string]string) (a, b float64) { return r.allowed(h, labels), 0 }), nil
+		return analysis.Linear(r.withObjective(values, d), func(labels map[string]string) (a, b float64) { return r.allowed(d, labels), 0 }), nil
 	})
 }
 
 // sloViolation is what each model does, divided by what it may do.
 func (r *signalRun) sloViolation(ctx context.Context) ([]analysis.Series, error) {
-	return r.againstObjectives(ctx, func(h heldTo) ([]analysis.Series, error) { return r.relative(ctx, h) })
+	return r.againstObjectives(ctx, func(d objective.Definition) ([]analysis.Series, error) { return r.relative(ctx, d) })
 }
 
 // sloBurnRate is the share of each model's requests that were bad, divided by the share that may be.
 func (r *signalRun) sloBurnRate(ctx context.Context) ([]analysis.Series, error) {
-	return r.againstObjectives(ctx, func(h heldTo) ([]analysis.Series, error) {
+	return r.againstObjectives(ctx, func(d objective.Definition) ([]analysis.Series, error) {
 		switch {
-		case h.budget:
-			return r.relative(ctx, h)
-		case h.statistic == signal.P95:
-			return r.slowShare(ctx, h)
+		case d.Budget:
+			return r.relative(ctx, d)
+		case d.Statistic == signal.P95:
+			return r.slowShare(ctx, d)
 		}
 		return nil, nil // no share of requests: it has no budget to burn
 	})
 }
 
 // againstObjectives asks for each objective that the query wants, and brings the answers to the query's labels.
-func (r *signalRun) againstObjectives(ctx context.Context, ask func(heldTo) ([]analysis.Series, error)) ([]analysis.Series, error) {
+func (r *signalRun) againstObjectives(ctx context.Context, ask func(objective.Definition) ([]analysis.Series, error)) ([]analysis.Series, error) {
 	var all, ofRequests []analysis.Series
-	for _, h := range objectives {
-		if wanted, filtered := r.query.Filters[signal.Objective]; filtered && !slices.Contains(wanted, h.name) {
+	for _, d := range objective.Definitions {
+		if wanted, filtered := r.query.Filters[signal.Objective]; filtered && !slices.Contains(wanted, d.Name) {
 			continue
 		}
-		answer, err := ask(h)
+		answer, err := ask(d)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range answer {
-			s.Labels[string(signal.Objective)] = h.name
+			s.Labels[string(signal.Objective)] = d.Name
 			s.Statistic = signal.Mean
-			if h.ofRequests {
+			if d.OverRequests {
 				ofRequests = append(ofRequests, s)
 			} else {
 				all = append(all, s)
@@ -100,19 +75,19 @@ func (r *signalRun) againstObjectives(ctx context.Context, ask func(heldTo) ([]a
 }
 
 // relative is a value divided by what the model's objective allows.
-func (r *signalRun) relative(ctx context.Context, h heldTo) ([]analysis.Series, error) {
-	values, err := r.subquery(ctx, h.signal, h.statistic, modelIdentity, signal.Objective)
+func (r *signalRun) relative(ctx context.Context, d objective.Definition) ([]analysis.Series, error) {
+	values, err := r.subquery(ctx, d.Measured, d.Statistic, modelIdentity, signal.Objective)
 	if err != nil {
 		return nil, err
 	}
-	return analysis.Linear(r.withObjective(values, h), func(labels map[string]string) (a, b float64) { return 0, 1 / r.allowed(h, labels) }), nil
+	return analysis.Linear(r.withObjective(values, d), func(labels map[string]string) (a, b float64) { return 0, 1 / r.allowed(d, labels) }), nil
 }
 
 // slow is the share of requests that took longer than the model's objective, divided by the share that may.
-func (r *signalRun) slowShare(ctx context.Context, h heldTo) ([]analysis.Series, error) {
-	answer, err := r.inSubquery(h.signal, h.statistic, modelIdentity, []signal.Label{signal.Objective}, func(o *signalRun) ([]analysis.Series, error) {
+func (r *signalRun) slowShare(ctx context.Context, d objective.Definition) ([]analysis.Series, error) {
+	answer, err := r.inSubquery(d.Measured, d.Statistic, modelIdentity, []signal.Label{signal.Objective}, func(o *signalRun) ([]analysis.Series, error) {
 		var all []analysis.Series
-		for _, p := range o.present.Compile(o.query, o.environ) {
+		for _, p := range o.compile(o.query) {
 			if len(p.Buckets) == 0 {
 				continue
 			}
@@ -121,7 +96,7 @@ func (r *signalRun) slowShare(ctx context.Context, h heldTo) ([]analysis.Series,
 				return nil, err
 			}
 			o.executed = append(o.executed, "# "+p.Describe()+"\n"+strings.Join(texts, "\n"))
-			above, newest := buckets.Above(func(labels map[string]string) float64 { return r.allowed(h, labels) })
+			above, newest := buckets.Above(func(labels map[string]string) float64 { return r.allowed(d, labels) })
 			interpreted, err := o.interpret(ctx, p, partResult{Result: series.Result{Series: above}})
 			if err != nil {
 				return nil, err
@@ -134,7 +109,7 @@ func (r *signalRun) slowShare(ctx context.Context, h heldTo) ([]analysis.Series,
 	if err != nil {
 		return nil, err
 	}
-	return analysis.Linear(r.withObjective(answer, h), func(map[string]string) (a, b float64) { return 0, 1 / slowerThanP95 }), nil
+	return analysis.Linear(r.withObjective(answer, d), func(map[string]string) (a, b float64) { return 0, 1 / slowerThanP95 }), nil
 }
 
 // warnOfCoarseness names the models whose objective lies beyond the last bound of their histogram: nothing tells which of the requests
@@ -154,11 +129,11 @@ func (r *signalRun) warnOfCoarseness(above []analysis.Series, newest []distribut
 }
 
 // allowed is the most that a model's value may be; zero where it is not held to the objective.
-func (r *signalRun) allowed(h heldTo, labels map[string]string) float64 {
-	return h.allowed(r.Objectives.For(labels[string(signal.Environment)], labels[string(signal.Deployment)], labels[string(signal.Model)]))
+func (r *signalRun) allowed(d objective.Definition, labels map[string]string) float64 {
+	return d.Limit(r.Objectives.For(labels[string(signal.Environment)], labels[string(signal.Deployment)], labels[string(signal.Model)]))
 }
 
 // held leaves out the models that are not held to an objective.
-func (r *signalRun) withObjective(in []analysis.Series, h heldTo) []analysis.Series {
-	return slices.DeleteFunc(in, func(s analysis.Series) bool { return r.allowed(h, s.Labels) <= 0 })
+func (r *signalRun) withObjective(in []analysis.Series, d objective.Definition) []analysis.Series {
+	return slices.DeleteFunc(in, func(s analysis.Series) bool { return r.allowed(d, s.Labels) <= 0 })
 }

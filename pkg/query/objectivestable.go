@@ -12,18 +12,6 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// objectiveColumns are what the table of objectives shows, each in the unit of its signal.
-var objectiveColumns = []struct {
-	signal    string
-	statistic signal.Statistic
-	of        func(objective.Objective) float64
-}{
-	{"response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }},
-	{"error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }},
-	{signal.CacheHitRatio, signal.Mean, func(o objective.Objective) float64 { return o.CacheHitRatio }},
-	{"prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }},
-}
-
 // objectivesQuery answers a table with one row for each model that had traffic in the range, or is in memory: what it is held
 // to. What a model is not held to has no value.
 func (e *Evaluator) objectivesQuery(ctx context.Context, r Request) (data.Frames, error) {
@@ -45,17 +33,17 @@ func (e *Evaluator) objectivesQuery(ctx context.Context, r Request) (data.Frames
 	}
 	table := frames.NewModelsTable(modelIdentity)
 	models := append(requests, resident...)
-	for _, c := range objectiveColumns {
-		sig, _ := e.Catalogue.Find(c.signal)
+	for _, c := range objective.Definitions {
+		sig, _ := e.Catalogue.Find(c.Name)
 		var held []analysis.Series
 		for _, m := range models {
 			labels := m.Labels
 			o := e.Objectives.For(labels[string(signal.Environment)], labels[string(signal.Deployment)], labels[string(signal.Model)])
-			if value := c.of(o); value > 0 {
+			if value := c.Target(o); value > 0 {
 				held = append(held, analysis.Series{Series: series.Series{Labels: labels, Times: []int64{0}, Values: []float64{value}}})
 			}
 		}
-		table.Add(sig, c.statistic, held)
+		table.Add(sig, c.Statistic, held)
 	}
 	if err := run.explain(ctx, table.Rows() > 0); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/frames"
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/recordingrule"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -34,8 +35,10 @@ type signalRun struct {
 	available func(metric string) bool
 	present   profile.Set
 	environ   profile.Environment
-	executed  []string
-	notices   []data.Notice
+	// rewrite reads recorded series; nil if none are read.
+	rewrite  *recordingrule.Rewrite
+	executed []string
+	notices  []data.Notice
 }
 
 func (e *Evaluator) signalQuery(ctx context.Context, r Request) (data.Frames, error) {
@@ -76,7 +79,7 @@ func (r *signalRun) prepare(ctx context.Context) (err error) {
 	if r.environ.Together, err = r.together(ctx); err != nil {
 		return err
 	}
-	if err = r.readRecordings(ctx, names); err != nil {
+	if err = r.readRecordedSeries(ctx, names); err != nil {
 		return err
 	}
 	groups := r.present.Groups(r.query, r.environ)
@@ -120,7 +123,7 @@ func (r *signalRun) answer(ctx context.Context) ([]analysis.Series, error) {
 	}
 	means := r.query
 	means.Statistics = []signal.Statistic{signal.Mean}
-	meanParts := r.present.Compile(means, r.environ)
+	meanParts := r.compile(means)
 	if len(meanParts) == 0 {
 		return answer, nil
 	}
@@ -161,7 +164,7 @@ func (r *signalRun) run(ctx context.Context, parts []profile.Part) ([]analysis.S
 	}
 	var answer []analysis.Series
 	for i, p := range parts {
-		if results[i].unrecorded {
+		if results[i].notRecorded {
 			p.Recorded = nil
 		}
 		r.executed = append(r.executed, fmt.Sprintf("# %s: %s\n%s", p.Statistic, p.Describe(), results[i].text))

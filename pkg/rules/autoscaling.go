@@ -3,6 +3,7 @@ package rules
 import (
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -23,7 +24,7 @@ func activeOver(o Options, stretch, ago time.Duration, ref string) Query {
 // models misses its response time, and put that last: the other numbers come in pairs of statistics until then.
 func autoscaling(o Options) []Rule {
 	stretch := 6 * o.Window
-	slow := violation(o, ofResponseTime)
+	slow := violation(o, objective.ResponseTime)
 	return []Rule{
 		{
 			Name: "autoscaling-at-maximum", Title: "Autoscaling at maximum", Group: Autoscaling, Severity: Critical, For: 5 * time.Minute,

@@ -3,16 +3,12 @@ package rules
 import (
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
 // The objectives, by the values of the label objective.
-const (
-	ofResponseTime  = "response_time"
-	ofErrorRate     = "error_rate"
-	ofCacheHitRatio = signal.CacheHitRatio
-	ofStaleness     = "prediction_staleness"
-)
+const ()
 
 // violation is what a model does as a multiple of what its objective allows. It is the query violation.
 func violation(o Options, objective string) Query {
@@ -38,7 +34,7 @@ func objectives(o Options) []Rule {
 	return []Rule{
 		{
 			Name: "response-time-over-objective", Title: "Response time over objective", Group: Objectives, Severity: Warning, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, ofResponseTime), allowed(o, ofResponseTime)}, When: []Comparison{violates},
+			By: byModel, Queries: []Query{violation(o, objective.ResponseTime), allowed(o, objective.ResponseTime)}, When: []Comparison{violates},
 			Shown:   []Formula{{"measured", "round($violation * $objective * 1000) / 1000"}, {"over", "round(($violation - 1) * 100) / 100"}},
 			Summary: "{model}: p95 {measured:duration}, {over:share} over its {objective:duration} objective ({place}).",
 			Means:   "The p95 response time of the model is above its objective in your data source settings.",
@@ -73,7 +69,7 @@ func objectives(o Options) []Rule {
 		},
 		{
 			Name: "error-rate-over-objective", Title: "Error rate over objective", Group: Objectives, Severity: Critical, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, ofErrorRate), measured("error_rate")}, When: []Comparison{violates},
+			By: byModel, Queries: []Query{violation(o, objective.ErrorRate), measured("error_rate")}, When: []Comparison{violates},
 			Shown:   []Formula{{"objective", "$measured / $violation"}},
 			Summary: "{model}: {measured:share} of requests fail, objective {objective:share} ({place}).",
 			Means:   "The share of requests that fail on the server side is above the model's objective. Client errors are not counted.",
@@ -90,7 +86,7 @@ func objectives(o Options) []Rule {
 		},
 		{
 			Name: "cache-hit-below-objective", Title: "Cache hit below objective", Group: Objectives, Severity: Warning, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, ofCacheHitRatio), measured(signal.CacheHitRatio)}, When: []Comparison{violates},
+			By: byModel, Queries: []Query{violation(o, objective.CacheHitRatio), measured(signal.CacheHitRatio)}, When: []Comparison{violates},
 			Shown:   []Formula{{"objective", "1 - (1 - $measured) / $violation"}},
 			Summary: "{model}: only {measured:share} of requests hit a loaded model, objective {objective:share} ({place}).",
 			Means:   "Too many requests wait for their model to load. This rule is about the model cache (loaded models), not about a response cache.",
@@ -107,7 +103,7 @@ func objectives(o Options) []Rule {
 		},
 		{
 			Name: "model-stale", Title: "Model stale", Group: Objectives, Severity: Warning, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, ofStaleness), allowed(o, ofStaleness)}, When: []Comparison{violates},
+			By: byModel, Queries: []Query{violation(o, objective.PredictionStaleness), allowed(o, objective.PredictionStaleness)}, When: []Comparison{violates},
 			Shown:   []Formula{{"measured", "round($violation * $objective / 360) / 10"}, {"allowed", "round($objective / 360) / 10"}},
 			Summary: "{model}: last trained {measured:plain} h ago, objective {allowed:plain} h ({place}).",
 			Means:   "The time since the last training of the model is above its objective, so its predictions rest on old data.",

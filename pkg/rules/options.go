@@ -3,12 +3,12 @@ package rules
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 	"github.com/prometheus/common/model"
 )
 
@@ -61,20 +61,18 @@ const (
 	maxFolderCharacters = 100
 	// Grafana evaluates at multiples of this and no more often.
 	baseInterval = 10 * time.Second
-	// Prometheus forgets what was recorded five minutes ago.
-	maxInterval = 4 * time.Minute
 )
 
 // Read changes options by the parameters of a request. Its errors are sentences for users.
 func (o *Options) Read(given url.Values) error {
 	readers := map[string]func(text string) error{
 		"folder":        o.readFolder,
-		"interval":      durationOf(&o.Interval, baseInterval, maxInterval),
-		"window":        durationOf(&o.Window, 4*time.Second, time.Hour),
-		"period":        durationOf(&o.Period, time.Hour, 366*24*time.Hour),
+		"interval":      rulefile.ReadDuration(&o.Interval, baseInterval, rulefile.MaxInterval),
+		"window":        rulefile.ReadDuration(&o.Window, 4*time.Second, time.Hour),
+		"period":        rulefile.ReadDuration(&o.Period, time.Hour, 366*24*time.Hour),
 		"for":           o.readFor,
-		"responseTime":  durationOf(&o.ResponseTime, time.Millisecond, 24*time.Hour),
-		"startingFor":   durationOf(&o.StartingFor, 0, 24*time.Hour),
+		"responseTime":  rulefile.ReadDuration(&o.ResponseTime, time.Millisecond, 24*time.Hour),
+		"startingFor":   rulefile.ReadDuration(&o.StartingFor, 0, 24*time.Hour),
 		"cacheHitRatio": shareOf(&o.CacheHitRatio),
 		"coldLoadRate":  shareOf(&o.ColdLoadRate),
 		"gpuMemory":     shareOf(&o.GPUMemory),
@@ -117,25 +115,11 @@ func (o *Options) readFolder(text string) error {
 
 func (o *Options) readFor(text string) error {
 	var d time.Duration
-	if err := durationOf(&d, 0, 24*time.Hour)(text); err != nil {
+	if err := rulefile.ReadDuration(&d, 0, 24*time.Hour)(text); err != nil {
 		return err
 	}
 	o.For = &d
 	return nil
-}
-
-func durationOf(to *time.Duration, least, most time.Duration) func(string) error {
-	return func(text string) error {
-		d, err := model.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf("write a duration, such as 500ms or 5m")
-		}
-		if time.Duration(d) < least || time.Duration(d) > most {
-			return fmt.Errorf("it must be between %s and %s", model.Duration(least), model.Duration(most))
-		}
-		*to = time.Duration(d)
-		return nil
-	}
 }
 
 func shareOf(to *float64) func(string) error {
@@ -166,17 +150,5 @@ func numberOf(to *float64) func(string) error {
 
 // Unknown lists the parameters of a request that mean nothing here, other than those that are expected besides.
 func Unknown(given url.Values, besides ...string) []string {
-	return UnknownOf(given, Parameters(), besides...)
-}
-
-// UnknownOf lists the parameters of a request that are not among the known ones, nor expected besides.
-func UnknownOf(given url.Values, known []string, besides ...string) []string {
-	var out []string
-	for name := range given {
-		if !slices.Contains(known, name) && !slices.Contains(besides, name) {
-			out = append(out, name)
-		}
-	}
-	slices.Sort(out)
-	return out
+	return rulefile.UnknownParameters(given, Parameters(), besides...)
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,55 +9,20 @@ import (
 	"time"
 	"unicode"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
-
-// Servers are what a Prometheus stores of model servers, as far as an export has to know it.
-type Servers struct {
-	// Profiles are of the servers that are there.
-	Profiles profile.Set
-	// Exists and Together are those of a profile.Environment.
-	Exists   func(metric string) bool
-	Together func(a, b *profile.Profile) bool
-	// ScrapeInterval is how often they are scraped.
-	ScrapeInterval time.Duration
-}
-
-// environ is what queries over a window are compiled for.
-func (s Servers) environ(window time.Duration) profile.Environment {
-	return profile.Environment{Window: window, Exists: s.Exists, Together: s.Together}
-}
-
-type prometheusFile struct {
-	Groups []prometheusGroup `yaml:"groups"`
-}
-
-type prometheusGroup struct {
-	Name     string           `yaml:"name"`
-	Interval string           `yaml:"interval"`
-	Rules    []prometheusRule `yaml:"rules"`
-}
-
-type prometheusRule struct {
-	Record      string            `yaml:"record,omitempty"`
-	Alert       string            `yaml:"alert,omitempty"`
-	Expr        string            `yaml:"expr"`
-	For         string            `yaml:"for,omitempty"`
-	Labels      map[string]string `yaml:"labels,omitempty"`
-	Annotations map[string]string `yaml:"annotations,omitempty"`
-}
 
 // Prometheus writes the rules as a rule file for Prometheus or Mimir: recordings of the signals, compiled for the servers
 // that are there, of how they compare with the models' objectives, and the alerts over those. Rules about signals that
 // nothing there reports are left out, and a comment says so.
-func Prometheus(o Options, servers Servers, held Held) ([]byte, error) {
+func Prometheus(o Options, servers profile.Servers, objectives objective.Set) ([]byte, error) {
 	// What the plugin polls itself is not in a Prometheus.
 	servers.Profiles = servers.Profiles.Targets()
-	w := &recordings{options: o, servers: servers, held: held, windows: map[time.Duration][]prometheusRule{}, known: map[string]bool{}}
-	alerts := map[string][]prometheusRule{}
+	w := &ruleExpressions{options: o, servers: servers, objectives: objectives, windows: map[time.Duration][]rulefile.Rule{}, known: map[string]bool{}}
+	alerts := map[string][]rulefile.Rule{}
 	var left []string
 	for _, r := range All(o) {
 		expr, values, missing := w.condition(r)
@@ -66,7 +30,7 @@ func Prometheus(o Options, servers Servers, held Held) ([]byte, error) {
 			left = append(left, fmt.Sprintf("%s: %s.", r.Title, missing))
 			continue
 		}
-		alerts[r.Group] = append(alerts[r.Group], prometheusRule{
+		alerts[r.Group] = append(alerts[r.Group], rulefile.Rule{
 			Alert: alertName(r), Expr: expr, For: durationText(r.For),
 			Labels: map[string]string{"severity": string(r.Severity)},
 			Annotations: map[string]string{
@@ -75,25 +39,18 @@ func Prometheus(o Options, servers Servers, held Held) ([]byte, error) {
 			},
 		})
 	}
-	file := prometheusFile{Groups: w.groups()}
+	file := rulefile.File{Groups: w.groups()}
 	for _, name := range Groups {
 		if len(alerts[name]) > 0 {
 			id := "modelserving-" + strings.ReplaceAll(strings.ToLower(name), " ", "-")
-			file.Groups = append(file.Groups, prometheusGroup{Name: id, Interval: durationText(o.Interval), Rules: alerts[name]})
+			file.Groups = append(file.Groups, rulefile.Group{Name: id, Interval: durationText(o.Interval), Rules: alerts[name]})
 		}
 	}
-	var out bytes.Buffer
-	out.WriteString(w.header(left))
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(file); err != nil {
-		return nil, fmt.Errorf("write the rules for Prometheus: %w", err)
-	}
-	return out.Bytes(), encoder.Close()
+	return file.Write(w.header(left))
 }
 
 // header says what the file is made for and what it cannot say.
-func (w *recordings) header(left []string) string {
+func (w *ruleExpressions) header(left []string) string {
 	names := make([]string, len(w.servers.Profiles))
 	for i, p := range w.servers.Profiles {
 		names[i] = p.Name
@@ -125,7 +82,7 @@ func (w *recordings) header(left []string) string {
 }
 
 // condition is the rule's expression and those of its numbers by ref; missing says why there is none.
-func (w *recordings) condition(r Rule) (expr string, values map[string]string, missing string) {
+func (w *ruleExpressions) condition(r Rule) (expr string, values map[string]string, missing string) {
 	values = map[string]string{}
 	for _, q := range r.Queries {
 		recorded, missing := w.query(r, q)
@@ -223,12 +180,4 @@ func level(by []signal.Label) string {
 		return "gpu"
 	}
 	return "deployment"
-}
-
-// Reporting are servers that report everything that their profiles know, histograms in buckets, and are scraped every 15 seconds.
-func Reporting(set profile.Set) Servers {
-	stored := set.SeriesNames()
-	return Servers{Profiles: set, ScrapeInterval: 15 * time.Second, Exists: func(metric string) bool {
-		return slices.Contains(stored, metric) && !slices.Contains(stored, metric+"_bucket")
-	}}
 }

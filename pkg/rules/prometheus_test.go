@@ -19,6 +19,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 )
 
 func profiles(t *testing.T, ids ...string) profile.Set {
@@ -37,7 +38,15 @@ func profiles(t *testing.T, ids ...string) profile.Set {
 	return out
 }
 
-func heldToDefaults() Held { return Held{Default: objective.Default()} }
+func defaultObjectives(t *testing.T) objective.Set { return objectiveSet(t, objective.Default()) }
+
+// objectiveSet has these ones for every model, with overrides.
+func objectiveSet(t *testing.T, of objective.Objective, overrides ...objective.Override) objective.Set {
+	t.Helper()
+	set, err := objective.NewSet(of, overrides)
+	require.NoError(t, err)
+	return set
+}
 
 // parsed is a rule file as promtool checks it.
 func parsed(t *testing.T, text []byte) *rulefmt.RuleGroups {
@@ -55,12 +64,12 @@ func TestPrometheusAcceptsTheRulesForEveryServer(t *testing.T) {
 		sets = append(sets, profile.Set{p})
 	}
 	for _, set := range sets {
-		text, err := Prometheus(defaults(), Reporting(set), heldToDefaults())
+		text, err := Prometheus(defaults(), profile.EverythingOf(set), defaultObjectives(t))
 		require.NoError(t, err)
 		recorded := map[string]bool{}
 		groups := parsed(t, text).Groups
 		for _, g := range groups {
-			require.LessOrEqual(t, len(g.Rules), rulesInGroup, g.Name)
+			require.LessOrEqual(t, len(g.Rules), rulefile.MaxRules, g.Name)
 			for _, r := range g.Rules {
 				recorded[r.Record] = true
 			}
@@ -108,14 +117,13 @@ func TestOverridesAreThoseOfTheObjectives(t *testing.T) {
 	t.Parallel()
 	share := func(v float64) *float64 { return &v }
 	long := func(d time.Duration) *time.Duration { return &d }
-	held := Held{Default: objective.Default(), Overrides: []objective.Override{
+	overrides := []objective.Override{
 		{Model: "llama-*", ErrorRate: share(0.05)},
 		{Environment: "staging", Model: "?raud", ErrorRate: share(0)},
 		{Deployment: "a.b", P95: long(2 * time.Second)},
 		{Environment: "staging", ErrorRate: share(0.2), P95: long(time.Second)},
-	}}
-	set, err := objective.NewSet(held.Default, held.Overrides)
-	require.NoError(t, err)
+	}
+	set := objectiveSet(t, objective.Default(), overrides...)
 	db := newStore(t)
 	type identity struct{ environment, deployment, model string }
 	var all []identity
@@ -127,7 +135,7 @@ func TestOverridesAreThoseOfTheObjectives(t *testing.T) {
 		}
 	}
 	now := time.UnixMilli(1_700_000_000_000)
-	w := &recordings{options: defaults(), servers: Reporting(profiles(t, "vllm")), held: held, windows: map[time.Duration][]prometheusRule{}, known: map[string]bool{}}
+	w := &ruleExpressions{options: defaults(), servers: profile.EverythingOf(profiles(t, "vllm")), objectives: set, windows: map[time.Duration][]rulefile.Rule{}, known: map[string]bool{}}
 	for _, r := range objectives(defaults()) {
 		if r.Name == "error-rate-over-objective" || r.Name == "response-time-over-objective" {
 			_, _, missing := w.condition(r)
@@ -150,9 +158,9 @@ func TestOverridesAreThoseOfTheObjectives(t *testing.T) {
 			o := set.For(sample.Metric.Get("environment"), sample.Metric.Get("deployment"), sample.Metric.Get("model"))
 			want := 0.0
 			switch {
-			case r.Labels["objective"] == ofErrorRate && o.ErrorRate > 0:
+			case r.Labels["objective"] == objective.ErrorRate && o.ErrorRate > 0:
 				want = 0.1 / o.ErrorRate
-			case r.Labels["objective"] == ofResponseTime:
+			case r.Labels["objective"] == objective.ResponseTime:
 				want = 3 / o.P95.Seconds()
 			}
 			require.InDelta(t, want, sample.F, 1e-9, "%s %s", r.Labels["objective"], sample.Metric)
@@ -162,7 +170,7 @@ func TestOverridesAreThoseOfTheObjectives(t *testing.T) {
 
 func TestObjectivesThatAreSwitchedOffHaveNoRule(t *testing.T) {
 	t.Parallel()
-	text, err := Prometheus(defaults(), Reporting(profiles(t, "vllm")), Held{})
+	text, err := Prometheus(defaults(), profile.EverythingOf(profiles(t, "vllm")), objectiveSet(t, objective.Objective{}))
 	require.NoError(t, err)
 	parsed(t, text)
 	require.Contains(t, string(text), "# Error rate over objective: no model is held to this objective.")
@@ -185,7 +193,7 @@ const scrapeEvery = 15 * time.Second
 
 func newFleet(t *testing.T, o Options) *fleet {
 	t.Helper()
-	text, err := Prometheus(o, Reporting(profiles(t, "vllm")), heldToDefaults())
+	text, err := Prometheus(o, profile.EverythingOf(profiles(t, "vllm")), defaultObjectives(t))
 	require.NoError(t, err)
 	return &fleet{store: newStore(t), groups: parsed(t, text), now: time.UnixMilli(1_700_000_000_000), counts: map[string]*traffic{}}
 }
@@ -387,8 +395,8 @@ func TestAwkwardPatternsMakeRules(t *testing.T) {
 			pattern.WriteString(alphabet[r.IntN(len(alphabet))])
 		}
 		share := 0.5
-		held := Held{Default: objective.Default(), Overrides: []objective.Override{{Model: pattern.String(), ErrorRate: &share}}}
-		text, err := Prometheus(defaults(), Reporting(profiles(t, "vllm")), held)
+		set := objectiveSet(t, objective.Default(), objective.Override{Model: pattern.String(), ErrorRate: &share})
+		text, err := Prometheus(defaults(), profile.EverythingOf(profiles(t, "vllm")), set)
 		require.NoError(t, err)
 		parsed(t, text)
 	}

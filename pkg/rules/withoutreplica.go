@@ -10,17 +10,15 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-const coldHitRate = "cold_hit_rate"
-
 // withoutReplica is the share of a window's requests that came while no replica was active, where something tells how many
 // there are; else it is empty. Each evaluation records the requests of one piece of time, so that long windows only add up what
 // is recorded.
-func (w *recordings) withoutReplica(by []signal.Label, filters map[signal.Label][]string, window time.Duration) string {
+func (w *ruleExpressions) withoutReplica(by []signal.Label, filters map[signal.Label][]string, window time.Duration) string {
 	every := max(w.options.Interval, w.servers.ScrapeInterval)
-	sig, _ := signal.Find(coldHitRate)
+	sig, _ := signal.Find(signal.ColdHitRate)
 	q := signal.Query{Signal: sig, Statistics: []signal.Statistic{signal.Mean}, GroupBy: by, Filters: filters, Window: every}
 	// A query without a limit has one part at most.
-	parts := w.servers.Profiles.WithoutReplica(q, w.servers.environ(every), profile.Pieces{Every: every, Scrape: w.servers.ScrapeInterval})
+	parts := w.servers.Profiles.WithoutReplica(q, w.servers.Environment(every), profile.Pieces{Every: every, Scrape: w.servers.ScrapeInterval})
 	if len(parts) == 0 {
 		return ""
 	}
@@ -32,7 +30,7 @@ func (w *recordings) withoutReplica(by []signal.Label, filters map[signal.Label]
 	return fmt.Sprintf(`(%s or %s * 0) / (%s > 0)`, sum(`start="cold"`), sum(""), sum(""))
 }
 
-// either is the first of two expressions, and for what it says nothing of the second; an empty one is none.
+// either is the first of two ruleExpressions, and for what it says nothing of the second; an empty one is none.
 func either(first, second string) string {
 	switch {
 	case first == "":

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 )
@@ -33,7 +34,7 @@ func (f *fleet) hosted(d time.Duration, at func(minute int) (requests float64, r
 // Where nothing counts cold hits, requests that came while no replica was active are those, in exported rules as in panels.
 func TestPrometheusRulesCountRequestsWithoutAReplica(t *testing.T) {
 	t.Parallel()
-	text, err := Prometheus(defaults(), Reporting(profiles(t, "baseten")), heldToDefaults())
+	text, err := Prometheus(defaults(), profile.EverythingOf(profiles(t, "baseten")), defaultObjectives(t))
 	require.NoError(t, err)
 	f := &fleet{store: newStore(t), groups: parsed(t, text), now: time.UnixMilli(1_700_000_000_000), counts: map[string]*traffic{"iris": {}}}
 	const share = "modelserving:model:cold_hit_rate:mean_5m"

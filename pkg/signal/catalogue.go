@@ -3,7 +3,7 @@ package signal
 var (
 	ofModel   = []Label{Environment, Deployment, Model, Version, Replica}
 	ofOutcome = []Label{Environment, Deployment, Model, Version, Start, Replica, Status, Code}
-	ofStart    = []Label{Environment, Deployment, Model, Version, Start, Replica}
+	ofStart   = []Label{Environment, Deployment, Model, Version, Start, Replica}
 	ofState   = []Label{Environment, Deployment, Model, Version, Replica, State}
 	ofReplica = []Label{Environment, Deployment, Replica}
 	ofGPU     = []Label{Environment, Deployment, Replica, GPU}
@@ -13,6 +13,7 @@ var (
 
 // The signals that are computed from others.
 const (
+	ColdHitRate         = "cold_hit_rate"
 	CacheHitRatio       = "cache_hit_ratio"
 	ModelGPUUtilization = "model_gpu_utilization"
 	// EnergyPerThousandRequests needs the requests of the models on the GPUs whose power is read.

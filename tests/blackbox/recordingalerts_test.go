@@ -36,7 +36,7 @@ func TestAlertRulesReadRecordings(t *testing.T) {
 		before       time.Duration
 		recordsShort bool
 	}{
-		"both windows":        {"signals=all signals=all&window=5m&longTail=1m", 0, true},
+		"both windows":        {"signals=all signals=all&window=5m&interval=1m", 0, true},
 		"the panels' alone":   {"signals=all", 0, false},
 		"between two scrapes": {"signals=all", 11 * time.Second, false},
 	} {

@@ -28,8 +28,8 @@ func TestRecordingRulesAreWrittenForWhoMayEdit(t *testing.T) {
 		"profiles=triton&colour=red":        "unknown parameter colour",
 		"profiles=triton&signals=gpu_power": `no counter or histogram for "gpu_power"`,
 		"profiles=triton&window=50s&interval=15s":            "no multiple of the interval",
-		"profiles=triton&window=1m&longTail=30s&interval=1m": "less often",
-		"profiles=triton&busiest=none":                       "whole number",
+		"profiles=triton&window=1m&interval=30s&topInterval=1m": "is longer than the interval",
+		"profiles=triton&topN=none":                       "whole number",
 		"profiles=triton&interval=1h":                        "between 1s and 4m",
 	} {
 		status, answer := p.Call(s, "recording-rules", asked)
@@ -40,7 +40,7 @@ func TestRecordingRulesAreWrittenForWhoMayEdit(t *testing.T) {
 	viewer.Role = "Viewer"
 	status, _ := p.Call(viewer, "recording-rules", "profiles=triton")
 	require.Equal(t, 403, status)
-	for _, asked := range []string{"profiles=triton", "profiles=vllm,recorder&signals=all", "profiles=vllm&window=5m&interval=30s&longTail=150s", "profiles=ray_serve,istio,envoy,knative&signals=all&busiest=10"} {
+	for _, asked := range []string{"profiles=triton", "profiles=vllm,recorder&signals=all", "profiles=vllm&window=5m&topInterval=30s&interval=150s", "profiles=ray_serve,istio,envoy,knative&signals=all&topN=10"} {
 		status, text := p.CallMethod(s, "GET", "recording-rules", asked)
 		require.Equal(t, 200, status, string(text))
 		promtoolAccepts(t, text)

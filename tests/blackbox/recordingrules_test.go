@@ -103,7 +103,7 @@ func asTheyAre(t *testing.T, want, got map[string]map[int64]float64, tolerance f
 func TestRecordingRulesAreReadInPlaceOfCounters(t *testing.T) {
 	t.Parallel()
 	p := driver.Start(t, binary, t.TempDir())
-	f := record(t, p, 50*time.Minute, recordedModels, recordedReplicas, "busiest=3", inTime)
+	f := record(t, p, 50*time.Minute, recordedModels, recordedReplicas, "topN=3", inTime)
 	promtoolAccepts(t, f.rules)
 	with, without := driver.Prometheus("with", f.with.URL), driver.Prometheus("without", f.without.URL)
 
@@ -116,7 +116,7 @@ func TestRecordingRulesAreReadInPlaceOfCounters(t *testing.T) {
 		"means":                     query("response_time", []string{"mean"}, "model", "start"),
 		"quantiles of hot requests": filtered(query("response_time", []string{"p95"}), map[string][]string{"start": {"hot"}, "model": {"model-001", "model-002"}}),
 		"cold hits":                 query("cold_hit_rate", nil, "model"),
-		"the busiest":               limited(query("requests", nil, "model"), 4),
+		"the top models":               limited(query("requests", nil, "model"), 4),
 		"cache hits":                query("cache_hit_ratio", nil, "deployment"),
 	}
 	from := f.recorded.Add(5 * time.Minute)
@@ -149,17 +149,17 @@ func TestRecordingRulesAreReadInPlaceOfCounters(t *testing.T) {
 	}
 }
 
-// Numbers of the busiest models are at most as old as the interval at which those are recorded, those of the others as the long tail's.
+// Numbers of the top models models are at most as old as the interval at which those are recorded, those of the others as the long tail's.
 func TestRecordingsAreAsOldAsTheirIntervals(t *testing.T) {
 	t.Parallel()
 	p := driver.Start(t, binary, t.TempDir())
 	late := func(group string) time.Duration {
-		if strings.HasSuffix(group, "-busiest") {
+		if strings.HasSuffix(group, "-top") {
 			return 0
 		}
 		return 30 * time.Second
 	}
-	f := record(t, p, 40*time.Minute, recordedModels, recordedReplicas, "busiest=3", late)
+	f := record(t, p, 40*time.Minute, recordedModels, recordedReplicas, "topN=3", late)
 	with, without := driver.Prometheus("with", f.with.URL), driver.Prometheus("without", f.without.URL)
 	from := f.recorded.Add(5 * time.Minute)
 	q := filtered(query("requests", nil, "model"), map[string][]string{"model": {"model-011", "model-000"}})
@@ -169,7 +169,7 @@ func TestRecordingsAreAsOldAsTheirIntervals(t *testing.T) {
 	require.Len(t, recorded, 2)
 	for series, values := range recorded {
 		for at, v := range values {
-			made := at // the busiest: at every scrape
+			made := at // the top models: at every scrape
 			if strings.Contains(series, "model-000") {
 				made = (at-30_000)/60_000*60_000 + 30_000
 			}

@@ -20,12 +20,12 @@ it('saves the recording rules for this data source, as they are chosen', async (
   await showEditor(settingsWith({ mode: 'prometheus' }));
   click('Recorded signals and intervals');
   type('Recording rules: Signals', 'all');
-  type('Recording rules: Long tail', '2m');
+  type('Recording rules: Top interval', '20s');
   await download();
   const request = requests.find((r) => resourceOf(r) === 'recording-rules');
   expect(request).toMatchObject({
     url: '/api/datasources/uid/serving/resources/recording-rules',
-    params: { signals: 'all', longTail: '2m' },
+    params: { signals: 'all', topInterval: '20s' },
   });
   expect(saved).toHaveBeenCalledWith('modelserving-serving-recording-rules.yaml', 'application/yaml', 'groups: []');
 });
@@ -33,7 +33,7 @@ it('saves the recording rules for this data source, as they are chosen', async (
 it('shows the error of a failed export', async () => {
   mockBackend((request) => {
     if (resourceOf(request) === 'recording-rules') {
-      throw { status: 400, data: '{"message":"busiest is \\"none\\": write a whole number"}' };
+      throw { status: 400, data: '{"message":"topN is \\"none\\": write a whole number"}' };
     }
     return { profiles: [] };
   });

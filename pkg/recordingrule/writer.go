@@ -1,4 +1,4 @@
-package rules
+package recordingrule
 
 import (
 	"bytes"
@@ -14,16 +14,17 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// RecordingHelp is where docs/recording-rules.md is read.
-const RecordingHelp = "https://github.com/coldhit/modelserving-datasource/blob/main/docs/recording-rules.md"
+// Help is where docs/recording-rules.md is read.
+const Help = "https://github.com/coldhit/modelserving-datasource/blob/main/docs/recording-rules.md"
 
 const (
-	// rankedOver is how long models' traffic counts for which are the busiest.
+	// rankedOver is how long models' traffic counts for which are the top.
 	rankedOver = time.Hour
-	// ranking names what the busiest models are told by, and whichRanking the label that tells one server's from another's.
+	// ranking names what the models with the most traffic are told by, and whichRanking the label that tells one server's from another's.
 	rankingMetric = "requests:topk_rate1h"
 	whichRanking  = "server"
 	// leastGap is how long a recording may at least stop without being taken for interrupted; gapIntervals is how many times
@@ -35,17 +36,17 @@ const (
 // ErrNothingToRecord says that no rule can be written.
 var ErrNothingToRecord = errors.New("nothing that these servers report of these signals is a counter or a histogram; choose other signals or profiles")
 
-// Recordings writes recording rules as a rule file for Prometheus, Mimir, Thanos or vmalert: the rates of the counters and
-// buckets that the chosen signals are made of, summed by environment, deployment, model and start, those of the busiest models
+// Write writes recording rules as a rule file for Prometheus, Mimir, Thanos or vmalert: the rates of the counters and
+// buckets that the chosen signals are made of, summed by environment, deployment, model and start, those of the models with the most traffic
 // more often than the rest.
-func Recordings(o RecordingOptions, servers Servers) ([]byte, error) {
+func Write(o Options, servers profile.Servers) ([]byte, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	// What the plugin polls itself is not in a Prometheus.
 	servers.Profiles = servers.Profiles.Targets()
-	w := recordingWriter{options: o, exists: servers.Exists, known: map[string]bool{}}
-	families := servers.Profiles.Recordings(o.Signals, servers.Exists)
+	w := writer{options: o, exists: servers.Exists, known: map[string]bool{}}
+	families := RulesOf(servers.Profiles, o.Signals, servers.Exists)
 	for _, p := range servers.Profiles {
 		w.profile(p, families[p])
 	}
@@ -63,11 +64,11 @@ func Recordings(o RecordingOptions, servers Servers) ([]byte, error) {
 	return out.Bytes(), encoder.Close()
 }
 
-// recordingWriter collects the groups of a file.
-type recordingWriter struct {
-	options RecordingOptions
+// writer collects the groups of a file.
+type writer struct {
+	options Options
 	exists  func(metric string) bool
-	file    prometheusFile
+	file    rulefile.File
 	// known are the names that are recorded already: two profiles may know the same series.
 	known map[string]bool
 	// names are the recordings whose start is recorded.
@@ -75,16 +76,16 @@ type recordingWriter struct {
 	profiles []string
 }
 
-// recordedTogether are the rules for what is read together: for all models, for the busiest, and what longer windows are joined
+// ruleSet are the rules for what is read together: for all models, for the top, and what longer windows are joined
 // of. Where nothing is known of models, all is often recorded.
-type recordedTogether struct {
-	all, busiest, joint []prometheusRule
-	often               bool
+type ruleSet struct {
+	all, top, anchored []rulefile.Rule
+	often              bool
 }
 
-func (w *recordingWriter) profile(p *profile.Profile, families [][]profile.Recording) {
+func (w *writer) profile(p *profile.Profile, families [][]Rule) {
 	ranks := w.ranks(p)
-	var groups []recordedTogether
+	var groups []ruleSet
 	for _, family := range families {
 		for _, r := range w.rulesOf(p, family, ranks).chunks() {
 			i := slices.IndexFunc(groups, r.fitsInto)
@@ -93,7 +94,7 @@ func (w *recordingWriter) profile(p *profile.Profile, families [][]profile.Recor
 				continue
 			}
 			into := &groups[i]
-			into.all, into.busiest, into.joint = append(into.all, r.all...), append(into.busiest, r.busiest...), append(into.joint, r.joint...)
+			into.all, into.top, into.anchored = append(into.all, r.all...), append(into.top, r.top...), append(into.anchored, r.anchored...)
 		}
 	}
 	if len(groups) == 0 {
@@ -101,48 +102,48 @@ func (w *recordingWriter) profile(p *profile.Profile, families [][]profile.Recor
 	}
 	w.profiles = append(w.profiles, p.Name)
 	if ranks != nil {
-		w.group("modelserving-"+p.ID+"-ranking", w.options.LongTail, []prometheusRule{ranks.rule})
+		w.group("modelserving-"+p.ID+"-ranking", w.options.Interval, []rulefile.Rule{ranks.rule})
 	}
 	for i, g := range groups {
 		name := fmt.Sprintf("modelserving-%s-%d", p.ID, i+1)
-		interval := w.options.LongTail
+		interval := w.options.Interval
 		if g.often {
-			interval = w.options.Interval
+			interval = w.options.TopInterval
 		}
 		w.group(name, interval, g.all)
-		w.group(name+"-busiest", w.options.Interval, g.busiest)
-		w.group(name+"-joint", w.options.LongTail, g.joint)
+		w.group(name+"-top", w.options.TopInterval, g.top)
+		w.group(name+"-anchored", w.options.Interval, g.anchored)
 	}
 }
 
-func (w *recordingWriter) group(name string, interval time.Duration, rules []prometheusRule) {
+func (w *writer) group(name string, interval time.Duration, rules []rulefile.Rule) {
 	if len(rules) > 0 {
-		w.file.Groups = append(w.file.Groups, prometheusGroup{Name: name, Interval: durationText(interval), Rules: rules})
+		w.file.Groups = append(w.file.Groups, rulefile.Group{Name: name, Interval: durationText(interval), Rules: rules})
 	}
 }
 
-func (r recordedTogether) fitsInto(group recordedTogether) bool {
-	return group.often == r.often && len(group.all)+len(r.all) <= rulesInGroup
+func (r ruleSet) fitsInto(group ruleSet) bool {
+	return group.often == r.often && len(group.all)+len(r.all) <= rulefile.MaxRules
 }
 
 // chunks are the rules in as few groups as they fit into. There are no more of the others than of those for all.
-func (r recordedTogether) chunks() []recordedTogether {
-	var out []recordedTogether
-	for some := range slices.Chunk(r.all, rulesInGroup) {
-		out = append(out, recordedTogether{all: some, often: r.often})
+func (r ruleSet) chunks() []ruleSet {
+	var out []ruleSet
+	for some := range slices.Chunk(r.all, rulefile.MaxRules) {
+		out = append(out, ruleSet{all: some, often: r.often})
 	}
-	for i, some := range slices.Collect(slices.Chunk(r.busiest, rulesInGroup)) {
-		out[i].busiest = some
+	for i, some := range slices.Collect(slices.Chunk(r.top, rulefile.MaxRules)) {
+		out[i].top = some
 	}
-	for i, some := range slices.Collect(slices.Chunk(r.joint, rulesInGroup)) {
-		out[i].joint = some
+	for i, some := range slices.Collect(slices.Chunk(r.anchored, rulefile.MaxRules)) {
+		out[i].anchored = some
 	}
 	return out
 }
 
 // rulesOf are the rules for what is read together.
-func (w *recordingWriter) rulesOf(p *profile.Profile, family []profile.Recording, ranks *ranking) recordedTogether {
-	out := recordedTogether{often: true}
+func (w *writer) rulesOf(p *profile.Profile, family []Rule, ranks *ranking) ruleSet {
+	out := ruleSet{often: true}
 	window := w.options.Window
 	for _, r := range family {
 		name := r.Rate(window)
@@ -156,32 +157,32 @@ func (w *recordingWriter) rulesOf(p *profile.Profile, family []profile.Recording
 			return promql.Text(plan.Aggregate{Op: plan.Sum, By: r.Labels, Of: plan.Rate{Of: selected, Window: length}}, 0)
 		}
 		rates := over(window)
-		out.all = append(out.all, prometheusRule{Record: name, Expr: rates})
-		out.joint = append(out.joint, prometheusRule{Record: r.Joint(window), Expr: over(window + w.options.Scrape)})
-		if r.Bucketed {
+		out.all = append(out.all, rulefile.Rule{Record: name, Expr: rates})
+		out.anchored = append(out.anchored, rulefile.Rule{Record: r.AnchoredRate(window), Expr: over(window + w.options.Scrape)})
+		if r.Buckets {
 			count := plan.Aggregate{Op: plan.Count, By: r.Labels, Of: plan.Last{Of: selected}}
-			out.all = append(out.all, prometheusRule{Record: r.Buckets(), Expr: promql.Text(count, 0)})
+			out.all = append(out.all, rulefile.Rule{Record: r.BucketCount(), Expr: promql.Text(count, 0)})
 		}
-		out.often = out.often && len(r.Ranked) == 0
-		if ranks != nil && slices.Equal(ranks.by, r.Ranked) {
-			out.busiest = append(out.busiest, prometheusRule{Record: r.Busiest(window), Expr: fmt.Sprintf("%s and on (%s) %s{%s=%q}",
+		out.often = out.often && len(r.ModelLabels) == 0
+		if ranks != nil && slices.Equal(ranks.by, r.ModelLabels) {
+			out.top = append(out.top, rulefile.Rule{Record: r.TopRate(window), Expr: fmt.Sprintf("%s and on (%s) %s{%s=%q}",
 				rates, strings.Join(ranks.by, ", "), ranks.rule.Record, whichRanking, p.ID)})
 		}
 	}
 	return out
 }
 
-// ranking tells the busiest models of a server, by labels.
+// ranking tells the models with the most traffic of a server, by labels.
 type ranking struct {
-	rule prometheusRule
+	rule rulefile.Rule
 	by   []string
 }
 
-// ranks is the rule that tells the busiest models of a server; nil where nothing counts their traffic, or where all models are
-// recorded as often as the busiest.
-func (w *recordingWriter) ranks(p *profile.Profile) *ranking {
+// ranks is the rule that tells the models with the most traffic of a server; nil where nothing counts their traffic, or where all models are
+// recorded as often as the top.
+func (w *writer) ranks(p *profile.Profile) *ranking {
 	traffic := p.Ranking(w.exists)
-	if len(traffic.Of) == 0 || w.options.Interval == w.options.LongTail {
+	if len(traffic.Of) == 0 || w.options.TopInterval == w.options.Interval {
 		return nil
 	}
 	var terms []plan.Node
@@ -196,33 +197,33 @@ func (w *recordingWriter) ranks(p *profile.Profile) *ranking {
 	if len(terms) > 1 {
 		total = plan.Aggregate{Op: plan.Sum, By: traffic.By, Of: plan.Union{Of: terms}}
 	}
-	return &ranking{by: traffic.By, rule: prometheusRule{
+	return &ranking{by: traffic.By, rule: rulefile.Rule{
 		Record: "modelserving_" + strings.Join(traffic.By, "_") + ":" + rankingMetric,
-		Expr:   fmt.Sprintf("topk(%d, %s)", w.options.Busiest, promql.Text(total, 0)),
+		Expr:   fmt.Sprintf("topk(%d, %s)", w.options.TopN, promql.Text(total, 0)),
 		Labels: map[string]string{whichRanking: p.ID},
 	}}
 }
 
 // starts records since when each recording is written: a value goes on as long as it is renewed.
-func (w *recordingWriter) starts() {
+func (w *writer) starts() {
 	slices.SortFunc(w.names, cmp.Compare)
-	gap := durationText(max(leastGap, gapIntervals*w.options.LongTail))
+	gap := durationText(max(leastGap, gapIntervals*w.options.Interval))
 	n := 0
-	for some := range slices.Chunk(w.names, rulesInGroup) {
+	for some := range slices.Chunk(w.names, rulefile.MaxRules) {
 		n++
-		var rules []prometheusRule
+		var rules []rulefile.Rule
 		for _, name := range some {
-			rules = append(rules, prometheusRule{
-				Record: profile.RecordingStart, Labels: map[string]string{profile.RecordingLabel: name},
-				Expr: fmt.Sprintf("max(last_over_time(%s{%s=%q}[%s])) or vector(time())", profile.RecordingStart, profile.RecordingLabel, name, gap),
+			rules = append(rules, rulefile.Rule{
+				Record: StartTime, Labels: map[string]string{StartLabel: name},
+				Expr: fmt.Sprintf("max(last_over_time(%s{%s=%q}[%s])) or vector(time())", StartTime, StartLabel, name, gap),
 			})
 		}
-		w.group(fmt.Sprintf("modelserving-starts-%d", n), w.options.LongTail, rules)
+		w.group(fmt.Sprintf("modelserving-starts-%d", n), w.options.Interval, rules)
 	}
 }
 
 // header says what the file is for.
-func (w *recordingWriter) header() string {
+func (w *writer) header() string {
 	signals := make([]string, len(w.options.Signals))
 	for i, s := range w.options.Signals {
 		signals[i] = s.Name
@@ -231,10 +232,10 @@ func (w *recordingWriter) header() string {
 	for _, line := range []string{
 		"Recording rules for Prometheus, Mimir, Thanos and vmalert, over what these servers report: " + strings.Join(w.profiles, ", ") + ".",
 		"Signals: " + strings.Join(signals, ", ") + ".",
-		fmt.Sprintf("Rates are over %s. The %d busiest models of each server are recorded every %s, all of them every %s.",
-			durationText(w.options.Window), w.options.Busiest, durationText(w.options.Interval), durationText(w.options.LongTail)),
+		fmt.Sprintf("Rates are over %s. The %d models with the most traffic of each server are recorded every %s, all of them every %s.",
+			durationText(w.options.Window), w.options.TopN, durationText(w.options.TopInterval), durationText(w.options.Interval)),
 		"Take the file as it is: by its names the data source knows what it can read, and by the groups named starts since when.",
-		"Who evaluates the rules has to see all the series that the data source sees: " + RecordingHelp,
+		"Who evaluates the rules has to see all the series that the data source sees: " + Help,
 	} {
 		out.WriteString("# " + line + "\n")
 	}
@@ -242,9 +243,9 @@ func (w *recordingWriter) header() string {
 }
 
 // RecordableSignals are those of a catalogue that any of the servers answers by counters or histograms.
-func RecordableSignals(catalogue signal.Catalogue, servers Servers) []signal.Signal {
+func RecordableSignals(catalogue signal.Catalogue, servers profile.Servers) []signal.Signal {
 	targets := servers.Profiles.Targets()
 	return slices.DeleteFunc(slices.Clone(catalogue), func(s signal.Signal) bool {
-		return len(targets.Recordings([]signal.Signal{s}, servers.Exists)) == 0
+		return len(RulesOf(targets, []signal.Signal{s}, servers.Exists)) == 0
 	})
 }

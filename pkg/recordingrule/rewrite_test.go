@@ -1,4 +1,4 @@
-package profile_test
+package recordingrule
 
 import (
 	"strings"
@@ -12,24 +12,13 @@ import (
 )
 
 // recordedBy is a store in which everything of a profile is recorded at windows.
-func recordedBy(set profile.Set, aligned bool, phase time.Duration, windows ...time.Duration) *profile.Recorded {
-	return &profile.Recorded{
-		Series: set.Recorded(), Windows: windows,
-		Reaches: func(string, time.Duration) bool { return true },
-		Exists:  func(name string) bool { return !strings.Contains(name, "topk_") },
-		Phase:   func(time.Duration, time.Duration) (time.Duration, bool) { return phase, aligned },
+func recordedBy(set profile.Set, aligned bool, phase time.Duration, windows ...time.Duration) *Rewrite {
+	return &Rewrite{
+		Known: KnownOf(set), Windows: windows,
+		Covers: func(string, time.Duration) bool { return true },
+		Exists: func(name string) bool { return !strings.Contains(name, "topk_") },
+		Phase:  func(time.Duration, time.Duration) (time.Duration, bool) { return phase, aligned },
 	}
-}
-
-func servers(t *testing.T, ids ...string) profile.Set {
-	t.Helper()
-	all, err := profile.Embedded()
-	require.NoError(t, err)
-	var set profile.Set
-	for _, id := range ids {
-		set = append(set, all.Find(id))
-	}
-	return set
 }
 
 // classic is a store of classic histograms.
@@ -41,16 +30,16 @@ func classic(set profile.Set) func(string) bool {
 	return func(name string) bool { return names[name] && !names[name+"_bucket"] }
 }
 
-func compiledPart(t *testing.T, set profile.Set, env profile.Environment, name string, st signal.Statistic, by []string, filters map[string][]string) profile.Part {
+func compiledPart(t *testing.T, set profile.Set, env profile.Environment, rewrite *Rewrite, name string, st signal.Statistic, by []string, filters map[string][]string) profile.Part {
 	t.Helper()
 	q, err := signal.Builtin().NewQuery(name, []string{string(st)}, by, filters, 50, true, 0)
 	require.NoError(t, err)
-	parts := set.Compile(q, env)
+	parts := rewrite.Parts(set.Compile(q, env))
 	require.Len(t, parts, 1)
 	return parts[0]
 }
 
-func TestPlansReadRecordings(t *testing.T) {
+func TestPlansReadRecordedSeries(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
 	production := map[string][]string{"environment": {"production"}}
@@ -87,11 +76,11 @@ func TestPlansReadRecordings(t *testing.T) {
 		},
 		{
 			name: "several windows in one", server: "recorder", signal: "requests", statistic: signal.Rate, window: 6 * minute, windows: []time.Duration{5 * minute, 2 * minute, minute},
-			reads: "sum by () (0.3333333333333333 * sum_over_time((modelserving_environment_deployment_model_start_code:modelserving_requests:joint_rate2m)[5m:2m]))",
+			reads: "sum by () (0.3333333333333333 * sum_over_time((modelserving_environment_deployment_model_start_code:modelserving_requests:anchored_rate2m)[5m:2m]))",
 		},
 		{
 			name: "several windows up to a time between", server: "recorder", signal: "requests", statistic: signal.Rate, window: 2 * minute, phase: 17 * time.Second,
-			reads: "sum by () (0.5 * sum_over_time((modelserving_environment_deployment_model_start_code:modelserving_requests:joint_rate1m offset -17s)[1m47s:1m]))",
+			reads: "sum by () (0.5 * sum_over_time((modelserving_environment_deployment_model_start_code:modelserving_requests:anchored_rate1m offset -17s)[1m47s:1m]))",
 		},
 		{
 			name: "second names of labels", server: "vllm", signal: "client_error_rate", statistic: signal.Mean, by: []string{"model"}, window: minute, filters: map[string][]string{"model": {"a"}},
@@ -107,17 +96,16 @@ func TestPlansReadRecordings(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			set := servers(t, c.server)
+			set := profiles(t, c.server)
 			if c.windows == nil {
 				c.windows = []time.Duration{minute}
 			}
 			env := profile.Environment{Window: c.window, Exists: classic(set)}
-			without := compiledPart(t, set, env, c.signal, c.statistic, c.by, c.filters)
-			env.Recorded = recordedBy(set, !c.unaligned, c.phase, c.windows...)
-			with := compiledPart(t, set, env, c.signal, c.statistic, c.by, c.filters)
-			got, _ := text(t, with.Plan)
+			without := compiledPart(t, set, env, nil, c.signal, c.statistic, c.by, c.filters)
+			with := compiledPart(t, set, env, recordedBy(set, !c.unaligned, c.phase, c.windows...), c.signal, c.statistic, c.by, c.filters)
+			got := text(with.Plan)
 			if c.reads == "" {
-				want, _ := text(t, without.Plan)
+				want := text(without.Plan)
 				require.Equal(t, want, got)
 				require.Empty(t, with.Recorded)
 				return
@@ -131,70 +119,69 @@ func TestPlansReadRecordings(t *testing.T) {
 }
 
 // A part that reads one thing as it is reads nothing as it was recorded: both sides of a ratio are of the same moment.
-func TestWhereOneRecordingIsMissingNoneIsRead(t *testing.T) {
+func TestIfOneRecordedSeriesIsMissingNoneIsRead(t *testing.T) {
 	t.Parallel()
-	set := servers(t, "triton")
+	set := profiles(t, "triton")
 	env := profile.Environment{Window: time.Minute, Exists: classic(set)}
-	want, _ := text(t, compiledPart(t, set, env, "error_rate", signal.Mean, []string{"model"}, nil).Plan)
-	for name, lacking := range map[string]func(*profile.Recorded){
-		"no samples": func(r *profile.Recorded) { r.Exists = func(n string) bool { return !strings.Contains(n, "failure") } },
-		"not far enough": func(r *profile.Recorded) {
-			r.Reaches = func(n string, _ time.Duration) bool { return !strings.Contains(n, "success") }
+	want := text(compiledPart(t, set, env, nil, "error_rate", signal.Mean, []string{"model"}, nil).Plan)
+	for name, lacking := range map[string]func(*Rewrite){
+		"no samples": func(r *Rewrite) { r.Exists = func(n string) bool { return !strings.Contains(n, "failure") } },
+		"not far enough": func(r *Rewrite) {
+			r.Covers = func(n string, _ time.Duration) bool { return !strings.Contains(n, "success") }
 		},
-		"none": func(r *profile.Recorded) { r.Windows = nil },
+		"none": func(r *Rewrite) { r.Windows = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			own := env
-			own.Recorded = recordedBy(set, true, 0, time.Minute)
-			lacking(own.Recorded)
-			got := compiledPart(t, set, own, "error_rate", signal.Mean, []string{"model"}, nil)
+			rewrite := recordedBy(set, true, 0, time.Minute)
+			lacking(rewrite)
+			got := compiledPart(t, set, env, rewrite, "error_rate", signal.Mean, []string{"model"}, nil)
 			require.Empty(t, got.Recorded)
-			out, _ := text(t, got.Plan)
-			require.Equal(t, want, out)
+			require.Equal(t, want, text(got.Plan))
 		})
 	}
 }
 
-// The busiest models are read as they were recorded most lately, and the counts of buckets instead of the buckets.
-func TestBusiestModelsAndLayouts(t *testing.T) {
+// The top models are read as they were recorded most recently, and the counts of buckets instead of the buckets.
+func TestTopModelsAndLayouts(t *testing.T) {
 	t.Parallel()
-	set := servers(t, "recorder")
-	env := profile.Environment{Window: time.Minute, Exists: classic(set), Recorded: recordedBy(set, true, 0, time.Minute), Limited: true}
-	env.Recorded.Exists = func(string) bool { return true }
+	set := profiles(t, "recorder")
+	env := profile.Environment{Window: time.Minute, Exists: classic(set), Limited: true}
+	rewrite := recordedBy(set, true, 0, time.Minute)
+	rewrite.Exists = func(string) bool { return true }
 	q, err := signal.Builtin().NewQuery("response_time", []string{"p95"}, []string{"model"}, nil, 50, true, 0)
 	require.NoError(t, err)
-	parts := set.Compile(q, env)
-	require.Len(t, parts, 2, "the busiest and the others")
+	parts := rewrite.Parts(set.Compile(q, env))
+	require.Len(t, parts, 2, "the top models and the others")
 	for _, part := range parts {
 		require.Len(t, part.Buckets, 1)
-		quantile, _ := text(t, part.Buckets[0].Quantile)
+		quantile := text(part.Buckets[0].Quantile)
 		const recording = "modelserving_environment_deployment_model_start_le:modelserving_response_time_seconds_bucket"
 		require.Contains(t, quantile, recording+":topk_rate1m or "+recording+":rate1m")
-		layout, _ := text(t, part.Buckets[0].Layout)
+		layout := text(part.Buckets[0].Layout)
 		require.Contains(t, layout, recording+":count")
 		require.NotContains(t, layout, "(modelserving_response_time_seconds_bucket")
-		rates, _ := text(t, part.Buckets[0].Rates)
+		rates := text(part.Buckets[0].Rates)
 		require.Contains(t, rates, "rate(modelserving_response_time_seconds_bucket[1m])", "of each replica, which recordings do not keep")
 	}
 }
 
 // Names say which labels a recording has; those of another mapping are other names.
-func TestNamesOfRecordings(t *testing.T) {
+func TestNamesOfRecordedSeries(t *testing.T) {
 	t.Parallel()
-	here := servers(t, "vllm").Named(map[signal.Label]string{signal.Environment: "cluster", signal.Deployment: "job"})
+	here := profiles(t, "vllm").Named(map[signal.Label]string{signal.Environment: "cluster", signal.Deployment: "job"})
 	names := map[string]bool{}
-	for _, recordings := range here.Recorded() {
-		for _, r := range recordings {
+	for _, rules := range KnownOf(here) {
+		for _, r := range rules {
 			require.False(t, names[r.Rate(time.Minute)], "%s twice", r.Rate(time.Minute))
 			names[r.Rate(time.Minute)] = true
-			require.Equal(t, 90*time.Second, profile.WindowOfRecording(r.Rate(90*time.Second)))
-			require.Zero(t, profile.WindowOfRecording(r.Buckets()))
+			require.Equal(t, 90*time.Second, WindowOf(r.Rate(90*time.Second)))
+			require.Zero(t, WindowOf(r.BucketCount()))
 		}
 	}
 	require.True(t, names["modelserving_cluster_job_model_model_name_finished_reason:vllm_request_success:rate1m"])
-	require.Zero(t, profile.WindowOfRecording("modelserving:model:error_rate:mean_5m"))
-	require.Zero(t, profile.WindowOfRecording("job:http_requests:rate5m"))
+	require.Zero(t, WindowOf("modelserving:model:error_rate:mean_5m"))
+	require.Zero(t, WindowOf("job:http_requests:rate5m"))
 }
 
 // No two series of the profiles that come with the plugin would be recorded under one name, and whatever they read is recorded.
@@ -203,11 +190,11 @@ func TestNoTwoSeriesAreRecordedUnderOneName(t *testing.T) {
 	set, err := profile.Embedded()
 	require.NoError(t, err)
 	named := map[string]string{}
-	recorded := set.Recorded()
+	recorded := KnownOf(set)
 	for series, all := range recorded {
 		for _, r := range all {
-			require.NotContains(t, named, r.Buckets())
-			named[r.Buckets()] = series
+			require.NotContains(t, named, r.BucketCount())
+			named[r.BucketCount()] = series
 		}
 	}
 	for _, p := range set {
@@ -243,7 +230,7 @@ signals:
 `
 	p, err := profile.Parse([]byte(twice))
 	require.NoError(t, err)
-	recorded := profile.Set{p}.Recorded()
+	recorded := KnownOf(profile.Set{p})
 	require.Contains(t, recorded, "twice_failures_total")
 	require.NotContains(t, recorded, "twice_requests")
 	require.NotContains(t, recorded, "twice:requests_total")

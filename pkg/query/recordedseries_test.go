@@ -1,19 +1,11 @@
 package query
 
 import (
-	"context"
-	"errors"
-	"reflect"
 	"testing"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
-
-	"github.com/coldhit/modelserving-datasource/pkg/executor"
-	"github.com/coldhit/modelserving-datasource/pkg/plan"
-	"github.com/coldhit/modelserving-datasource/pkg/profile"
-	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
 // Where a query leaves its window open, window and steps become a multiple of a recorded one.
@@ -91,56 +83,4 @@ func TestWhichWindowsArePutTogether(t *testing.T) {
 			}
 		})
 	}
-}
-
-// startsTeller answers what recordings' starts are asked with.
-type startsTeller struct {
-	executor.Executor
-	requests int
-	err      error
-}
-
-func (a *startsTeller) Instant(_ context.Context, n plan.Node, _ executor.Instant) (series.Result, error) {
-	a.requests++
-	if a.err != nil || !reflect.DeepEqual(n, recordingStarts) {
-		return series.Result{}, a.err
-	}
-	start := series.Series{Labels: map[string]string{profile.RecordingLabel: "modelserving_job:a:rate1m"}, Values: []float64{1000.5}}
-	return series.Result{Series: []series.Series{start}}, nil
-}
-
-func TestStartsAreQueriedOnceAMinute(t *testing.T) {
-	t.Parallel()
-	r := NewRecordingRules(nil, time.Now)
-	server := &startsTeller{err: errors.New("no answer")}
-	_, err := r.Coverage(t.Context(), server)
-	require.ErrorIs(t, err, server.err)
-	server.err = nil
-	for range 3 {
-		known, err := r.Coverage(t.Context(), server)
-		require.NoError(t, err)
-		require.True(t, known.readable())
-		require.Equal(t, "1 recording rule, with rates over 1m", known.Describe())
-		require.Equal(t, map[string]time.Time{"modelserving_job:a:rate1m": time.UnixMilli(1_000_500)}, known.starts)
-	}
-	require.Equal(t, 2, server.requests, "one that failed, and one")
-
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	held := <-r.coverage
-	_, err = r.Coverage(ended, server)
-	require.ErrorIs(t, err, context.Canceled)
-	r.coverage <- held
-}
-
-func TestNothingIsReadThatLeavesSomethingOut(t *testing.T) {
-	t.Parallel()
-	known := RuleCoverage{
-		starts: map[string]time.Time{"a": time.Now(), "b": time.Now()}, windows: []time.Duration{5 * time.Minute, time.Minute},
-		unrecorded: []map[string]string{{"job": "speech", "namespace": "staging"}},
-	}
-	require.False(t, known.readable())
-	require.Equal(t, "2 recording rules, with rates over 5m, 1m, which are not read: they leave out the traffic of job=speech, namespace=staging. "+
-		"Load the rules wherever model servers are scraped, or where all of their series are seen.", known.Describe())
-	require.Empty(t, RuleCoverage{}.Describe())
 }

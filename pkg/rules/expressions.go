@@ -12,67 +12,59 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
-
-// Held is what models are held to: of the overrides that match a model and set a field, the first one wins.
-type Held struct {
-	Default   objective.Objective
-	Overrides []objective.Override
-}
-
-// rulesInGroup is how many rules Mimir allows in a group, unless its administrator allows more.
-const rulesInGroup = 20
 
 // identityLookback is how long a server is remembered that does not answer.
 const identityLookback = time.Hour
 
-// recordings collects the recording rules that alerts need.
-type recordings struct {
-	options Options
-	servers Servers
-	held    Held
+// ruleExpressions are those of alerts, with the series that they record for one another.
+type ruleExpressions struct {
+	options    Options
+	servers    profile.Servers
+	objectives objective.Set
 
-	windows map[time.Duration][]prometheusRule
+	windows map[time.Duration][]rulefile.Rule
 	known   map[string]bool
 	// What the file's header has to warn of.
 	fractions, merged, summaries bool
 }
 
 // record adds a recording rule unless it is there, and is its name.
-func (w *recordings) record(name string, window time.Duration, expr string, labels map[string]string) string {
+func (w *ruleExpressions) record(name string, window time.Duration, expr string, labels map[string]string) string {
 	key := fmt.Sprint(name, labels)
 	if !w.known[key] {
 		w.known[key] = true
-		w.windows[window] = append(w.windows[window], prometheusRule{Record: name, Expr: expr, Labels: labels})
+		w.windows[window] = append(w.windows[window], rulefile.Rule{Record: name, Expr: expr, Labels: labels})
 	}
 	return name
 }
 
 // groups are the recordings, those of shorter windows first.
-func (w *recordings) groups() []prometheusGroup {
+func (w *ruleExpressions) groups() []rulefile.Group {
 	var lengths []time.Duration
 	for window := range w.windows {
 		lengths = append(lengths, window)
 	}
 	slices.Sort(lengths)
-	var out []prometheusGroup
+	var out []rulefile.Group
 	for _, window := range lengths {
 		n := 0
-		for some := range slices.Chunk(w.windows[window], rulesInGroup) {
+		for some := range slices.Chunk(w.windows[window], rulefile.MaxRules) {
 			n++
 			name := fmt.Sprintf("modelserving-recordings-%s-%d", durationText(window), n)
-			out = append(out, prometheusGroup{Name: name, Interval: durationText(w.options.Interval), Rules: some})
+			out = append(out, rulefile.Group{Name: name, Interval: durationText(w.options.Interval), Rules: some})
 		}
 	}
 	return out
 }
 
 // query is the expression whose value a rule's query has; missing says why there is none.
-func (w *recordings) query(r Rule, q Query) (expr, missing string) {
+func (w *ruleExpressions) query(r Rule, q Query) (expr, missing string) {
 	switch {
 	case q.Unanswered:
-		return w.unanswered(r.By, q.Window)
+		return w.downShare(r.By, q.Window)
 	case q.Signal == signal.SLOViolation:
 		return w.violation(r, q)
 	case q.Signal == signal.SLOObjective:
@@ -85,11 +77,11 @@ func (w *recordings) query(r Rule, q Query) (expr, missing string) {
 	if missing != "" {
 		return "", missing
 	}
-	return w.enough(expr, q), ""
+	return w.withMinimumRequests(expr, q), ""
 }
 
-// enough leaves out the models of which it is known that they had fewer requests in the window than the query wants.
-func (w *recordings) enough(expr string, q Query) string {
+// withMinimumRequests leaves out the models of which it is known that they had fewer requests in the window than the query wants.
+func (w *ruleExpressions) withMinimumRequests(expr string, q Query) string {
 	if q.MinimumRequests == 0 {
 		return expr
 	}
@@ -101,7 +93,7 @@ func (w *recordings) enough(expr string, q Query) string {
 }
 
 // measured records a statistic of a signal.
-func (w *recordings) measured(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) (expr, missing string) {
+func (w *ruleExpressions) measured(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) (expr, missing string) {
 	text, missing := w.compiled(name, st, by, filters, window)
 	if missing != "" {
 		return "", missing
@@ -118,9 +110,9 @@ func called(name string, filters map[signal.Label][]string) string {
 }
 
 // compiled is a statistic of a signal as PromQL.
-func (w *recordings) compiled(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) (expr, missing string) {
+func (w *ruleExpressions) compiled(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) (expr, missing string) {
 	if name == signal.CacheHitRatio {
-		cold, missing := w.compiled(coldHitRate, st, by, filters, window)
+		cold, missing := w.compiled(signal.ColdHitRate, st, by, filters, window)
 		return "1 - (" + cold + ")", missing
 	}
 	var nodes []plan.Node
@@ -140,7 +132,7 @@ func (w *recordings) compiled(name string, st signal.Statistic, by []signal.Labe
 	default:
 		expr = promql.Text(plan.Union{Of: nodes}, 0)
 	}
-	if name == coldHitRate {
+	if name == signal.ColdHitRate {
 		expr = either(expr, w.withoutReplica(by, filters, window))
 	}
 	if expr == "" {
@@ -149,11 +141,11 @@ func (w *recordings) compiled(name string, st signal.Statistic, by []signal.Labe
 	return expr, ""
 }
 
-func (w *recordings) parts(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) []profile.Part {
+func (w *ruleExpressions) parts(name string, st signal.Statistic, by []signal.Label, filters map[signal.Label][]string, window time.Duration) []profile.Part {
 	sig, _ := signal.Find(name)
 	groupBy := slices.DeleteFunc(slices.Clone(by), func(l signal.Label) bool { return !slices.Contains(sig.GroupBy, l) })
 	q := signal.Query{Signal: sig, Statistics: []signal.Statistic{st}, GroupBy: groupBy, Filters: filters, Window: window}
-	return w.servers.Profiles.Compile(q, w.servers.environ(window))
+	return w.servers.Profiles.Compile(q, w.servers.Environment(window))
 }
 
 // highest makes one series a group of those that cannot be merged, under the project's labels.
@@ -168,8 +160,8 @@ func highest(n plan.Node, identity map[string]signal.Label, by []signal.Label) p
 	return plan.Aggregate{Op: plan.Max, By: words(by), Of: n}
 }
 
-// unanswered is like the query of a Grafana rule, for the targets that are known to be model servers alone.
-func (w *recordings) unanswered(by []signal.Label, window time.Duration) (expr, missing string) {
+// downShare is like the query of a Grafana rule, for the targets that are known to be model servers alone.
+func (w *ruleExpressions) downShare(by []signal.Label, window time.Duration) (expr, missing string) {
 	var servers []string
 	for _, p := range w.servers.Profiles {
 		metric := p.IdentityMetric
@@ -185,45 +177,22 @@ func (w *recordings) unanswered(by []signal.Label, window time.Duration) (expr, 
 	return fmt.Sprintf("(1 - max by (%s) (%s))", strings.Join(words(by), ", "), strings.Join(servers, " or ")), ""
 }
 
-// heldTo is one objective: which statistic of which signal is held to what.
-type heldTo struct {
-	objective, signal string
-	statistic         signal.Statistic
-	// allowed is the most that the value may be; zero where the objective is switched off. Set says whether an override sets it.
-	allowed func(objective.Objective) float64
-	set     func(objective.Override) bool
-	// budget says that the value is a share of requests; ofRequests, that it rests on requests at all.
-	budget, ofRequests bool
-}
-
-var allHeld = []heldTo{
-	{ofResponseTime, "response_time", signal.P95, func(o objective.Objective) float64 { return o.P95.Seconds() }, func(o objective.Override) bool { return o.P95 != nil }, false, true},
-	{ofErrorRate, "error_rate", signal.Mean, func(o objective.Objective) float64 { return o.ErrorRate }, func(o objective.Override) bool { return o.ErrorRate != nil }, true, true},
-	{ofCacheHitRatio, coldHitRate, signal.Mean, func(o objective.Objective) float64 {
-		if o.CacheHitRatio == 0 {
-			return 0
-		}
-		return 1 - o.CacheHitRatio
-	}, func(o objective.Override) bool { return o.CacheHitRatio != nil }, true, true},
-	{ofStaleness, "prediction_staleness", signal.Last, func(o objective.Objective) float64 { return o.Staleness.Seconds() }, func(o objective.Override) bool { return o.Staleness != nil }, false, false},
-}
-
 // violation records what models do as a multiple of what they may do.
-func (w *recordings) violation(r Rule, q Query) (expr, missing string) {
+func (w *ruleExpressions) violation(r Rule, q Query) (expr, missing string) {
 	name := q.Filters[signal.Objective][0]
-	h := allHeld[slices.IndexFunc(allHeld, func(h heldTo) bool { return h.objective == name })]
-	value, missing := w.measured(h.signal, h.statistic, byModel, nil, q.Window)
+	d := objective.Find(name)
+	value, missing := w.measured(d.Measured, d.Statistic, byModel, nil, q.Window)
 	if missing != "" {
 		return "", missing
 	}
-	text := w.relative(h, value)
+	text := w.relative(d, value)
 	if text == "" {
 		return "", "no model is held to this objective"
 	}
-	name = w.record("modelserving:model:slo_violation:"+durationText(q.Window), q.Window, text, map[string]string{"objective": h.objective})
-	violation := selected(name, `objective="`+h.objective+`"`)
-	if h.ofRequests {
-		violation = w.enough(violation, q)
+	name = w.record("modelserving:model:slo_violation:"+durationText(q.Window), q.Window, text, map[string]string{"objective": d.Name})
+	violation := selected(name, `objective="`+d.Name+`"`)
+	if d.OverRequests {
+		violation = w.withMinimumRequests(violation, q)
 	}
 	if !slices.Contains(r.By, signal.Model) {
 		return fmt.Sprintf("max by (%s) (%s)", strings.Join(words(r.By), ", "), violation), ""
@@ -232,26 +201,26 @@ func (w *recordings) violation(r Rule, q Query) (expr, missing string) {
 }
 
 // allowed records what the objective allows each model that is measured, 0 for those that are not held to it.
-func (w *recordings) allowed(q Query) (expr, missing string) {
+func (w *ruleExpressions) allowed(q Query) (expr, missing string) {
 	name := q.Filters[signal.Objective][0]
-	h := allHeld[slices.IndexFunc(allHeld, func(h heldTo) bool { return h.objective == name })]
-	value, missing := w.measured(h.signal, h.statistic, byModel, nil, q.Window)
+	d := objective.Find(name)
+	value, missing := w.measured(d.Measured, d.Statistic, byModel, nil, q.Window)
 	if missing != "" {
 		return "", missing
 	}
-	text := w.tiers(h, func(matchers string, allowed float64) string {
+	text := w.tiers(d, func(matchers string, allowed float64) string {
 		return selected(value, matchers) + " * 0 + " + precise(allowed)
 	})
 	if text == "" {
 		return "", "no model is held to this objective"
 	}
-	name = w.record("modelserving:model:slo_objective:"+durationText(q.Window), q.Window, text, map[string]string{"objective": h.objective})
-	return selected(name, `objective="`+h.objective+`"`), ""
+	name = w.record("modelserving:model:slo_objective:"+durationText(q.Window), q.Window, text, map[string]string{"objective": d.Name})
+	return selected(name, `objective="`+d.Name+`"`), ""
 }
 
 // relative is a recorded value divided by what each model's objective allows, 0 for those that are not held to it.
-func (w *recordings) relative(h heldTo, value string) string {
-	return w.tiers(h, func(matchers string, allowed float64) string {
+func (w *ruleExpressions) relative(d objective.Definition, value string) string {
+	return w.tiers(d, func(matchers string, allowed float64) string {
 		if allowed == 0 {
 			return selected(value, matchers) + " * 0"
 		}
@@ -261,45 +230,45 @@ func (w *recordings) relative(h heldTo, value string) string {
 
 // tiers is an expression in which the first override that matches a model and sets the objective counts, and else what holds
 // for all. Term writes it for the models that matchers select. It is empty where no model is held to the objective.
-func (w *recordings) tiers(h heldTo, term func(matchers string, allowed float64) string) string {
+func (w *ruleExpressions) tiers(d objective.Definition, term func(matchers string, allowed float64) string) string {
 	var terms []string
-	any := false
-	for _, o := range w.held.Overrides {
-		if h.set(o) {
-			allowed := h.allowed(o.Over(objective.Objective{}))
-			any = any || allowed > 0
+	demanded := false
+	for _, o := range w.objectives.Overrides() {
+		if d.Set(o) {
+			allowed := d.Limit(o.Over(objective.Objective{}))
+			demanded = demanded || allowed > 0
 			terms = append(terms, term(matching(o), allowed))
 		}
 	}
-	if allowed := h.allowed(w.held.Default); allowed > 0 {
-		any = true
+	if allowed := d.Limit(w.objectives.Unmatched()); allowed > 0 {
+		demanded = true
 		terms = append(terms, term("", allowed))
 	}
-	if !any {
+	if !demanded {
 		return ""
 	}
 	return strings.Join(terms, " or ")
 }
 
 // burnRate records how fast models use up their budgets, over all objectives that have one.
-func (w *recordings) burnRate(window time.Duration) (expr, missing string) {
+func (w *ruleExpressions) burnRate(window time.Duration) (expr, missing string) {
 	name := "modelserving:model:slo_burn_rate:" + durationText(window)
 	found := false
-	for _, h := range allHeld {
+	for _, d := range objective.Definitions {
 		text := ""
 		switch {
-		case h.budget:
-			value, missing := w.measured(h.signal, h.statistic, byModel, nil, window)
+		case d.Budget:
+			value, missing := w.measured(d.Measured, d.Statistic, byModel, nil, window)
 			if missing != "" {
 				continue
 			}
-			text = w.relative(h, value)
-		case h.objective == ofResponseTime:
-			text = w.slow(h, window)
+			text = w.relative(d, value)
+		case d.Name == objective.ResponseTime:
+			text = w.slowShare(d, window)
 		}
 		if text != "" {
 			found = true
-			w.record(name, window, text, map[string]string{"objective": h.objective})
+			w.record(name, window, text, map[string]string{"objective": d.Name})
 		}
 	}
 	if !found {
@@ -308,16 +277,16 @@ func (w *recordings) burnRate(window time.Duration) (expr, missing string) {
 	return name, ""
 }
 
-// slow is the share of requests that take longer than the objective, divided by the share that may: 5 % for the p95.
-func (w *recordings) slow(h heldTo, window time.Duration) string {
-	q, _ := h.statistic.Quantile()
+// slowShare is the share of requests that take longer than the objective, divided by the share that may: 5 % for the p95.
+func (w *ruleExpressions) slowShare(d objective.Definition, window time.Duration) string {
+	q, _ := d.Statistic.Quantile()
 	var terms []string
-	for _, p := range w.parts(h.signal, h.statistic, byModel, nil, window) {
+	for _, p := range w.parts(d.Measured, d.Statistic, byModel, nil, window) {
 		for _, b := range p.Buckets {
 			// Buckets of different servers are told apart, because their bounds are.
 			layout := strconv.Itoa(len(terms) + 1)
-			buckets := w.record("modelserving:model:"+h.signal+"_buckets:rate_"+durationText(window), window, promql.Text(b.Merged(), 0), map[string]string{"layout": layout})
-			tiers := w.tiers(h, func(matchers string, allowed float64) string {
+			buckets := w.record("modelserving:model:"+d.Measured+"_buckets:rate_"+durationText(window), window, promql.Text(b.Merged(), 0), map[string]string{"layout": layout})
+			tiers := w.tiers(d, func(matchers string, allowed float64) string {
 				these := selected(buckets, strings.Trim(`layout="`+layout+`", `+matchers, ", "))
 				if allowed == 0 {
 					return "0 * histogram_fraction(-Inf, 0, " + these + ")"
