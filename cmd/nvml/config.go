@@ -37,10 +37,10 @@ func readConfig(args []string, output io.Writer) (config, error) {
 	flags.StringVar(&c.listen, "web.listen-address", defaultListen, "address of /metrics, /-/health and /-/live")
 	flags.StringVar(&c.webConfig, "web.config.file", "", "file of the Prometheus exporter toolkit with TLS and users")
 	flags.StringVar(&names, "names", string(nvml.NamesModelServing), "names of the metrics: modelserving, dcgm-exporter or both")
-	flags.DurationVar(&c.sampleInterval, "sample-interval", 100*time.Millisecond, "how often what NVML keeps no buffer of is sampled between scrapes")
+	flags.DurationVar(&c.sampleInterval, "sample-interval", 100*time.Millisecond, "sampling interval of readings that NVML does not buffer")
 	flags.DurationVar(&c.window, "window", 15*time.Second, "what means and maxima of a scraper's first scrape are taken over; later ones reach back to its previous scrape")
-	flags.DurationVar(&c.discoveryInterval, "discovery-interval", 10*time.Second, "how often GPUs and MIG devices are listed anew")
-	flags.DurationVar(&c.retryInterval, "retry-interval", 15*time.Second, "how often NVML is tried again while it cannot be used")
+	flags.DurationVar(&c.discoveryInterval, "discovery-interval", 10*time.Second, "interval between discoveries of GPUs and MIG devices")
+	flags.DurationVar(&c.retryInterval, "retry-interval", 15*time.Second, "interval between retries while NVML is unavailable")
 	flags.StringVar(&c.library, "library", defaultLibrary, "NVIDIA's library, by name or path")
 	flags.StringVar(&c.procfs, "path.procfs", defaultProcfs, "where the host's procfs is mounted")
 	flags.StringVar(&c.podLogs, "path.pod-logs", defaultPodLogs, "where the kubelet keeps the pods' logs, by whose folders pods are named")
@@ -50,7 +50,7 @@ func readConfig(args []string, output io.Writer) (config, error) {
 		return config{}, err
 	}
 	if flags.NArg() > 0 {
-		return config{}, fmt.Errorf("%q is no flag: everything is set by flags", flags.Arg(0))
+		return config{}, fmt.Errorf("unexpected argument %q: use flags", flags.Arg(0))
 	}
 	var err error
 	if c.names, err = nvml.ParseNames(names); err != nil {

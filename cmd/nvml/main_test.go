@@ -144,7 +144,7 @@ func TestFlagsThatCannotBeMeant(t *testing.T) {
 		says string
 	}{
 		"names":        {[]string{"-names", "dcgm"}, "dcgm-exporter"},
-		"argument":     {[]string{"start"}, "is no flag"},
+		"argument":     {[]string{"start"}, "unexpected argument"},
 		"web config":   {[]string{"-web.config.file", filepath.Join(folder, "none.yml")}, "web.config.file"},
 		"rules":        {[]string{"-rules", filepath.Join(folder, "none.yml")}, "rules"},
 		"broken rules": {[]string{"-rules", rules}, rules},

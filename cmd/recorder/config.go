@@ -109,20 +109,20 @@ func readConfig(args []string, output io.Writer) (config, error) {
 	var flagged config
 	flags := flag.NewFlagSet("modelserving-recorder", flag.ContinueOnError)
 	flags.SetOutput(output)
-	flags.StringVar(&path, "config", "", "YAML file with the configuration; the flags win over it")
-	flags.StringVar(&flagged.Listen, "web.listen-address", c.Listen, "address to take requests at")
+	flags.StringVar(&path, "config", "", "YAML file with the configuration. Flags override it")
+	flags.StringVar(&flagged.Listen, "web.listen-address", c.Listen, "address for requests")
 	flags.StringVar(&flagged.Admin, "admin", c.Admin, "address of /metrics, /models and /healthz")
 	flags.StringVar(&flagged.Upstream, "upstream", "", "URL of the model server")
-	flags.StringVar(&flagged.GRPCUpstream, "grpc-upstream", "", "URL of the model server's gRPC port, where it is another")
-	flags.StringVar(&flagged.Cold.Header.Name, "cold-header", "", "response header that says cold or hot")
-	flags.StringVar(&flagged.Cold.Management.Protocol, "management-protocol", "", "protocol of the server's management API, which tells what is in memory")
+	flags.StringVar(&flagged.GRPCUpstream, "grpc-upstream", "", "URL of the model server's gRPC port, if it differs")
+	flags.StringVar(&flagged.Cold.Header.Name, "cold-header", "", "response header that reports hot or cold")
+	flags.StringVar(&flagged.Cold.Management.Protocol, "management-protocol", "", "protocol of the server's management API")
 	flags.StringVar(&flagged.Cold.Management.URL, "management-url", "", "URL of the server's management API")
 	flags.BoolVar(&flagged.Debug, "debug", false, "log why requests fail")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
 	if flags.NArg() > 0 {
-		return config{}, fmt.Errorf("%q is no flag: everything is set by flags or in the file that -config names", flags.Arg(0))
+		return config{}, fmt.Errorf("unexpected argument %q: use flags or the file of -config", flags.Arg(0))
 	}
 	if path != "" {
 		text, err := os.ReadFile(path)
