@@ -76,4 +76,5 @@ func TestDerivedSignalsNameTheSignalThatIsMissing(t *testing.T) {
 	answer := newHarness(t, computing).ask(signalOf(signal.ModelGPUUtilization, nil, "model"))
 	answer.lacks("model", "a")
 	require.Contains(t, answer.notices(), "is computed from gpu_utilization")
+	require.NotContains(t, answer.notices(), "is computed from inference_time", "its mean is there, and no quantile is needed")
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	engineql "github.com/prometheus/prometheus/promql"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
@@ -20,10 +22,10 @@ func TestModelsTable(t *testing.T) {
 	require.Equal(t, []string{"0", "0.1", "0"}, table.column("error_rate_mean"))
 	require.Equal(t, "", table.column("response_time_p95")[1], "a mean is no p95")
 	r := halfHour(Request{Type: Models, Filters: map[string][]string{"model": {"nobody"}}})
-	require.Contains(t, h.ask(r).notices(), "No data for requests")
+	require.Empty(t, h.ask(r).column("model"))
 }
 
-// objectives holds a to other objectives than the default: 5 % errors, and no response time.
+// holdModelA holds a to other objectives than the default: 5 % errors, and no response time.
 func (h *harness) holdModelA() {
 	errors, off := 0.05, time.Duration(0)
 	set, err := objective.NewSet(objective.Default(), []objective.Override{{Model: "a", ErrorRate: &errors, Staleness: &off}})
@@ -114,9 +116,26 @@ func TestPromQL(t *testing.T) {
 	require.Contains(t, h.ask(query("rate(nv_cpu_utilization[1m])")).notices(), "nv_cpu_utilization", "a hint of Prometheus")
 	require.Empty(t, h.ask(query("nobody")).notices())
 	require.ErrorContains(t, h.fails(query(" ")), "the PromQL expression is empty")
-	for _, expr := range []string{" ", "sum(", "unknown(up)"} {
-		require.ErrorAs(t, h.fails(query(expr)), new(UserError), expr)
+	require.ErrorAs(t, h.fails(query(" ")), new(UserError))
+	for _, expr := range []string{"sum(", "unknown(up)"} {
+		require.True(t, backend.IsDownstreamError(h.fails(query(expr))), "the server says that it is no query: %s", expr)
 	}
+	h.server.Close()
+	down := h.fails(query("up"))
+	require.True(t, backend.IsDownstreamError(down))
+	require.NotErrorAs(t, down, new(UserError), "a server that does not answer is not the author's fault")
+}
+
+func TestWhoseErrorAnExpressionIs(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, expressionError(t.Context(), nil))
+	require.ErrorAs(t, expressionError(t.Context(), errDown), new(UserError), "the embedded engine's errors are of the text")
+	require.NotErrorAs(t, expressionError(cancelled, errDown), new(UserError))
+	require.NotErrorAs(t, expressionError(t.Context(), engineql.ErrStorage{Err: errDown}), new(UserError))
+	require.NotErrorAs(t, expressionError(t.Context(), engineql.ErrQueryTimeout("late")), new(UserError))
+	require.NotErrorAs(t, expressionError(t.Context(), backend.DownstreamError(errDown)), new(UserError))
 }
 
 func TestNoticesOfCollecting(t *testing.T) {
