@@ -2,23 +2,17 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/codes"
 
 	"github.com/coldhit/modelserving-datasource/pkg/query"
-	"github.com/coldhit/modelserving-datasource/pkg/remote/prometheustest"
 	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
 	"github.com/coldhit/modelserving-datasource/pkg/telemetry/telemetrytest"
 )
@@ -32,37 +26,6 @@ type recordingLog struct {
 func (l recordingLog) FromContext(context.Context) log.Logger { return l }
 func (l recordingLog) Debug(message string, fields ...any) {
 	l.lines <- append([]any{message}, fields...)
-}
-
-// triton is a server with a triton's requests of the last ten minutes, over which a data source queries.
-func triton(t *testing.T, s string) (*Datasource, *prometheustest.Server) {
-	t.Helper()
-	server := prometheustest.New(t)
-	now := time.Now().Truncate(15 * time.Second)
-	for i := range 41 {
-		server.Append(t, prometheustest.Sample{
-			Labels: labels.FromStrings("__name__", "nv_inference_request_success", "job", "vision", "instance", "one:8002", "namespace", "production", "model", "a", "version", "1"),
-			At:     now.Add(time.Duration(i-40) * 15 * time.Second), Value: float64(60 * i),
-		})
-	}
-	instance := stored("remote", s)
-	instance.URL = server.URL
-	d, err := newHost(t, t.TempDir()).instance(1, instance)
-	require.NoError(t, err)
-	return d, server
-}
-
-// lately is a query of the last five minutes.
-func lately(kind, text string) backend.DataQuery {
-	now := time.Now()
-	return backend.DataQuery{RefID: "A", QueryType: kind, JSON: []byte(text), TimeRange: between(now.Add(-5*time.Minute), now), Interval: 15 * time.Second, MaxDataPoints: 500}
-}
-
-func (d *Datasource) run(t *testing.T, ctx context.Context, q backend.DataQuery) backend.DataResponse {
-	t.Helper()
-	r, err := d.QueryData(backend.WithPluginContext(ctx, backend.PluginContext{OrgID: 1}), &backend.QueryDataRequest{Queries: []backend.DataQuery{q}})
-	require.NoError(t, err)
-	return r.Responses["A"]
 }
 
 func TestAQueryHasSpansAndALineInTheDebugLog(t *testing.T) {
@@ -149,96 +112,4 @@ func TestMetricsOfSeveralDataSources(t *testing.T) {
 	require.Equal(t, 2, n)
 	one.Dispose()
 	one.Dispose()
-}
-
-func TestRemoteHealth(t *testing.T) {
-	t.Parallel()
-	d, server := triton(t, `{"mode": "prometheus"}`)
-	ctx := backend.WithPluginContext(t.Context(), backend.PluginContext{OrgID: 1})
-	r, err := d.CheckHealth(ctx, &backend.CheckHealthRequest{})
-	require.NoError(t, err)
-	require.Equal(t, backend.HealthStatusOk, r.Status, r.Message)
-	require.Contains(t, r.Message, "1 model of NVIDIA Triton Inference Server")
-	var details map[string]any
-	require.NoError(t, json.Unmarshal(r.JSONDetails, &details))
-	require.Contains(t, details["verboseMessage"], "recognized by")
-	server.Close()
-	r, err = d.CheckHealth(ctx, &backend.CheckHealthRequest{})
-	require.NoError(t, err)
-	require.Equal(t, backend.HealthStatusError, r.Status)
-}
-
-func TestRemoteResources(t *testing.T) {
-	t.Parallel()
-	d, server := triton(t, `{"mode": "prometheus"}`)
-	listed := d.ask(t, "Viewer", "GET", "labels")
-	require.Contains(t, listed.text, `{"name":"namespace","values":["production"]}`)
-	require.Equal(t, []any{"a"}, d.ask(t, "Viewer", "GET", "values?label=model").body["values"])
-	require.Equal(t, []any{}, d.ask(t, "Admin", "GET", "targets").body["targets"], "somebody else scrapes")
-	server.Close()
-	require.Equal(t, http.StatusBadGateway, d.ask(t, "Viewer", "GET", "labels").status)
-	require.Equal(t, http.StatusInternalServerError, d.ask(t, "Viewer", "GET", "values?label=model").status)
-}
-
-// export asks for a file as a role, of a data source that the request names.
-func (d *Datasource) export(t *testing.T, role, url string) (status int, text string) {
-	t.Helper()
-	path, _, _ := strings.Cut(url, "?")
-	request := &backend.CallResourceRequest{Method: "GET", URL: url, Path: path, PluginContext: backend.PluginContext{
-		OrgID: 1, User: &backend.User{Role: role}, DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{UID: "exported"},
-	}}
-	err := d.CallResource(backend.WithPluginContext(t.Context(), request.PluginContext), request, backend.CallResourceResponseSenderFunc(func(r *backend.CallResourceResponse) error {
-		status = max(status, r.Status)
-		text += string(r.Body)
-		return nil
-	}))
-	require.NoError(t, err)
-	return status, text
-}
-
-func TestExportedRules(t *testing.T) {
-	t.Parallel()
-	d, _ := triton(t, `{"mode": "prometheus"}`)
-	for url, want := range map[string]string{
-		"rules?format=grafana":                  "exported",
-		"rules?format=prometheus":               "nv_inference_request_success",
-		"rules?format=prometheus&profiles=vllm": "vllm:",
-		"recording-rules":                       "nv_inference_request_success",
-		"recording-rules?profiles=vllm":         "vllm:",
-	} {
-		status, text := d.export(t, "Editor", url)
-		require.Equal(t, http.StatusOK, status, text)
-		require.Contains(t, text, want, url)
-		status, _ = d.export(t, "Viewer", url)
-		require.Equal(t, http.StatusForbidden, status, url)
-		require.Equal(t, http.StatusBadRequest, d.ask(t, "Editor", "GET", url).status, "the request names no data source")
-	}
-	for url, want := range map[string]string{
-		"rules?format=xml":                        "the format is",
-		"rules?format=grafana&colour=red":         "colour",
-		"rules?format=prometheus&profiles=nobody": "nobody",
-		"recording-rules?colour=red":              "colour",
-		"recording-rules?profiles=nobody":         "nobody",
-	} {
-		status, text := d.export(t, "Admin", url)
-		require.Equal(t, http.StatusBadRequest, status, url)
-		require.Contains(t, text, want, url)
-	}
-	empty := newDatasource(t)
-	for _, url := range []string{"rules?format=prometheus", "recording-rules"} {
-		status, text := empty.export(t, "Admin", url)
-		require.Equal(t, http.StatusBadRequest, status)
-		require.Contains(t, text, "nothing was scraped")
-	}
-}
-
-func TestOtherOrganisationsAreRefused(t *testing.T) {
-	t.Parallel()
-	d := newDatasource(t)
-	other := backend.WithPluginContext(t.Context(), backend.PluginContext{OrgID: 2})
-	_, err := d.QueryData(other, &backend.QueryDataRequest{})
-	require.ErrorIs(t, err, errOrganisation)
-	r, err := d.CheckHealth(other, &backend.CheckHealthRequest{})
-	require.NoError(t, err)
-	require.Contains(t, r.Message, errOrganisation.Error())
 }
