@@ -63,7 +63,8 @@ func (r *signalRun) derive(ctx context.Context) ([]analysis.Series, error) {
 func (r *signalRun) explainDerivation() {
 	for _, name := range r.query.Signal.Derivation.From {
 		from, _ := r.Catalogue.Find(name)
-		if len(r.present) > 0 && !r.present.Answers(from, from.DefaultStatistics()[0], r.available) {
+		answers := func(st signal.Statistic) bool { return r.present.Answers(from, st, r.available) }
+		if len(r.present) > 0 && !slices.ContainsFunc(from.Statistics(), answers) {
 			r.warn(fmt.Sprintf("%s is computed from %s. %s", r.query.Signal.Name, name, r.present.Explain(from, from.DefaultStatistics()[0], r.available)))
 		}
 	}

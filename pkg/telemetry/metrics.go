@@ -31,3 +31,10 @@ func countQuery(kind string, outcome Outcome, took time.Duration) {
 	queries.WithLabelValues(kind, string(outcome)).Inc()
 	querySeconds.WithLabelValues(kind).Observe(took.Seconds())
 }
+
+// Describe describes the metrics of this package.
+func Describe(to chan<- *prometheus.Desc) {
+	for _, c := range []prometheus.Collector{queries, querySeconds, plans, planSeconds, caches} {
+		c.Describe(to)
+	}
+}

@@ -1,0 +1,35 @@
+package query
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNoticesOfCollecting(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		scraper scraper
+		want    string
+	}{
+		"no targets":    {scraper{}, "No targets are configured"},
+		"no scrape yet": {scraper{targets: []Target{{Up: true}}}, "nothing has been scraped yet"},
+		"just begun":    {scraper{targets: []Target{{Up: true}}, since: noon.Add(-20 * time.Second)}, "Collecting data since 11:59:40 UTC"},
+		"long since":    {scraper{targets: []Target{{Up: true}}, since: noon.Add(-time.Hour)}, "No data for requests in this time range"},
+		"one fails":     {scraper{targets: []Target{{Problem: "x is down"}, {Up: true}}, since: noon.Add(-time.Hour)}, "1 of 2 targets do not answer: x is down"},
+		"many fail": {scraper{targets: []Target{{Problem: "1"}, {Problem: "2"}, {Problem: "3"}, {Problem: "4"}}, since: noon.Add(-time.Hour)},
+			"4 of 4 targets do not answer, among them 1; 2; 3"},
+		"a warning": {scraper{targets: []Target{{Up: true}}, warnings: []string{"The disk is full."}}, "The disk is full."},
+	} {
+		h := newHarness(t)
+		h.Collector = c.scraper
+		require.Contains(t, h.ask(signalOf("requests", nil)).notices(), c.want, name)
+	}
+	h := newHarness(t, triton)
+	h.Collector, h.Mistakes = scraper{targets: []Target{{Up: true}}, since: noon.Add(-time.Hour)}, []string{"Custom profile ignored."}
+	require.Equal(t, "Custom profile ignored.", h.ask(signalOf("requests", nil)).notices())
+	h.Collector = scraper{err: errDown}
+	require.ErrorIs(t, h.fails(signalOf("requests", nil)), errDown)
+	require.ErrorIs(t, h.fails(halfHour(Request{Type: PromQL, Expr: "nobody"})), errDown)
+}
