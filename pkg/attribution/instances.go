@@ -34,10 +34,10 @@ const (
 // whatever the kind: TensorRT-LLM's instances are for the CPU and compute on GPUs.
 var keepToCPU = []string{"onnxruntime", "pytorch", "tensorflow", "openvino", "fil"}
 
-// on is which part of what the model computes it computes on a GPU, given the uuids of the server's GPUs as CUDA numbers them: the
+// partOn is which part of what the model computes it computes on a GPU, given the uuids of the server's GPUs as CUDA numbers them: the
 // part of its instances that are there, as Triton gives each instance about as much. Without an order it is the part on any GPU.
 // What does not say where its instances are may compute on every GPU.
-func (c configuration) on(device string, order []string) float64 {
+func (c configuration) partOn(device string, order []string) float64 {
 	here, all := 0, 0
 	for _, g := range c.groups {
 		if g.Passive {

@@ -29,7 +29,7 @@ func instances(kind string, count int, gpus ...int) string {
 		kind, count, strings.Trim(strings.ReplaceAll(fmt.Sprint(gpus), " ", ","), "[]"))
 }
 
-func on(gpus ...int) configured {
+func onGPUs(gpus ...int) configured {
 	return configured{"tensorrt", []string{instances("KIND_GPU", 1, gpus...)}}
 }
 
@@ -75,7 +75,7 @@ func byDevice(shares []attribution.ModelShare) map[string]map[string]float64 {
 // TestModelsOnSeveralGPUs has models a, b, c and d with instances on different GPUs, in whatever order CUDA numbers those.
 func TestModelsOnSeveralGPUs(t *testing.T) {
 	type devices = map[string]map[string]float64
-	separate := map[string]configured{"a": on(0), "b": on(1), "c": on(0, 1), "d": on(1)}
+	separate := map[string]configured{"a": onGPUs(0), "b": onGPUs(1), "c": onGPUs(0, 1), "d": onGPUs(1)}
 	// By the time computed: a 1, b 1, c 4, d 2; of c, a half on each.
 	apart, swapped := devices{"GPU-a": {"a": 333, "c": 667}, "GPU-b": {"b": 200, "c": 400, "d": 400}},
 		devices{"GPU-b": {"a": 333, "c": 667}, "GPU-a": {"b": 200, "c": 400, "d": 400}}
@@ -100,19 +100,19 @@ func TestModelsOnSeveralGPUs(t *testing.T) {
 			change: func(ps []attribution.Process) { ps[1].Product = "L4" }, want: apart},
 		"slices": {models: separate, change: func(ps []attribution.Process) { ps[0].Device, ps[1].Device = "MIG-a", "MIG-b" },
 			want: devices{"MIG-a": alike, "MIG-b": alike}, problem: "several MIG devices"},
-		"a GPU that the process does not use": {models: map[string]configured{"a": on(0), "b": on(1), "c": on(2), "d": on(1)}, want: everywhere, problem: "on a GPU that the process does not use"},
-		"no instances told": {models: map[string]configured{"a": on(0), "b": of("tensorrt"), "c": on(0), "d": on(0)},
+		"a GPU that the process does not use": {models: map[string]configured{"a": onGPUs(0), "b": onGPUs(1), "c": onGPUs(2), "d": onGPUs(1)}, want: everywhere, problem: "on a GPU that the process does not use"},
+		"no instances told": {models: map[string]configured{"a": onGPUs(0), "b": of("tensorrt"), "c": onGPUs(0), "d": onGPUs(0)},
 			want: devices{"GPU-a": alike, "GPU-b": {"b": 1000}}},
-		"a GPU without models": {models: map[string]configured{"a": on(0), "b": on(0), "c": on(0), "d": on(0)},
+		"a GPU without models": {models: map[string]configured{"a": onGPUs(0), "b": onGPUs(0), "c": onGPUs(0), "d": onGPUs(0)},
 			want: devices{"GPU-a": alike, "GPU-b": {"": 1000}}},
-		"instances of any kind": {models: map[string]configured{"a": on(0), "b": on(0), "c": of("vllm", instances("KIND_MODEL", 1)), "d": on(1)},
+		"instances of any kind": {models: map[string]configured{"a": onGPUs(0), "b": onGPUs(0), "c": of("vllm", instances("KIND_MODEL", 1)), "d": onGPUs(1)},
 			want: devices{"GPU-a": {"a": 167, "b": 166, "c": 667}, "GPU-b": {"c": 667, "d": 333}}},
-		"instances for the CPU": {models: map[string]configured{"a": on(0), "b": on(1), "c": of("onnxruntime", instances("KIND_CPU", 2)), "d": on(0)},
+		"instances for the CPU": {models: map[string]configured{"a": onGPUs(0), "b": onGPUs(1), "c": of("onnxruntime", instances("KIND_CPU", 2)), "d": onGPUs(0)},
 			want: devices{"GPU-a": {"a": 333, "d": 667}, "GPU-b": {"b": 1000}}},
-		"a part for the CPU": {models: map[string]configured{"a": on(0), "b": on(0),
-			"c": of("onnxruntime", instances("KIND_CPU", 2), instances("KIND_GPU", 1, 0, 1)), "d": on(1)},
+		"a part for the CPU": {models: map[string]configured{"a": onGPUs(0), "b": onGPUs(0),
+			"c": of("onnxruntime", instances("KIND_CPU", 2), instances("KIND_GPU", 1, 0, 1)), "d": onGPUs(1)},
 			want: devices{"GPU-a": {"a": 333, "b": 334, "c": 333}, "GPU-b": {"c": 333, "d": 667}}},
-		"a backend that chooses for itself": {models: map[string]configured{"a": on(0), "b": on(0), "c": of("tensorrtllm", instances("KIND_CPU", 1)), "d": on(0)},
+		"a backend that chooses for itself": {models: map[string]configured{"a": onGPUs(0), "b": onGPUs(0), "c": of("tensorrtllm", instances("KIND_CPU", 1)), "d": onGPUs(0)},
 			want: devices{"GPU-a": alike, "GPU-b": {"c": 1000}}},
 		"all for the CPU": {models: map[string]configured{"a": of("fil", instances("KIND_CPU", 1)), "b": of("fil", instances("KIND_CPU", 1)),
 			"c": of("fil", instances("KIND_CPU", 1)), "d": of("fil", instances("KIND_CPU", 1))}, want: everywhere},
@@ -164,7 +164,7 @@ func shared(t *testing.T, a *attribution.Attributor, processes []attribution.Pro
 func TestUtilizationOfGPUsGoesToTheirModels(t *testing.T) {
 	ran := map[string]int{"a/1": 1_000_000, "b/1": 1_000_000}
 	page := startServer(t, computed(ran))
-	port := tritonOf(t, func(name string) configured { return map[string]configured{"a": on(0), "b": on(1)}[name] })
+	port := tritonOf(t, func(name string) configured { return map[string]configured{"a": onGPUs(0), "b": onGPUs(1)}[name] })
 	tr := newTree(t)
 	tr.add(proc{pid: 11, parent: 1, arguments: []string{"tritonserver", "--metrics-port", strconv.Itoa(page.port), "--http-port", port}})
 	a := run(t, attribution.Settings{Procfs: tr.root, Window: time.Hour})
@@ -183,7 +183,7 @@ func TestUtilizationOfGPUsGoesToTheirModels(t *testing.T) {
 // TestUnreadableEnvironment leaves open how CUDA numbers GPUs: each is shared out alike.
 func TestUnreadableEnvironment(t *testing.T) {
 	page := startServer(t, computed(map[string]int{"a/1": 1_000_000, "b/1": 1_000_000}))
-	port := tritonOf(t, func(name string) configured { return map[string]configured{"a": on(0), "b": on(1)}[name] })
+	port := tritonOf(t, func(name string) configured { return map[string]configured{"a": onGPUs(0), "b": onGPUs(1)}[name] })
 	tr := newTree(t)
 	tr.add(proc{pid: 11, parent: 1, arguments: []string{"tritonserver", "--metrics-port", strconv.Itoa(page.port), "--http-port", port}})
 	require.NoError(t, os.Remove(tr.root+"/11/environ"))
@@ -201,7 +201,7 @@ func TestUnreadableEnvironment(t *testing.T) {
 // TestServersOwnMemoryOnSeveralGPUs has a server that knows the memory of its models: on each GPU what is left is nobody's.
 func TestServersOwnMemoryOnSeveralGPUs(t *testing.T) {
 	page := startServer(t, "compute{m=\"a\"} 1\ncompute{m=\"b\"} 1\nmemory{m=\"a\"} 300\nmemory{m=\"b\"} 800\n")
-	port := tritonOf(t, func(name string) configured { return map[string]configured{"a": on(0), "b": on(0, 1)}[name] })
+	port := tritonOf(t, func(name string) configured { return map[string]configured{"a": onGPUs(0), "b": onGPUs(0, 1)}[name] })
 	tr := newTree(t)
 	tr.add(proc{pid: 11, parent: 1, arguments: []string{"own"}})
 	a := run(t, attribution.Settings{Procfs: tr.root, Rules: rules(t, fmt.Sprintf(
@@ -218,9 +218,9 @@ func TestConfigurationsAreAskedForAgain(t *testing.T) {
 	var gpu atomic.Int64
 	port := tritonOf(t, func(name string) configured {
 		if name == "a" {
-			return on(0)
+			return onGPUs(0)
 		}
-		return on(int(gpu.Load()))
+		return onGPUs(int(gpu.Load()))
 	})
 	tr := newTree(t)
 	tr.add(proc{pid: 11, parent: 1, arguments: []string{"tritonserver", "--metrics-port", strconv.Itoa(page.port), "--http-port", port}})

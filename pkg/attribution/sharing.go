@@ -86,14 +86,14 @@ func (s split) order(sees visible, gpus []used, known map[string]configuration) 
 
 // share shares a process with several models out among those that have instances on its device.
 func (s split) share(p Process, c claim, u *use, order []string, known map[string]configuration) []ModelShare {
-	memory, here := u.memory, s.on(known, func(c configuration) float64 { return c.on(p.Device, order) })
+	memory, here := u.memory, s.restrictedTo(known, func(c configuration) float64 { return c.partOn(p.Device, order) })
 	if order != nil && len(order) > 1 {
 		memory = u.on[p.Device]
 	}
 	switch len(here.models) {
 	case len(s.models):
 	case 0:
-		if len(s.on(known, func(c configuration) float64 { return c.on("", nil) }).models) > 0 {
+		if len(s.restrictedTo(known, func(c configuration) float64 { return c.partOn("", nil) }).models) > 0 {
 			return []ModelShare{whole(p, c)} // models are on other GPUs
 		}
 		return s.of(p, c, u.memory) // it uses GPUs, whatever its models are said to do
@@ -106,8 +106,8 @@ func (s split) share(p Process, c claim, u *use, order []string, known map[strin
 	return here.of(p, c, memory)
 }
 
-// on is the split among the models of which a part is somewhere.
-func (s split) on(known map[string]configuration, part func(configuration) float64) split {
+// restrictedTo is the split among the models of which a part is somewhere.
+func (s split) restrictedTo(known map[string]configuration, part func(configuration) float64) split {
 	var here split
 	for i, key := range s.models {
 		part := part(known[key.model])
@@ -117,7 +117,7 @@ func (s split) on(known map[string]configuration, part func(configuration) float
 		here.models = append(here.models, key)
 		here.computed, here.ever = append(here.computed, part*s.computed[i]), append(here.ever, part*s.ever[i])
 		if s.memory != nil { // which is on GPUs, wherever else instances are
-			here.memory = append(here.memory, part/known[key.model].on("", nil)*s.memory[i])
+			here.memory = append(here.memory, part/known[key.model].partOn("", nil)*s.memory[i])
 		}
 	}
 	return here

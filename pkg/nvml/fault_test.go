@@ -30,7 +30,7 @@ func TestUnsupportedCallsAreSkippedAndTold(t *testing.T) {
 	watch(t, h, func(s *Settings) { s.Lookup = lookup }, func(t *testing.T, w watched) {
 		var found map[string]float64
 		for range 5 {
-			found = w.ours()
+			found = w.ownSeries()
 			time.Sleep(2 * time.Second)
 		}
 		require.NotContains(t, found, "modelserving_gpu_energy_joules_total{uuid=GPU-0}")
@@ -64,16 +64,16 @@ func TestFailingCallsAreCountedAndLoggedOnce(t *testing.T) {
 	h := newHost(2)
 	h.gpus[0].faults["GetTemperature"] = nvml.ERROR_NO_PERMISSION
 	watch(t, h, nil, func(t *testing.T, w watched) {
-		w.ours()
+		w.ownSeries()
 		time.Sleep(2 * time.Second)
-		found := w.ours()
+		found := w.ownSeries()
 		require.EqualValues(t, 2, found["modelserving_nvml_call_errors_total{call=nvmlDeviceGetTemperature,reason=no_permission}"])
 		require.NotContains(t, found, "modelserving_gpu_temperature_celsius{uuid=GPU-0}")
 		require.Contains(t, found, "modelserving_gpu_temperature_celsius{uuid=GPU-1}")
 		require.Equal(t, 1, w.log.count("nvmlDeviceGetTemperature"+" "))
 		h.change(func() { delete(h.gpus[0].faults, "GetTemperature") })
 		time.Sleep(2 * time.Second)
-		require.Contains(t, w.ours(), "modelserving_gpu_temperature_celsius{uuid=GPU-0}")
+		require.Contains(t, w.ownSeries(), "modelserving_gpu_temperature_celsius{uuid=GPU-0}")
 	})
 }
 
@@ -85,7 +85,7 @@ func TestLostGPU(t *testing.T) {
 			h.handlesFailWith[1] = nvml.ERROR_GPU_IS_LOST
 		})
 		time.Sleep(3 * time.Second)
-		found := w.ours()
+		found := w.ownSeries()
 		require.EqualValues(t, 0, found["modelserving_gpu_available{uuid=GPU-1}"])
 		require.EqualValues(t, 1, found["modelserving_gpu_available{uuid=GPU-0}"])
 		require.EqualValues(t, 2, found["modelserving_nvml_gpus{}"])
@@ -98,7 +98,7 @@ func TestLostGPU(t *testing.T) {
 
 		h.change(func() { clear(h.gpus[1].faults); clear(h.handlesFailWith) })
 		time.Sleep(11 * time.Second)
-		require.Contains(t, w.ours(), "modelserving_gpu_memory_used_bytes{uuid=GPU-1}", "it is back after a reset")
+		require.Contains(t, w.ownSeries(), "modelserving_gpu_memory_used_bytes{uuid=GPU-1}", "it is back after a reset")
 		require.Equal(t, StateOK, w.Status().State)
 	})
 }
@@ -110,14 +110,14 @@ func TestGPUThatIsListedAndYetLost(t *testing.T) {
 		h.change(func() { g.faults["GetSamples(0)"] = nvml.ERROR_GPU_IS_LOST })
 		for range 20 {
 			time.Sleep(3 * time.Second)
-			require.EqualValues(t, 0, w.ours()["modelserving_gpu_available{uuid=GPU-1}"])
+			require.EqualValues(t, 0, w.ownSeries()["modelserving_gpu_available{uuid=GPU-1}"])
 		}
 		h.change(func() { require.LessOrEqual(t, g.calls["GetSamples(0)"], 10, "not tried without end") })
 		require.Equal(t, 1, w.log.count("A GPU does not answer"))
 		require.Equal(t, 1, w.log.count("gpu=1"))
 		h.change(func() { clear(g.faults) })
 		time.Sleep(25 * time.Second)
-		require.EqualValues(t, 1, w.ours()["modelserving_gpu_available{uuid=GPU-1}"])
+		require.EqualValues(t, 1, w.ownSeries()["modelserving_gpu_available{uuid=GPU-1}"])
 	})
 }
 
@@ -126,7 +126,7 @@ func TestGPUThatIsNoLongerListed(t *testing.T) {
 	watch(t, h, nil, func(t *testing.T, w watched) {
 		h.change(func() { h.gpus = slices.Delete(h.gpus, 0, 1) })
 		time.Sleep(11 * time.Second)
-		found := w.ours()
+		found := w.ownSeries()
 		require.EqualValues(t, 0, found["modelserving_gpu_available{uuid=GPU-0}"])
 		require.EqualValues(t, 1, found["modelserving_gpu_available{uuid=GPU-1}"])
 		require.EqualValues(t, 1, found["modelserving_gpu_available{uuid=GPU-2}"])
@@ -147,13 +147,13 @@ func TestHangingGPUHoldsUpNobody(t *testing.T) {
 		time.Sleep(1050 * time.Millisecond)
 		w := watched{Monitor: m, t: t, host: h}
 		began := time.Now()
-		found := w.ours()
+		found := w.ownSeries()
 		require.LessOrEqual(t, time.Since(began), 6*time.Second)
 		require.EqualValues(t, 0, found["modelserving_gpu_available{uuid=GPU-1}"])
 		require.Contains(t, found, "modelserving_gpu_temperature_celsius{uuid=GPU-0}")
 		time.Sleep(6 * time.Second)
 		began = time.Now()
-		w.ours()
+		w.ownSeries()
 		require.Less(t, time.Since(began), time.Second, "a GPU that is known to hang is not waited for")
 		require.Contains(t, m.Status().GPUs[1].Problem, "nvmlDeviceGetTemperature has not returned for")
 		cancel()
@@ -243,7 +243,7 @@ func TestWithoutDriver(t *testing.T) {
 			h.init = c.ret
 			watch(t, h, nil, func(t *testing.T, w watched) {
 				time.Sleep(2 * time.Minute)
-				found := w.ours()
+				found := w.ownSeries()
 				require.EqualValues(t, 0, found["modelserving_nvml_up{}"])
 				require.EqualValues(t, 0, found["modelserving_nvml_gpus{}"])
 				require.Greater(t, found["modelserving_nvml_call_errors_total{call=nvmlInit,reason="+reasonOf(c.ret)+"}"], 1.0)
@@ -254,7 +254,7 @@ func TestWithoutDriver(t *testing.T) {
 				require.Equal(t, 1, w.log.count("NVML cannot be used"))
 				h.change(func() { h.init = nvml.SUCCESS })
 				time.Sleep(20 * time.Second)
-				require.EqualValues(t, 1, w.ours()["modelserving_nvml_up{}"])
+				require.EqualValues(t, 1, w.ownSeries()["modelserving_nvml_up{}"])
 			})
 		})
 	}
@@ -269,7 +269,7 @@ func TestDriverReplacedWhileRunning(t *testing.T) {
 			h.init = nvml.ERROR_LIB_RM_VERSION_MISMATCH
 		})
 		time.Sleep(20 * time.Second)
-		require.EqualValues(t, 0, w.ours()["modelserving_nvml_up{}"])
+		require.EqualValues(t, 0, w.ownSeries()["modelserving_nvml_up{}"])
 		require.Contains(t, w.Status().Problem, "has to be restarted")
 		require.True(t, w.Status().Restart)
 		h.change(func() {
@@ -278,7 +278,7 @@ func TestDriverReplacedWhileRunning(t *testing.T) {
 			clear(h.gpus[1].faults)
 		})
 		time.Sleep(20 * time.Second)
-		require.EqualValues(t, 2, w.ours()["modelserving_nvml_gpus{}"])
+		require.EqualValues(t, 2, w.ownSeries()["modelserving_nvml_gpus{}"])
 		require.False(t, w.Status().Restart)
 	})
 	require.Equal(t, 2, h.inits)

@@ -91,7 +91,7 @@ func (w watched) gather(window time.Duration, names Names) map[string]float64 {
 	return found
 }
 
-func (w watched) ours() map[string]float64 {
+func (w watched) ownSeries() map[string]float64 {
 	w.t.Helper()
 	return w.gather(5*time.Second, NamesModelServing)
 }

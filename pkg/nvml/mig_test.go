@@ -73,14 +73,14 @@ func TestMIGSwitchedOnWhileRunning(t *testing.T) {
 	h := newHost(1)
 	g := h.gpus[0]
 	watch(t, h, nil, func(t *testing.T, w watched) {
-		require.Contains(t, w.ours(), "modelserving_gpu_memory_used_bytes{uuid=GPU-0}")
+		require.Contains(t, w.ownSeries(), "modelserving_gpu_memory_used_bytes{uuid=GPU-0}")
 		h.change(func() {
 			g.faults["GetUtilizationRates"] = nvml.ERROR_NOT_SUPPORTED
 			g.divide(1, 2)
 		})
 		h.events <- nvml.EventData{Device: g, EventType: nvml.EventMigConfigChange}
 		time.Sleep(3 * time.Second)
-		found := w.ours()
+		found := w.ownSeries()
 		require.NotContains(t, found, "modelserving_gpu_memory_used_bytes{uuid=GPU-0}")
 		require.Contains(t, found, "modelserving_gpu_memory_used_bytes{mig_instance=1,uuid=MIG-0-1-0}")
 		require.Contains(t, found, "modelserving_gpu_info{mig_instance=2,pci_bus_id=00000000:01:00.0,uuid=MIG-0-2-0}")
@@ -92,7 +92,7 @@ func TestMIGSwitchedOnWhileRunning(t *testing.T) {
 		// Off again, and nobody sends an event.
 		h.change(func() { g.mig, g.slices = false, nil; delete(g.faults, "GetUtilizationRates") })
 		time.Sleep(13 * time.Second)
-		found = w.ours()
+		found = w.ownSeries()
 		require.Contains(t, found, "modelserving_gpu_memory_used_bytes{uuid=GPU-0}")
 		require.Contains(t, found, "modelserving_gpu_memory_activity_ratio{uuid=GPU-0}", "what was not supported is tried again")
 		require.Zero(t, count(found, "modelserving_nvml_unsupported"))
@@ -113,7 +113,7 @@ func TestScrapesWhileMIGChanges(t *testing.T) {
 			h.events <- nvml.EventData{Device: g, EventType: nvml.EventMigConfigChange}
 			for range 5 {
 				time.Sleep(70 * time.Millisecond)
-				found := w.ours()
+				found := w.ownSeries()
 				require.EqualValues(t, 1, found["modelserving_nvml_gpus{}"])
 				total := sum(found, "modelserving_gpu_memory_total_bytes")
 				require.Contains(t, []float64{80 * gibibyte, 78 * gibibyte}, total, "never both, never neither")
@@ -128,13 +128,13 @@ func TestScrapeBetweenTwoWorkersOfAGPU(t *testing.T) {
 	watch(t, h, nil, func(t *testing.T, w watched) {
 		h.change(func() { h.gpus[1].slow["GetTemperature"] = time.Second })
 		first := make(chan map[string]float64, 1)
-		go func() { first <- w.ours() }() // keeps GPU 1 busy
+		go func() { first <- w.ownSeries() }() // keeps GPU 1 busy
 		time.Sleep(100 * time.Millisecond)
 		h.change(func() { h.gpus[0].divide(1); h.gpus[1].divide(1) })
 		h.events <- nvml.EventData{Device: h.gpus[0], EventType: nvml.EventMigConfigChange}
 		time.Sleep(300 * time.Millisecond)
 		// By now, GPU 0 has lost its worker, and gets another one when GPU 1's has ended.
-		second := w.ours()
+		second := w.ownSeries()
 		require.EqualValues(t, 2, second["modelserving_nvml_gpus{}"])
 		require.EqualValues(t, 2*39*gibibyte, sum(second, "modelserving_gpu_memory_total_bytes"))
 		require.EqualValues(t, 2, (<-first)["modelserving_nvml_gpus{}"])
@@ -152,8 +152,8 @@ func TestMockServer(t *testing.T) {
 	require.NoError(t, err)
 	runMonitor(t, m)
 	w := watched{Monitor: m, t: t}
-	require.Eventually(t, func() bool { return w.ours()["modelserving_nvml_gpus{}"] == 8 }, 30*time.Second, 10*time.Millisecond)
-	found := w.ours()
+	require.Eventually(t, func() bool { return w.ownSeries()["modelserving_nvml_gpus{}"] == 8 }, 30*time.Second, 10*time.Millisecond)
+	found := w.ownSeries()
 	require.Equal(t, 8, count(found, "modelserving_gpu_info"))
 	require.Equal(t, 8, count(found, "modelserving_gpu_memory_total_bytes"))
 	device := server.Devices[3].(*dgxa100.Device)

@@ -14,7 +14,7 @@ func TestReadings(t *testing.T) {
 	h := newHost(2)
 	h.gpus[1].throttled = nvml.ClocksEventReasonSwPowerCap | nvml.ClocksThrottleReasonHwSlowdown
 	watch(t, h, nil, func(t *testing.T, w watched) {
-		found := w.ours()
+		found := w.ownSeries()
 		for series, value := range map[string]float64{
 			"modelserving_nvml_up{}":   1,
 			"modelserving_nvml_gpus{}": 2,

@@ -60,8 +60,8 @@ func TestProcesses(t *testing.T) {
 
 		h.change(func() { g.processes, g.mps = g.processes[1:2], nil })
 		time.Sleep(2 * time.Second)
-		require.Zero(t, count(w.ours(), "modelserving_gpu_process_memory_bytes"), "a process that has ended has no series")
-		require.NotContains(t, w.ours(), "modelserving_nvml_call_errors_total{call=nvmlDeviceGetAccountingStats,reason=not_found}")
+		require.Zero(t, count(w.ownSeries(), "modelserving_gpu_process_memory_bytes"), "a process that has ended has no series")
+		require.NotContains(t, w.ownSeries(), "modelserving_nvml_call_errors_total{call=nvmlDeviceGetAccountingStats,reason=not_found}")
 	})
 }
 
@@ -100,7 +100,7 @@ func TestProcessesAreBounded(t *testing.T) {
 		h.gpus[0].processes = append(h.gpus[0].processes, nvml.ProcessInfo{Pid: pid + 1, UsedGpuMemory: uint64(pid)})
 	}
 	watch(t, h, nil, func(t *testing.T, w watched) {
-		found := w.ours()
+		found := w.ownSeries()
 		require.Equal(t, mostProcesses, count(found, "modelserving_gpu_process_memory_bytes"))
 		require.EqualValues(t, 600-mostProcesses, found["modelserving_gpu_processes_dropped{uuid=GPU-0}"])
 		require.Contains(t, found, "modelserving_gpu_process_memory_bytes{pid=600,uuid=GPU-0}", "the largest are kept")

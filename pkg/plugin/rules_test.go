@@ -43,7 +43,7 @@ func TestExportedRules(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, d.ask(t, "Editor", "GET", url).status, "the request names no data source")
 	}
 	for url, want := range map[string]string{
-		"rules?format=xml":                        "the format is",
+		"rules?format=xml":                        "unknown format",
 		"rules?format=grafana&colour=red":         "colour",
 		"rules?format=prometheus&profiles=nobody": "nobody",
 		"recording-rules?colour=red":              "colour",
@@ -57,6 +57,6 @@ func TestExportedRules(t *testing.T) {
 	for _, url := range []string{"rules?format=prometheus", "recording-rules"} {
 		status, text := empty.export(t, "Admin", url)
 		require.Equal(t, http.StatusBadRequest, status)
-		require.Contains(t, text, "nothing was scraped")
+		require.Contains(t, text, "no known model server was scraped")
 	}
 }

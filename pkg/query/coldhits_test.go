@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/distribution"
+	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
 // latencies is a vLLM's histogram that grows at each scrape by these requests, by the upper bound of their bucket.
@@ -42,10 +43,10 @@ func TestCountedColdHits(t *testing.T) {
 	h := newHarness(t, mesh)
 	answer := h.ask(signalOf("cold_hit_rate", nil, "model"))
 	require.InDelta(t, 0.25, answer.last("model", "iris"), 1e-9)
-	require.NotEqual(t, "estimated", answer.custom("model", "iris").Provenance[0].Kind)
+	require.NotEqual(t, "estimated", answer.custom("model", "iris").Provenance[0].Origin)
 	ratio := h.ask(signalOf("cache_hit_ratio", nil, "model"))
 	require.InDelta(t, 0.75, ratio.last("model", "iris"), 1e-9)
-	require.Equal(t, "derived", ratio.custom("model", "iris").Provenance[0].Kind)
+	require.Equal(t, series.Derived, ratio.custom("model", "iris").Provenance[0].Origin)
 	require.Contains(t, ratio.executed(), "cache_hit_ratio is computed from")
 }
 
@@ -57,16 +58,16 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	require.InDelta(t, 0.1, answer.last("model", "two"), 0.01)
 	answer.lacks("model", "one")
 	custom := answer.custom("model", "two")
-	require.Equal(t, "estimated", custom.Provenance[0].Kind)
-	require.Equal(t, distribution.Estimated, distribution.Kind(custom.Interval.Kind))
+	require.Equal(t, series.Estimated, custom.Provenance[0].Origin)
+	require.Equal(t, distribution.Estimated, distribution.Bound(custom.Interval.Bound))
 	require.Less(t, custom.Interval.Lower, 0.1)
 	require.Greater(t, custom.Interval.Upper, 0.1)
-	require.Contains(t, answer.notices(), "The cold-hit rate of two is estimated")
+	require.Contains(t, answer.notices(), "Cold-hit rate of two: estimated")
 	require.InDelta(t, 0.9, h.ask(signalOf("cache_hit_ratio", nil, "model")).last("model", "two"), 0.01)
 
 	r := signalOf("cold_hit_rate", nil, "model")
 	r.Filters = map[string][]string{"model": {"one"}}
-	require.Contains(t, h.ask(r).notices(), "cannot be estimated from the response times: one: ")
+	require.Contains(t, h.ask(r).notices(), "cannot be estimated from response times: one: ")
 	h.ask(signalOf("cold_hit_rate", nil)).lacks() // response times of several models together say nothing of loads
 }
 
@@ -74,9 +75,9 @@ func TestColdHitsOfOverlappingModesAreALowerBound(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, latencies("blurred", map[float64]int{0.3: 300, 0.5: 500, 0.8: 120, 1: 40, 1.5: 40, 2: 40, 2.5: 30, 5: 100, 10: 300, 15: 100}))
 	answer := h.ask(signalOf("cold_hit_rate", nil, "model"))
-	require.Equal(t, distribution.AtLeast, distribution.Kind(answer.custom("model", "blurred").Interval.Kind))
-	require.Contains(t, answer.notices(), "The cold-hit rate of blurred is estimated and at least what is shown: the modes of the response times overlap")
-	require.Equal(t, distribution.AtMost, distribution.Kind(h.ask(signalOf("cache_hit_ratio", nil, "model")).custom("model", "blurred").Interval.Kind))
+	require.Equal(t, distribution.AtLeast, distribution.Bound(answer.custom("model", "blurred").Interval.Bound))
+	require.Contains(t, answer.notices(), "Cold-hit rate of blurred: estimated from response times, a lower bound (the two modes overlap)")
+	require.Equal(t, distribution.AtMost, distribution.Bound(h.ask(signalOf("cache_hit_ratio", nil, "model")).custom("model", "blurred").Interval.Bound))
 }
 
 func TestColdHitsOfQuantilesAloneAreALowerBound(t *testing.T) {
@@ -96,7 +97,7 @@ func TestColdHitsOfQuantilesAloneAreALowerBound(t *testing.T) {
 		require.InDelta(t, 0.049, answer.last("model", "seldom"), 1e-9, "a twentieth, less the p95's error of 0.1 %")
 		answer.lacks("model", "tailed")
 		custom := answer.custom("model", "seldom")
-		require.Equal(t, distribution.AtLeast, distribution.Kind(custom.Interval.Kind))
+		require.Equal(t, distribution.AtLeast, distribution.Bound(custom.Interval.Bound))
 		require.InDelta(t, 0.55, custom.Interval.Upper, 1e-9, "half, and the p50's error of 5 %")
 	}
 }
@@ -121,7 +122,7 @@ func TestRequestsWithoutAReplicaAreColdHits(t *testing.T) {
 	answer := h.ask(instant(r))
 	require.InDelta(t, 0.2, answer.last("model", "iris"), 0.06, "the window's ends are not those of rounds")
 	custom := answer.custom("model", "iris")
-	require.Equal(t, "derived", custom.Provenance[0].Kind)
+	require.Equal(t, series.Derived, custom.Provenance[0].Origin)
 	require.Contains(t, custom.Provenance[0].Recipe, "every 15s")
 	require.Contains(t, answer.executed(), "baseten_replicas_active")
 	require.InDelta(t, 0.2, h.ask(r).last("model", "iris"), 0.06)

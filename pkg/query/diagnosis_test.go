@@ -15,6 +15,6 @@ func TestDiagnosis(t *testing.T) {
 	require.Equal(t, []string{"vision"}, table.column("deployment"))
 	require.Contains(t, table.column("evidence")[0], "3.0 replicas were starting on average beside 1.0 active ones")
 	fine := newHarness(t, "kn_revision_pods_count"+pods+"1x160").ask(halfHour(Request{Type: Diagnosis}))
-	require.Contains(t, fine.notices(), "Nothing is wrong with the scaling in this time range.")
+	require.Contains(t, fine.notices(), "No scaling problem found in this time range.")
 	require.Contains(t, newHarness(t).ask(halfHour(Request{Type: Diagnosis})).notices(), "No data for replicas")
 }

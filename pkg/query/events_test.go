@@ -50,7 +50,7 @@ func TestRestartsAreEvents(t *testing.T) {
 	says := newHarness(t, vllm("llama", 1, 1, 1, 1), `process_start_time_seconds{deployment="text",instance="two:8000"} 1000x79 2000x80`)
 	answer := says.events("restarts")
 	require.Equal(t, []string{"Restarted: two:8000"}, answer.titles())
-	require.Contains(t, answer.column("text")[0], "its process began anew")
+	require.Contains(t, answer.column("text")[0], "its process started again")
 }
 
 func TestAModelThatIsLoadedAgainIsNoRestart(t *testing.T) {

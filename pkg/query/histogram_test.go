@@ -48,7 +48,7 @@ func TestQuantilesBeyondTheLastBoundAreLowerBounds(t *testing.T) {
 	h := newHarness(t, vllm("llama", 60, 80, 90, 100))
 	answer := h.ask(signalOf("response_time", []string{"p95"}, "model"))
 	require.InDelta(t, 0.4, answer.last("model", "llama"), 1e-9)
-	require.Contains(t, answer.notices(), "p95 is at least what is shown (llama)")
+	require.Contains(t, answer.notices(), "p95 of llama is a lower bound")
 	require.Contains(t, answer.notices(), "0.4 s")
 }
 

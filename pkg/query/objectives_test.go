@@ -40,7 +40,7 @@ func TestViolationsAndBurnRates(t *testing.T) {
 	r.Limit = 1
 	limited := h.ask(r)
 	require.Len(t, limited.Frames, 1)
-	require.Contains(t, limited.notices(), "The 1 highest of ")
+	require.Contains(t, limited.notices(), "Showing the 1 highest of ")
 	require.InDelta(t, 2, limited.last("model", "a"), 1e-9)
 }
 
@@ -52,5 +52,5 @@ func TestABurnRateBeyondTheHistogramIsABound(t *testing.T) {
 	h.Objectives = set
 	answer := h.ask(signalOf(signal.SLOBurnRate, nil, "model"))
 	require.InDelta(t, 2, answer.last("model", "llama"), 1e-6, "at most 10 % are slower where 5 % may be")
-	require.Contains(t, answer.notices(), "at most what is shown")
+	require.Contains(t, answer.notices(), "is an upper bound")
 }

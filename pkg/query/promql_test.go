@@ -13,7 +13,7 @@ func TestPromQL(t *testing.T) {
 	query := func(expr string) Request { return halfHour(Request{Type: PromQL, Expr: expr}) }
 	require.InDelta(t, 4.6, h.ask(query(`sum(rate(nv_inference_request_success[1m]))`)).last(), 1e-9)
 	require.InDelta(t, 0.25, h.ask(instant(query("nv_cpu_utilization"))).last("deployment", "vision"), 1e-9)
-	require.Contains(t, h.ask(query("vllm:e2e_request_latency_seconds")).notices(), "Native histograms among the results are left out")
+	require.Contains(t, h.ask(query("vllm:e2e_request_latency_seconds")).notices(), "Native histograms are not shown")
 	require.Contains(t, h.ask(query("rate(nv_cpu_utilization[1m])")).notices(), "nv_cpu_utilization", "a hint of Prometheus")
 	require.Empty(t, h.ask(query("nobody")).notices())
 	require.ErrorContains(t, h.fails(query(" ")), "the PromQL expression is empty")

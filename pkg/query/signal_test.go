@@ -70,7 +70,7 @@ func TestFilters(t *testing.T) {
 	require.InDelta(t, 1, answer.last("model", "b"), 1e-9)
 	answer.lacks("model", "a")
 	r.Filters = map[string][]string{"model": {"none"}}
-	require.Contains(t, h.ask(r).notices(), "No data for requests in this time range: there was no traffic, or nothing matches the filters.")
+	require.Contains(t, h.ask(r).notices(), "No data for requests in this time range: no traffic, or no match for the filters.")
 }
 
 func TestTheBusiestModelsAndTheOthers(t *testing.T) {
@@ -108,7 +108,7 @@ func TestMeansStandInForQuantilesInPanelsAlone(t *testing.T) {
 	h := newHarness(t, triton)
 	answer := h.ask(signalOf("response_time", []string{"p95"}, "model"))
 	require.InDelta(t, 0.2, answer.last("model", "b"), 1e-9)
-	require.Contains(t, answer.notices(), "Means are shown where there is no quantile (a, b)")
+	require.Contains(t, answer.notices(), "Mean shown instead of percentiles for a, b")
 	require.Contains(t, answer.notices(), "summary_latencies=true")
 	alert := h.ask(instant(signalOf("response_time", []string{"p95"}, "model")))
 	alert.lacks("model", "b")

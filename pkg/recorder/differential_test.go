@@ -134,12 +134,12 @@ func converse(t *testing.T, address, method, request string, body string) got {
 // withoutHops leaves out what ends at each connection and is documented to differ, and times.
 func (e exchanged) withoutHops() exchanged {
 	if e.Seen != nil {
-		e.Seen.Header = without(e.Seen.Header, "Connection", "Content-Length") // the length is compared beside it
+		e.Seen.Header = removeHeaders(e.Seen.Header, "Connection", "Content-Length") // the length is compared beside it
 		if _, path, absolute := strings.Cut(e.Seen.URI, "://"); absolute {
 			e.Seen.URI = path[strings.Index(path, "/"):]
 		}
 	}
-	e.Got.Header = without(e.Got.Header, "Date")
+	e.Got.Header = removeHeaders(e.Got.Header, "Date")
 	return e
 }
 
@@ -159,7 +159,7 @@ func (e exchanged) withoutForwarded(direct exchanged) exchanged {
 	return e
 }
 
-func without(header http.Header, names ...string) http.Header {
+func removeHeaders(header http.Header, names ...string) http.Header {
 	left := maps.Clone(header)
 	maps.DeleteFunc(left, func(name string, _ []string) bool { return slices.Contains(names, name) })
 	return left

@@ -22,7 +22,7 @@ func TestScalingAndRestartsAreEvents(t *testing.T) {
 	}
 	says, counts, platform, leaves := newFakeServer(t, vllm("1000")), newFakeServer(t, gpuPage), newFakeServer(t, baseten("1")), newFakeServer(t, gpuPage)
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("happenings", says.target("says", "text"), counts.target("counts", "vision"), platform.target("platform", "hosted"), leaves.target("leaves", "vision"))
+	s := driver.Embedded("scaling-events", says.target("says", "text"), counts.target("counts", "vision"), platform.target("platform", "hosted"), leaves.target("leaves", "vision"))
 	events := func(kinds ...string) []string {
 		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events", "eventTypes": kinds})["A"])
 	}
