@@ -31,7 +31,7 @@ func newLabelMaker(maxBytes int) labelMaker {
 
 // Describe implements prometheus.Collector. It describes nothing: each model's histograms have a description of their own,
 // and models come and go.
-func (r *Recorder) Describe(chan<- *prometheus.Desc) {}
+func (*Recorder) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (r *Recorder) Collect(metrics chan<- prometheus.Metric) {

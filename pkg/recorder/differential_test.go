@@ -136,7 +136,8 @@ func (e exchanged) withoutHops() exchanged {
 	if e.Seen != nil {
 		e.Seen.Header = removeHeaders(e.Seen.Header, "Connection", "Content-Length") // the length is compared beside it
 		if _, path, absolute := strings.Cut(e.Seen.URI, "://"); absolute {
-			e.Seen.URI = path[strings.Index(path, "/"):]
+			_, rest, _ := strings.Cut(path, "/")
+			e.Seen.URI = "/" + rest
 		}
 	}
 	e.Got.Header = removeHeaders(e.Got.Header, "Date")

@@ -165,7 +165,7 @@ func forward(request *httputil.ProxyRequest) {
 var errNoStatus = errors.New("the server's status is below 100")
 
 // sawResponse is called with the response's header, before anything of it goes to the client.
-func (r *Recorder) sawResponse(response *http.Response) error {
+func (*Recorder) sawResponse(response *http.Response) error {
 	x := exchangeOf(response.Request.Context())
 	x.response = response
 	if response.StatusCode < http.StatusContinue {
