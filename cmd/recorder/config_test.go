@@ -79,7 +79,7 @@ func TestFaultsOfTheConfigurationAreNamed(t *testing.T) {
 		"an unknown protocol":           {"upstream: http://a\ncold: {management: {protocol: x, url: http://a}}", `cold.management.protocol: there is no "x": choose of`},
 		"a pattern that is none":        {"upstream: http://a\nroutes: [{pattern: (}]", "routes[0] ((): the pattern is no regular expression"},
 		"a route without a pattern":     {"upstream: http://a\nroutes: [{model: m}]", "routes[0] () has no pattern: set"},
-		"a route without a model":       {"upstream: http://a\nroutes: [{pattern: ^/$}]", "routes[0] (^/$) must name its model in exactly one way"},
+		"a route without a model":       {"upstream: http://a\nroutes: [{pattern: ^/$}]", "routes[0] (^/$) must name its model in exactly one way: a group (?P<model>…) in the pattern, or one of body_field, header"},
 		"a method in small letters":     {"upstream: http://a\nroutes: [{pattern: ^/$, model: m, methods: [post]}]", `routes[0] (^/$): no request has the method "post"`},
 		"an unknown built-in route":     {"upstream: http://a\nbuiltin_routes: [x]", `builtin_routes: there is no built-in route "x": choose of`},
 		"no routes":                     {"upstream: http://a\nbuiltin_routes: []", "name at least one in builtin_routes or routes"},

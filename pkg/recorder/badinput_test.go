@@ -250,8 +250,8 @@ func TestLongAndInvalidNamesAreBoundedAndCounted(t *testing.T) {
 	require.InDelta(t, 3, s.count("modelserving_recorder_label_values_truncated_total", nil), 0)
 	require.InDelta(t, 1, s.count("modelserving_recorder_label_values_sanitized_total", nil), 0)
 	answer := models(t, s)
-	require.Equal(t, 3, answer.LabelsShortened)
-	require.Equal(t, 1, answer.LabelsRepaired)
+	require.Equal(t, 3, answer.LabelValuesTruncated)
+	require.Equal(t, 1, answer.LabelValuesSanitized)
 }
 
 func TestRecorderStopsWithRequestsInFlight(t *testing.T) {

@@ -19,12 +19,12 @@ type modelsPage struct {
 	// QuantileError is the largest relative error of a quantile.
 	QuantileError float64 `json:"quantileError"`
 
-	ModelsLimit     int    `json:"modelsLimit"`
-	ModelsFolded    uint64 `json:"modelsFolded"`
-	LabelsShortened uint64 `json:"labelsShortened"`
-	LabelsRepaired  uint64 `json:"labelsRepaired"`
-	// RequestsPassed counts requests that no route fits.
-	RequestsPassed uint64 `json:"requestsPassed"`
+	ModelsLimit          int    `json:"modelsLimit"`
+	ModelsAggregated     uint64 `json:"modelsAggregated"`
+	LabelValuesTruncated uint64 `json:"labelValuesTruncated"`
+	LabelValuesSanitized uint64 `json:"labelValuesSanitized"`
+	// UnmatchedRequests counts the requests that no route matches.
+	UnmatchedRequests uint64 `json:"unmatchedRequests"`
 }
 
 type modelEntry struct {
@@ -69,14 +69,14 @@ func (r *Recorder) ModelsHandler() http.Handler {
 func (r *Recorder) modelsPage() modelsPage {
 	entries, _, folded := r.ledger.list()
 	page := modelsPage{
-		Models:          make([]modelEntry, 0, len(entries)),
-		WindowSeconds:   r.options.Window.Seconds(),
-		QuantileError:   quantileError,
-		ModelsLimit:     r.options.MaxModels,
-		ModelsFolded:    folded,
-		LabelsShortened: counterValue(r.labels.shortened),
-		LabelsRepaired:  counterValue(r.labels.repaired),
-		RequestsPassed:  r.passed.total(),
+		Models:               make([]modelEntry, 0, len(entries)),
+		WindowSeconds:        r.options.Window.Seconds(),
+		QuantileError:        quantileError,
+		ModelsLimit:          r.options.MaxModels,
+		ModelsAggregated:     folded,
+		LabelValuesTruncated: counterValue(r.labels.shortened),
+		LabelValuesSanitized: counterValue(r.labels.repaired),
+		UnmatchedRequests:    r.passed.total(),
 	}
 	for _, entry := range entries {
 		requests, codes := entry.countsByCode()

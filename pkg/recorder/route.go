@@ -47,7 +47,7 @@ func (r Route) Validate() error {
 		}
 	}
 	if sources != 1 {
-		return fmt.Errorf("%s must name its model in exactly one way: a group (?P<model>…) in the pattern, or one of bodyField, "+
+		return fmt.Errorf("%s must name its model in exactly one way: a group (?P<model>…) in the pattern, or one of body_field, "+
 			"header, query and model", r.Name)
 	}
 	return nil
