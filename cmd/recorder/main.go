@@ -62,7 +62,7 @@ func (c *config) options(sources []recorder.Source, logger *slog.Logger) (record
 		Upstream: upstream, UpstreamHost: c.UpstreamHost, ResponseTimeout: c.ResponseTimeout, WaitForServer: c.WaitForServer,
 		Routes: routes, BodyBytes: c.BodyBytes, Sources: sources,
 		QueueTime: recorder.QueueTimeHeader{Name: c.QueueTime.Header, Unit: c.QueueTime.Unit},
-		MaxModels: c.Limits.Models, ModelIdle: c.Limits.IdleTimeout, MaxLabelBytes: c.Limits.LabelBytes,
+		MaxModels: c.Limits.Models, IdleTimeout: c.Limits.IdleTimeout, MaxLabelBytes: c.Limits.LabelBytes,
 		Window: c.Window, Logger: logger,
 	}
 	if c.GRPCUpstream != "" {

@@ -37,7 +37,7 @@ func raw(t *testing.T, s *stand, request string) net.Conn {
 func readStatus(t *testing.T, conn net.Conn) int {
 	t.Helper()
 	// Closing the body would read it to its end; it ends with the connection.
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // the connection is closed, and the body with it
 	require.NoError(t, err)
 	return response.StatusCode
 }

@@ -62,7 +62,7 @@ func (f failure) grpcCode() codes.Code {
 	}
 }
 
-func (f failure) sentence() string {
+func (f failure) message() string {
 	switch f {
 	case clientGone:
 		return "The client closed its side of the connection before the model server had answered."

@@ -135,8 +135,9 @@ func converse(t *testing.T, address, method, request string, body string) got {
 func (e exchanged) withoutHops() exchanged {
 	if e.Seen != nil {
 		e.Seen.Header = removeHeaders(e.Seen.Header, "Connection", "Content-Length") // the length is compared beside it
-		if _, path, absolute := strings.Cut(e.Seen.URI, "://"); absolute {
-			e.Seen.URI = path[strings.Index(path, "/"):]
+		if _, rest, absolute := strings.Cut(e.Seen.URI, "://"); absolute {
+			_, path, _ := strings.Cut(rest, "/")
+			e.Seen.URI = "/" + path
 		}
 	}
 	e.Got.Header = removeHeaders(e.Got.Header, "Date")

@@ -67,16 +67,16 @@ func (r *Recorder) ModelsHandler() http.Handler {
 }
 
 func (r *Recorder) modelsPage() modelsPage {
-	entries, _, folded := r.ledger.list()
+	entries, _, aggregated := r.ledger.list()
 	page := modelsPage{
 		Models:               make([]modelEntry, 0, len(entries)),
 		WindowSeconds:        r.options.Window.Seconds(),
 		QuantileError:        quantileError,
 		ModelsLimit:          r.options.MaxModels,
-		ModelsAggregated:     folded,
-		LabelValuesTruncated: counterValue(r.labels.shortened),
-		LabelValuesSanitized: counterValue(r.labels.repaired),
-		UnmatchedRequests:    r.passed.total(),
+		ModelsAggregated:     aggregated,
+		LabelValuesTruncated: counterValue(r.labels.truncated),
+		LabelValuesSanitized: counterValue(r.labels.sanitized),
+		UnmatchedRequests:    r.unmatched.total(),
 	}
 	for _, entry := range entries {
 		requests, codes := entry.countsByCode()

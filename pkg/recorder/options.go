@@ -35,9 +35,9 @@ type Options struct {
 
 	// MaxModels bounds the pairs of model and version with series of their own: 1,000.
 	MaxModels int
-	// ModelIdle is how long a model must have been idle before it is folded into other for another model: 5 minutes. Negative
+	// IdleTimeout is how long a model must have been idle before it is aggregated into other for another model: 5 minutes. Negative
 	// for no time at all.
-	ModelIdle time.Duration
+	IdleTimeout time.Duration
 	// MaxLabelBytes bounds a label's value: 128.
 	MaxLabelBytes int
 	// Window is how far back the live quantiles reach, in whole minutes: 5.
@@ -51,7 +51,7 @@ type Options struct {
 const (
 	defaultBodyBytes     = 1 << 20
 	defaultMaxModels     = 1000
-	defaultModelIdle     = 5 * time.Minute
+	defaultIdleTimeout   = 5 * time.Minute
 	defaultMaxLabelBytes = 128
 	defaultWindow        = 5 * time.Minute
 	windowSlice          = time.Minute
@@ -74,7 +74,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.BodyBytes = withDefault(o.BodyBytes, defaultBodyBytes)
 	o.MaxModels = withDefault(o.MaxModels, defaultMaxModels)
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
-	o.ModelIdle = max(withDefault(o.ModelIdle, defaultModelIdle), 0)
+	o.IdleTimeout = max(withDefault(o.IdleTimeout, defaultIdleTimeout), 0)
 	o.Window = withDefault(o.Window, defaultWindow)
 	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
 	o.drainTime = withDefault(o.drainTime, defaultDrainTime)

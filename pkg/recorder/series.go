@@ -110,11 +110,11 @@ type modelSeries struct {
 	references int
 	lastUse    time.Time
 
-	mu     sync.Mutex
-	counts map[countKey]*count
-	codes  map[string]bool
-	starts map[Start]*startSeries
-	folded bool // into other: nothing of it is to be collected any more
+	mu         sync.Mutex
+	counts     map[countKey]*count
+	codes      map[string]bool
+	starts     map[Start]*startSeries
+	aggregated bool // into other: nothing of it is to be collected any more
 }
 
 // startSeries are a model's distributions with one start; those without a sample do not exist.
@@ -191,9 +191,9 @@ func (s *modelSeries) begin(key countKey) *count {
 	return c
 }
 
-// foldInto adds what no scrape has seen yet. What one has seen is in the history of whoever scraped: added once more, it
+// aggregateInto adds what no scrape has seen yet. What one has seen is in the history of whoever scraped: added once more, it
 // would appear there as so many new requests.
-func (s *modelSeries) foldInto(other *modelSeries) {
+func (s *modelSeries) aggregateInto(other *modelSeries) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	other.mu.Lock()
@@ -203,7 +203,7 @@ func (s *modelSeries) foldInto(other *modelSeries) {
 			other.count(key).value += c.value - c.exposed
 		}
 	}
-	s.folded = true
+	s.aggregated = true
 }
 
 func newHistogram(d distribution, key modelKey, start Start) prometheus.Histogram {
@@ -226,7 +226,7 @@ var (
 func (s *modelSeries) collect() []prometheus.Metric {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.folded {
+	if s.aggregated {
 		return nil
 	}
 	metrics := []prometheus.Metric{prometheus.MustNewConstMetric(concurrentDescription, prometheus.GaugeValue,
