@@ -98,7 +98,7 @@ func (u upstreamTLS) clientConfig() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", u.CA)
+			return nil, fmt.Errorf("%s contains no PEM certificate", u.CA)
 		}
 	}
 	if u.Certificate != "" {

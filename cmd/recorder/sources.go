@@ -60,7 +60,7 @@ func (c *config) managementClient() (*management.Client, error) {
 	m := c.Cold.Management
 	protocol, found := management.Find(m.Protocol)
 	if !found {
-		return nil, fmt.Errorf("cold.management.protocol: there is no %q: choose of %s", m.Protocol, strings.Join(management.Protocols(), ", "))
+		return nil, fmt.Errorf("cold.management.protocol: unknown protocol %q: use one of %s", m.Protocol, strings.Join(management.Protocols(), ", "))
 	}
 	key, err := readSecret(m.APIKeyFile)
 	if err != nil {

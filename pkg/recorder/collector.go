@@ -8,23 +8,23 @@ import (
 
 var (
 	modelsDescription = prometheus.NewDesc("modelserving_recorder_models",
-		"Pairs of model and version with series of their own.", nil, nil)
+		"Number of pairs of model and version that have their own series.", nil, nil)
 	modelsLimitDescription = prometheus.NewDesc("modelserving_recorder_models_limit",
-		"How many pairs of model and version may have series of their own.", nil, nil)
+		"Maximum number of pairs of model and version that have their own series.", nil, nil)
 	aggregatedDescription = prometheus.NewDesc("modelserving_recorder_models_aggregated_total",
-		"Pairs of model and version whose series were aggregated into the model \"other\".", nil, nil)
+		"Total number of pairs of model and version that were aggregated into the model \"other\".", nil, nil)
 	unmatchedDescription = prometheus.NewDesc("modelserving_recorder_unmatched_requests_total",
-		"Requests that no route fits: passed on and counted under no model.", []string{"protocol", "code"}, nil)
+		"Total number of forwarded requests that no route matches. They have no model.", []string{"protocol", "code"}, nil)
 )
 
 func newLabelMaker(maxBytes int) labelMaker {
 	return labelMaker{
 		maxBytes: maxBytes,
 		truncated: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "modelserving_recorder_label_values_truncated_total", Help: "Names of models and versions that were too long for a label.",
+			Name: "modelserving_recorder_label_values_truncated_total", Help: "Total number of model and version names that were truncated to the maximum length of a label value.",
 		}),
 		sanitized: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "modelserving_recorder_label_values_sanitized_total", Help: "Names of models and versions that were not valid UTF-8.",
+			Name: "modelserving_recorder_label_values_sanitized_total", Help: "Total number of model and version names in which invalid UTF-8 was replaced.",
 		}),
 	}
 }
@@ -54,7 +54,7 @@ func (r *Recorder) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// unmatchedRequests counts the requests that no route fits.
+// unmatchedRequests counts the requests that no route matches.
 type unmatchedRequests struct {
 	mu     sync.Mutex
 	counts map[unmatchedKey]uint64

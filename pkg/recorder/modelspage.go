@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// modelsPage is what /models answers.
+// modelsPage is the response of /models.
 type modelsPage struct {
 	Models []modelEntry `json:"models"`
 	// Window says how far back the quantiles reach, in seconds.
@@ -54,14 +54,14 @@ type quantiles struct {
 // quantileError follows from windowDigits.
 const quantileError = 0.01
 
-// ModelsHandler answers, as JSON, each model's requests, codes and last use, and its live quantiles, hot and cold.
+// ModelsHandler returns, as JSON, each model's requests, codes and last use, and its live quantiles, hot and cold.
 func (r *Recorder) ModelsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(r.modelsPage()); err != nil {
-			r.options.Logger.Debug("The models could not be sent", "error", err.Error())
+			r.options.Logger.Debug("Failed to write the response of /models", "error", err.Error())
 		}
 	})
 }

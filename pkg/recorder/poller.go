@@ -63,7 +63,7 @@ func NewPoller(options PollerOptions) *Poller {
 		residency: newResidency(),
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name:        "modelserving_recorder_polls_total",
-			Help:        "Polls of the management API and readiness URL, by outcome: success, timeout, error, or outdated if a later poll returned first.",
+			Help:        "Total number of polls of the management API and readiness URL by outcome: success, timeout, error, or outdated if a later poll returned first.",
 			ConstLabels: prometheus.Labels{"start_source": options.Name},
 		}, []string{"outcome"}),
 	}

@@ -162,7 +162,7 @@ func forward(request *httputil.ProxyRequest) {
 	}
 }
 
-var errNoStatus = errors.New("the server's status is below 100")
+var errNoStatus = errors.New("invalid HTTP status below 100 from the server")
 
 // sawResponse is called with the response's header, before anything of it goes to the client.
 func (*Recorder) sawResponse(response *http.Response) error {
@@ -199,7 +199,7 @@ func (r *Recorder) writeFailure(w http.ResponseWriter, request *http.Request, er
 		x.session = nil
 	}
 	x.failure = failureOf(request.Context(), err, x.requestBodyError())
-	r.options.Logger.Debug("A request could not be passed on", "code", x.failure.status(), "error", err.Error())
+	r.options.Logger.Debug("Failed to forward a request", "code", x.failure.status(), "error", err.Error())
 	if x.failure == clientGone {
 		// One that closed its own side alone can still read; with no answer, net/http would send it an empty success.
 		w = x.client
