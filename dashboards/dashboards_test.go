@@ -26,7 +26,7 @@ func TestFiles(t *testing.T) {
 		}
 		file, err := os.ReadFile(name)
 		require.NoError(t, err)
-		require.True(t, string(made) == string(file), "%s differs from what the package makes; run go generate ./dashboards and look at what changes", name)
+		require.Equal(t, string(made), string(file), "%s differs from what the package makes; run go generate ./dashboards and look at what changes", name)
 	}
 	files, err := filepath.Glob("*.json")
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ func start(t *testing.T, config string) (listen, admin string, log *logbuffer.Bu
 
 func get(t *testing.T, client *http.Client, address string) (int, string) {
 	t.Helper()
-	response, err := client.Get(address) //nolint:noctx // ends with the test
+	response, err := client.Get(address)
 	require.NoError(t, err)
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func awaitMetrics(t *testing.T, client *http.Client, admin string, samples ...st
 
 // tryGet answers the body, or the error in its place.
 func tryGet(client *http.Client, address string) string {
-	response, err := client.Get(address) //nolint:noctx // ends with the test
+	response, err := client.Get(address)
 	if err != nil {
 		return err.Error()
 	}
@@ -145,7 +145,7 @@ func TestProgramPassesGRPCOnWithTLS(t *testing.T) {
 	listen, admin, _, _ := start(t, fmt.Sprintf("upstream: %s\nupstream_tls: {insecure_skip_verify: true}\ntls: {certificate: %s, key: %s}", server.URL, certificate, key))
 	client := newClient(t, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 	ask := func(contentType string) (*http.Response, string) {
-		response, err := client.Post("https://"+listen+"/inference.GRPCInferenceService/ModelInfer", contentType, strings.NewReader("\x00\x00\x00\x00\x03\x0a\x01m")) //nolint:noctx // ends with the test
+		response, err := client.Post("https://"+listen+"/inference.GRPCInferenceService/ModelInfer", contentType, strings.NewReader("\x00\x00\x00\x00\x03\x0a\x01m"))
 		require.NoError(t, err)
 		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
@@ -238,7 +238,7 @@ func TestProgramAsksTheManagementAPIAndReadiness(t *testing.T) {
 	client := newClient(t, nil)
 	awaitMetrics(t, client, admin, `modelserving_recorder_polls_total{outcome="success",start_source="management"}`,
 		`modelserving_recorder_polls_total{outcome="success",start_source="scale_from_zero"}`)
-	response, err := client.Post("http://"+listen+"/v2/models/m/infer", "application/json", strings.NewReader("{}")) //nolint:noctx // ends with the test
+	response, err := client.Post("http://"+listen+"/v2/models/m/infer", "application/json", strings.NewReader("{}"))
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	awaitMetrics(t, client, admin, `modelserving_requests_total{code="200",model="m",protocol="http",start="hot",start_source="management",version=""} 1`)

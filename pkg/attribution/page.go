@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
@@ -129,7 +130,7 @@ func (m *Metrics) complete(r reading) error {
 }
 
 func (m *Metrics) take(r *reading, series labels.Labels, value float64) {
-	name := series.Get(labels.MetricName)
+	name := series.Get(model.MetricNameLabel)
 	if m.Workers != nil && name == m.Workers.Metric {
 		pattern := m.Workers.Pattern
 		if found := pattern.FindStringSubmatch(series.Get(m.Workers.Label)); found != nil {

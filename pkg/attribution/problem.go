@@ -3,6 +3,7 @@ package attribution
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -47,7 +48,7 @@ func (p *Problem) Error() string {
 			list = append(list, fmt.Sprintf("and %d more", len(p.PIDs)-maxListed))
 			break
 		}
-		list = append(list, fmt.Sprint(pid))
+		list = append(list, strconv.FormatUint(uint64(pid), 10))
 	}
 	return fmt.Sprintf("%s (process %s)", p.Sentence, strings.Join(list, ", "))
 }

@@ -87,7 +87,7 @@ func (s split) order(sees visible, gpus []used, known map[string]configuration) 
 // share shares a process with several models out among those that have instances on its device.
 func (s split) share(p Process, c claim, u *use, order []string, known map[string]configuration) []ModelShare {
 	memory, here := u.memory, s.restrictedTo(known, func(c configuration) float64 { return c.partOn(p.Device, order) })
-	if order != nil && len(order) > 1 {
+	if len(order) > 1 {
 		memory = u.on[p.Device]
 	}
 	switch len(here.models) {

@@ -22,7 +22,7 @@ var (
 )
 
 // Describe is that of prometheus.Collector.
-func (r *Registry) Describe(to chan<- *prometheus.Desc) {
+func (*Registry) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{scrapesDesc, targetsDesc, headSeriesDesc, storageSizeDesc} {
 		to <- d
 	}

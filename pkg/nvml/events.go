@@ -95,15 +95,15 @@ func (l *listener) run(ctx context.Context) {
 	if !l.ledger.record(place{call: create}, ret) {
 		return
 	}
-	defer set.Free()
+	defer func() { _ = set.Free() }() // the session ends either way
 	if !l.register(set) {
 		return
 	}
 	for ctx.Err() == nil {
 		event, ret := set.Wait(uint32(waitForEvents.Milliseconds()))
-		switch {
-		case ret == nvml.ERROR_TIMEOUT:
-		case ret == nvml.SUCCESS:
+		switch ret {
+		case nvml.ERROR_TIMEOUT:
+		case nvml.SUCCESS:
 			l.take(event)
 		default:
 			l.ledger.record(place{call: wait}, ret)
@@ -120,7 +120,7 @@ func (l *listener) run(ctx context.Context) {
 
 // register asks for the events of all GPUs, and says whether any has some.
 func (l *listener) register(set nvml.EventSet) bool {
-	any := false
+	registered := false
 	for i := range l.gpus {
 		g := &l.gpus[i]
 		at := place{gpu: g.device.GPU, call: "nvmlDeviceGetSupportedEventTypes"}
@@ -133,9 +133,9 @@ func (l *listener) register(set nvml.EventSet) bool {
 			continue
 		}
 		at.call = "nvmlDeviceRegisterEvents"
-		any = l.ledger.record(at, g.handle.RegisterEvents(wanted, set)) || any
+		registered = l.ledger.record(at, g.handle.RegisterEvents(wanted, set)) || registered
 	}
-	return any
+	return registered
 }
 
 func (l *listener) take(event nvml.EventData) {

@@ -38,7 +38,7 @@ func TestDecode(t *testing.T) {
 			got, ok := decode(c.kind, c.raw)
 			require.Equal(t, c.ok, ok)
 			if ok {
-				require.EqualValues(t, c.want, got)
+				require.Equal(t, c.want, got)
 			}
 		})
 	}

@@ -17,7 +17,7 @@ type rendering struct {
 	names   Names
 }
 
-func (r *rendering) Describe(chan<- *prometheus.Desc) {}
+func (*rendering) Describe(chan<- *prometheus.Desc) {}
 
 func (r *rendering) Collect(to chan<- prometheus.Metric) {
 	if r.names == NamesModelServing || r.names == NamesBoth {

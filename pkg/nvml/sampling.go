@@ -207,7 +207,7 @@ func (s *sliceSampler) allocate(w *worker, m *migDevice) bool {
 func (s *sliceSampler) free() {
 	for _, sample := range []nvml.GpmSample{s.previous, s.current} {
 		if sample != nil {
-			sample.Free()
+			_ = sample.Free() // nothing depends on it: the next sample is allocated anew
 		}
 	}
 }

@@ -249,7 +249,7 @@ func (w *worker) readAll(now time.Time) reading {
 			}
 		}
 	}
-	w.call(fieldsCall, whole, func() nvml.Return { return w.fields.read(w.gpu.handle, now, r.emitFor(whole)) })
+	_ = w.call(fieldsCall, whole, func() nvml.Return { return w.fields.read(w.gpu.handle, now, r.emitFor(whole)) })
 	if len(w.gpu.divided) == 0 {
 		w.readProcessesInto(&r, whole, w.gpu.handle, -1)
 	}

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/executor"
-	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/grafana/grafana-plugin-sdk-go/experimental/concurrent"
 	"github.com/prometheus/common/model"
+
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 )
 
 // concurrency bounds how many of a request's queries run at once; the SDK allows at most 10.

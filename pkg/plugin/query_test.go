@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/executor"
-	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	engineql "github.com/prometheus/prometheus/promql"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/query"
 )
 
 var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)

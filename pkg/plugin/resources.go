@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -122,7 +123,7 @@ func timeRange(from, to string) (start, end time.Time, err error) {
 		start = time.UnixMilli(ms)
 	}
 	if !end.After(start) {
-		return start, end, fmt.Errorf("the time range is empty: its end is not after its start")
+		return start, end, errors.New("the time range is empty: its end is not after its start")
 	}
 	return start, end, nil
 }

@@ -53,7 +53,7 @@ func (p *Profile) validateDefinitions() error {
 	return nil
 }
 
-func (p *Profile) validateDefinition(name string, d Definition) error {
+func (*Profile) validateDefinition(name string, d Definition) error {
 	if !signalName.MatchString(name) {
 		return errors.New("write the name in lower case, with underscores between words")
 	}

@@ -200,7 +200,7 @@ func (r Recipe) Reads() []string {
 	return out
 }
 
-// Provenance says in a word how the recipe's numbers come about: measured as they are, derived, or estimated.
+// Origin is how the recipe's numbers come about: measured as they are, derived, or estimated.
 func (r Recipe) Origin() series.Origin {
 	if r.Estimate {
 		return series.Estimated

@@ -157,7 +157,8 @@ func (f *families) add(members []Summable) {
 			together = append(together, m)
 		}
 	}
-	f.all = append(rest, together)
+	rest = append(rest, together)
+	f.all = rest
 }
 
 // Same reports whether two have the same series and keep the same labels.

@@ -30,7 +30,7 @@ func (r *signalRun) withEstimatedColdHits(ctx context.Context, counted []analysi
 	if err != nil {
 		return nil, err
 	}
-	answer := append(counted, r.missing(counted, guessed, "the two modes overlap")...)
+	answer := slices.Concat(counted, r.missing(counted, guessed, "the two modes overlap"))
 	guessed, err = r.inSubquery("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
 		return o.readQuantiles(ctx)
 	})

@@ -59,7 +59,7 @@ func TestColdHitsAreEstimatedFromTwoModes(t *testing.T) {
 	answer.lacks("model", "one")
 	custom := answer.custom("model", "two")
 	require.Equal(t, series.Estimated, custom.Provenance[0].Origin)
-	require.Equal(t, distribution.Estimated, distribution.Bound(custom.Interval.Bound))
+	require.Equal(t, distribution.Estimated, custom.Interval.Bound)
 	require.Less(t, custom.Interval.Lower, 0.1)
 	require.Greater(t, custom.Interval.Upper, 0.1)
 	require.Contains(t, answer.notices(), "Cold-hit rate of two: estimated")
@@ -75,9 +75,9 @@ func TestColdHitsOfOverlappingModesAreALowerBound(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, latencies("blurred", map[float64]int{0.3: 300, 0.5: 500, 0.8: 120, 1: 40, 1.5: 40, 2: 40, 2.5: 30, 5: 100, 10: 300, 15: 100}))
 	answer := h.ask(signalOf("cold_hit_rate", nil, "model"))
-	require.Equal(t, distribution.AtLeast, distribution.Bound(answer.custom("model", "blurred").Interval.Bound))
+	require.Equal(t, distribution.AtLeast, answer.custom("model", "blurred").Interval.Bound)
 	require.Contains(t, answer.notices(), "Cold-hit rate of blurred: estimated from response times, a lower bound (the two modes overlap)")
-	require.Equal(t, distribution.AtMost, distribution.Bound(h.ask(signalOf("cache_hit_ratio", nil, "model")).custom("model", "blurred").Interval.Bound))
+	require.Equal(t, distribution.AtMost, h.ask(signalOf("cache_hit_ratio", nil, "model")).custom("model", "blurred").Interval.Bound)
 }
 
 func TestColdHitsOfQuantilesAloneAreALowerBound(t *testing.T) {
@@ -97,7 +97,7 @@ func TestColdHitsOfQuantilesAloneAreALowerBound(t *testing.T) {
 		require.InDelta(t, 0.049, answer.last("model", "seldom"), 1e-9, "a twentieth, less the p95's error of 0.1 %")
 		answer.lacks("model", "tailed")
 		custom := answer.custom("model", "seldom")
-		require.Equal(t, distribution.AtLeast, distribution.Bound(custom.Interval.Bound))
+		require.Equal(t, distribution.AtLeast, custom.Interval.Bound)
 		require.InDelta(t, 0.55, custom.Interval.Upper, 1e-9, "half, and the p50's error of 5 %")
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 )
 
 const (

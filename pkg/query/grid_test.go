@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 )
 
 var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)

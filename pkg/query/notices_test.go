@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"testing"
 
+	engineql "github.com/prometheus/prometheus/promql"
+	"github.com/stretchr/testify/require"
+
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
-	engineql "github.com/prometheus/prometheus/promql"
-	"github.com/stretchr/testify/require"
 )
 
 func TestGroupsAreNamed(t *testing.T) {

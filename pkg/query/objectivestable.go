@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
@@ -32,7 +33,7 @@ func (e *Evaluator) objectivesQuery(ctx context.Context, r Request) (data.Frames
 		return nil, err
 	}
 	table := frames.NewModelsTable(modelIdentity)
-	models := append(requests, resident...)
+	models := slices.Concat(requests, resident)
 	for _, c := range objective.Definitions {
 		sig, _ := e.Catalogue.Find(c.Name)
 		var held []analysis.Series

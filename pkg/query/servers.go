@@ -4,8 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 )
 
 // Servers are those that had samples within a time before now, for whoever writes rules for them.

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/executor"
 )
 
 // Of a range that is asked for at both ends of what is kept, neither is answered or kept if one fails.

@@ -24,7 +24,7 @@ func raw(t *testing.T, s *stand, request string) net.Conn {
 	t.Helper()
 	u, err := url.Parse(s.url)
 	require.NoError(t, err)
-	conn, err := net.Dial("tcp", u.Host) //nolint:noctx // a loopback connection of a test
+	conn, err := net.Dial("tcp", u.Host)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
@@ -37,7 +37,7 @@ func raw(t *testing.T, s *stand, request string) net.Conn {
 func readStatus(t *testing.T, conn net.Conn) int {
 	t.Helper()
 	// Closing the body would read it to its end; it ends with the connection.
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // the connection is closed, and the body with it
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	return response.StatusCode
 }
@@ -95,7 +95,7 @@ func TestServerDiesWithinTheResponse(t *testing.T) {
 				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+header+"\r\n\r\n5\r\nhello\r\n")
 				_ = conn.Close()
 			}, nil)
-			response, err := s.client.Get(s.url + "/predictions/m") //nolint:noctx // ends with the test
+			response, err := s.client.Get(s.url + "/predictions/m")
 			require.NoError(t, err)
 			require.Equal(t, http.StatusOK, response.StatusCode)
 			_, err = io.ReadAll(response.Body)
@@ -193,14 +193,14 @@ func TestBodyNeverEndsAndTheClientHangsUp(t *testing.T) {
 			time.Sleep(moment)
 		}
 	}()
-	_, err = s.client.Do(request) //nolint:bodyclose // there is none
+	_, err = s.client.Do(request)
 	require.ErrorIs(t, err, context.Canceled)
 	s.eventually(1, prometheus.Labels{"model": "m", "code": "499"})
 }
 
 func TestHeaderOfOneMegabyte(t *testing.T) {
 	limited := http.Server{MaxHeaderBytes: 64 << 10, Handler: http.HandlerFunc(ok), ReadHeaderTimeout: patience}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback listener of a test
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() {
@@ -262,7 +262,7 @@ func TestRecorderStopsWithRequestsInFlight(t *testing.T) {
 	}, nil)
 	answered := make(chan int, 1)
 	go func() {
-		response, err := s.client.Get(s.url + "/predictions/m") //nolint:noctx // ends with the recorder
+		response, err := s.client.Get(s.url + "/predictions/m")
 		if err != nil {
 			answered <- 0
 			return

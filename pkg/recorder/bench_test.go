@@ -142,7 +142,7 @@ func drive(b *testing.B, address, body string, clients, requests int) load {
 		working.Go(func() {
 			for i := next.Add(1) - 1; int(i) < requests; i = next.Add(1) - 1 {
 				start := time.Now()
-				response, err := client.Post(address, "application/json", strings.NewReader(body)) //nolint:noctx // a benchmark
+				response, err := client.Post(address, "application/json", strings.NewReader(body))
 				if err != nil || response.StatusCode != http.StatusOK {
 					b.Errorf("%v %v", response, err)
 					return
@@ -254,7 +254,7 @@ func openStream(b *testing.B, ctx context.Context, client *http.Client, address 
 		b.Error(err)
 		return nil
 	}
-	response, err := client.Do(request) //nolint:bodyclose // its context ends it
+	response, err := client.Do(request)
 	if err != nil {
 		b.Error(err)
 		return nil
@@ -291,7 +291,7 @@ func startStreamServer(b *testing.B) string {
 
 // serveStreams is the server's process.
 func serveStreams() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // lives as long as its process
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}

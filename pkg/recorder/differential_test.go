@@ -135,9 +135,9 @@ func converse(t *testing.T, address, method, request string, body string) got {
 func (e exchanged) withoutHops() exchanged {
 	if e.Seen != nil {
 		e.Seen.Header = removeHeaders(e.Seen.Header, "Connection", "Content-Length") // the length is compared beside it
-		if _, rest, absolute := strings.Cut(e.Seen.URI, "://"); absolute {
-			_, path, _ := strings.Cut(rest, "/")
-			e.Seen.URI = "/" + path
+		if _, path, absolute := strings.Cut(e.Seen.URI, "://"); absolute {
+			_, rest, _ := strings.Cut(path, "/")
+			e.Seen.URI = "/" + rest
 		}
 	}
 	e.Got.Header = removeHeaders(e.Got.Header, "Date")

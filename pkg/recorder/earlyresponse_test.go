@@ -40,7 +40,7 @@ func TestRestOfABodyIsNoRequest(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	_, err = io.WriteString(conn, smuggled)
 	require.NoError(t, err)
-	_, err = http.ReadResponse(answers, nil) //nolint:bodyclose // there is none
+	_, err = http.ReadResponse(answers, nil)
 	require.Error(t, err, "the connection is closed")
 	s.eventually(1, prometheus.Labels{"model": "m", "code": "503"})
 }
@@ -61,7 +61,7 @@ func TestConnectionIsNotUsedAgainAfterASearchThatTookTooLong(t *testing.T) {
 	s.eventually(1, prometheus.Labels{"model": "unknown", "code": "503"}) // the search is over
 	_, err = io.WriteString(conn, body[5:]+"GET /predictions/m HTTP/1.1\r\nHost: a\r\n\r\n")
 	require.NoError(t, err)
-	_, err = http.ReadResponse(answers, nil) //nolint:bodyclose // there is none
+	_, err = http.ReadResponse(answers, nil)
 	require.Error(t, err, "the connection is closed")
 	s.eventually(1, nil)
 }
@@ -76,7 +76,7 @@ func TestBytesAfterABrokenBodyAreNoRequest(t *testing.T) {
 	_, err = io.Copy(io.Discard, response.Body)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	_, err = http.ReadResponse(answers, nil) //nolint:bodyclose // there is none
+	_, err = http.ReadResponse(answers, nil)
 	require.Error(t, err, "the connection is closed")
 	s.eventually(1, prometheus.Labels{"model": "m", "code": "400"})
 }
@@ -124,7 +124,7 @@ func TestClientThatHalfClosesGetsNoFalseSuccess(t *testing.T) {
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
-			require.True(t, strings.Contains(string(body), "closed"), "%s", body)
+			require.Contains(t, string(body), "closed", "%s", body)
 			s.eventually(1, prometheus.Labels{"model": "m", "code": "499"})
 		})
 	}

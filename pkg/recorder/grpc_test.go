@@ -59,7 +59,7 @@ func inferRequest(model, version string, size int) *[]byte {
 // serveGRPC starts a gRPC server of the real library and answers its URL.
 func serveGRPC(t *testing.T, handler func(method string, stream grpc.ServerStream) error) (string, *grpc.Server) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback listener of a test
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		method, _ := grpc.MethodFromServerStream(stream)

@@ -14,7 +14,7 @@ import (
 )
 
 func newRequest(path string) (*http.Request, error) {
-	return http.NewRequest(http.MethodPost, "http://h"+path, http.NoBody) //nolint:noctx // never sent
+	return http.NewRequest(http.MethodPost, "http://h"+path, http.NoBody)
 }
 
 var oneMinute = windowOptions{slice: time.Minute, slices: 2}

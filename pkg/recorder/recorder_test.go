@@ -147,7 +147,7 @@ func TestStreamsAreFlushedAtOnce(t *testing.T) {
 				}
 			}, nil)
 			next <- struct{}{}
-			response, err := s.client.Get(s.url + "/predictions/m") //nolint:noctx // ends with the test
+			response, err := s.client.Get(s.url + "/predictions/m")
 			require.NoError(t, err)
 			defer func() { _ = response.Body.Close() }()
 			lines := bufio.NewReader(response.Body)
@@ -280,7 +280,7 @@ type modelsAnswer struct {
 func models(t *testing.T, s *stand) modelsAnswer {
 	t.Helper()
 	page := listen(t, t.Context(), s.recorder.ModelsHandler())
-	response, err := s.client.Get(page) //nolint:noctx // ends with the test
+	response, err := s.client.Get(page)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	var answer modelsAnswer

@@ -134,7 +134,7 @@ func (l logged) Write(p []byte) (int, error) {
 }
 
 func TestRequestsWaitForAServerThatScalesFromZero(t *testing.T) {
-	reserved, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback listener of a test
+	reserved, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := reserved.Addr().String()
 	require.NoError(t, reserved.Close())
@@ -150,7 +150,7 @@ func TestRequestsWaitForAServerThatScalesFromZero(t *testing.T) {
 	}()
 	require.Contains(t, <-held, "retrying the request")
 	require.InDelta(t, 1, s.count(concurrent, nil), 0)
-	listener, err := net.Listen("tcp", address) //nolint:noctx // a loopback listener of a test
+	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.Write(w)
@@ -192,7 +192,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			routes, err := recorder.BuiltinRoutes(recorder.DefaultRoutes)
 			require.NoError(t, err)
-			request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1", http.NoBody) //nolint:noctx // for its URL
+			request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1", http.NoBody)
 			require.NoError(t, err)
 			options := recorder.Options{Upstream: request.URL, Routes: routes, Logger: quiet()}
 			test.change(&options)

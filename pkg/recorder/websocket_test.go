@@ -109,7 +109,7 @@ func TestWebSocketRefused(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, "who are you?")
 	}, nil)
-	_, response, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{HTTPClient: s.client}) //nolint:bodyclose // the library does
+	_, response, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{HTTPClient: s.client})
 	require.Error(t, err)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 	require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"))
@@ -133,7 +133,7 @@ func TestWebSocketNegotiation(t *testing.T) {
 		}
 		<-ctx.Done()
 	}, nil)
-	conn, response, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{ //nolint:bodyclose // the library does
+	conn, response, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{
 		HTTPClient: s.client, Subprotocols: []string{"other", "realtime"}, CompressionMode: websocket.CompressionNoContextTakeover,
 	})
 	require.NoError(t, err)
@@ -149,7 +149,7 @@ func TestWebSocketNegotiation(t *testing.T) {
 
 func TestWebSocketEndsWithTheRecorder(t *testing.T) {
 	s := inFrontOfHandler(t, echo, nil)
-	conn, _, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{HTTPClient: s.client}) //nolint:bodyclose // the library does
+	conn, _, err := websocket.Dial(t.Context(), s.url+"/v1/realtime?model=m", &websocket.DialOptions{HTTPClient: s.client})
 	require.NoError(t, err)
 	defer func() { _ = conn.CloseNow() }()
 	require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte("hello")))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -189,7 +190,7 @@ func (w *writer) ranks(p *profile.Profile) *ranking {
 	for i, of := range traffic.Of {
 		var rates plan.Node = plan.Aggregate{Op: plan.Sum, By: traffic.By, Of: plan.Rate{Of: of, Window: rankedOver}}
 		if len(traffic.Of) > 1 {
-			rates = plan.SetLabel{Of: rates, Label: "part", Value: fmt.Sprint(i + 1)} // of two counters of one model, both count
+			rates = plan.SetLabel{Of: rates, Label: "part", Value: strconv.Itoa(i + 1)} // of two counters of one model, both count
 		}
 		terms = append(terms, rates)
 	}

@@ -129,7 +129,7 @@ func TestParametersOfTheConfigEditor(t *testing.T) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.True(t, string(want) == string(got), "%s is not what the code says: rewrite it with go test ./pkg/recordingrule -update", path)
+	require.Equal(t, string(want), string(got), "%s is not what the code says: rewrite it with go test ./pkg/recordingrule -update", path)
 	documented, err := os.ReadFile("../../docs/recording-rules.md")
 	require.NoError(t, err)
 	for _, p := range described {

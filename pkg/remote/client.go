@@ -4,7 +4,7 @@ package remote
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -66,14 +66,14 @@ func New(ctx context.Context, instance backend.DataSourceInstanceSettings, s set
 // baseURL is the address in front of /api/v1.
 func baseURL(text string) (*url.URL, error) {
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("the URL of the Prometheus-compatible server is missing: write it like http://prometheus:9090")
+		return nil, errors.New("the URL of the Prometheus-compatible server is missing: write it like http://prometheus:9090")
 	}
 	base, err := target.ParseURL(text)
 	if err != nil {
 		return nil, err
 	}
 	if base.User != nil {
-		return nil, fmt.Errorf("the URL holds a user name or password; remove it and use basic authentication instead")
+		return nil, errors.New("the URL holds a user name or password; remove it and use basic authentication instead")
 	}
 	base.Path, base.RawPath = strings.TrimSuffix(strings.TrimSuffix(base.Path, "/"), "/api/v1"), ""
 	return base, nil

@@ -12,11 +12,10 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
-	"github.com/prometheus/common/model"
-	"github.com/stretchr/testify/require"
-
 	jsoniter "github.com/json-iterator/go"
 	stock "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/pkg/frames"
 )

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/plan"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
 )
 
 const (

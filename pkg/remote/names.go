@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coldhit/modelserving-datasource/pkg/plan"
-	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/grafana/regexp"
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/coldhit/modelserving-datasource/pkg/plan"
+	"github.com/coldhit/modelserving-datasource/pkg/promql"
 )
 
 // nameFilter reports which metrics' names selections by name alone mean, for servers that know no expressions there, and for those

@@ -86,7 +86,7 @@ type subject struct {
 	timeout time.Duration
 }
 
-func (s subject) problem(p Problem, cause error, format string, args ...any) *Error {
+func (subject) problem(p Problem, cause error, format string, args ...any) *Error {
 	return &Error{Problem: p, Sentence: fmt.Sprintf(format, args...), cause: cause}
 }
 
@@ -172,7 +172,7 @@ func (s subject) explainStatus(response *http.Response, body []byte) *Error {
 	return s.withRetry(response, s.ofStatus(response, excerpt))
 }
 
-func (s subject) withRetry(response *http.Response, e *Error) *Error {
+func (subject) withRetry(response *http.Response, e *Error) *Error {
 	e.Status = response.StatusCode
 	if e.RetryAfter = retryAfter(response, time.Now()); e.RetryAfter > 0 {
 		e.Sentence += fmt.Sprintf(" It requests a pause of %s.", e.RetryAfter.Round(time.Second))

@@ -129,7 +129,7 @@ type lostResponseError struct{ error }
 
 func (u lostResponseError) Unwrap() error { return u.error }
 
-func (u lostResponseError) Is(target error) bool { return target == remotewrite.ErrUnanswered }
+func (lostResponseError) Is(target error) bool { return target == remotewrite.ErrUnanswered }
 
 // explainWriteStatus tells what can never succeed from what can.
 func (s subject) explainWriteStatus(response *http.Response, body []byte) *Error {

@@ -1,6 +1,7 @@
 package rulefile
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -14,7 +15,7 @@ func ReadDuration(to *time.Duration, least, most time.Duration) func(string) err
 	return func(text string) error {
 		d, err := model.ParseDuration(text)
 		if err != nil {
-			return fmt.Errorf("write a duration, such as 500ms or 5m")
+			return errors.New("write a duration, such as 500ms or 5m")
 		}
 		if time.Duration(d) < least || time.Duration(d) > most {
 			return fmt.Errorf("it must be between %s and %s", model.Duration(least), model.Duration(most))

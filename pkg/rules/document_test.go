@@ -22,7 +22,7 @@ func TestAlertsDocument(t *testing.T) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.True(t, string(want) == got, "%s is not what the code says: rewrite it with go test ./pkg/rules -update", path)
+	require.Equal(t, string(want), got, "%s is not what the code says: rewrite it with go test ./pkg/rules -update", path)
 }
 
 func TestReadmeCountsTheRules(t *testing.T) {
@@ -184,5 +184,5 @@ func TestParametersOfTheConfigEditor(t *testing.T) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.True(t, string(want) == string(got), "%s is not what the code says: rewrite it with go test ./pkg/rules -update", path)
+	require.Equal(t, string(want), string(got), "%s is not what the code says: rewrite it with go test ./pkg/rules -update", path)
 }

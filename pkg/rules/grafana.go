@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (o Options) annotations(r Rule) map[string]string {
 	})
 	out := map[string]string{"summary": summary, "description": r.Means, "runbook_url": Runbook + "#" + r.Name}
 	if p, ok := panelOf(r); ok {
-		out["__dashboardUid__"], out["__panelId__"] = p.DashboardUID, fmt.Sprint(p.PanelID)
+		out["__dashboardUid__"], out["__panelId__"] = p.DashboardUID, strconv.Itoa(p.PanelID)
 		out["dashboard"] = o.dashboardLink(r, p)
 	}
 	return out

@@ -23,7 +23,7 @@ func TestProvisionedRulesAreThoseOfTheCode(t *testing.T) {
 	}
 	want, err := os.ReadFile(provisioned)
 	require.NoError(t, err)
-	require.True(t, string(want) == string(got), "%s is not what the code says: rewrite it with go test ./pkg/rules -update", provisioned)
+	require.Equal(t, string(want), string(got), "%s is not what the code says: rewrite it with go test ./pkg/rules -update", provisioned)
 
 	var source struct {
 		Datasources []struct{ UID string }

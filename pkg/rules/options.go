@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -8,8 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 	"github.com/prometheus/common/model"
+
+	"github.com/coldhit/modelserving-datasource/pkg/rulefile"
 )
 
 // Options are what an export can be given.
@@ -107,7 +109,7 @@ func (o *Options) readFolder(text string) error {
 		return fmt.Errorf("it has %d characters; at most %d are possible", n, maxFolderCharacters)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == '/' || r == '\\' }) {
-		return fmt.Errorf("it must have no slash and no line break")
+		return errors.New("it must have no slash and no line break")
 	}
 	o.Folder = text
 	return nil
@@ -130,7 +132,7 @@ func shareOf(to *float64) func(string) error {
 			v /= 100
 		}
 		if err != nil || !(v > 0 && v < 1) {
-			return fmt.Errorf("write a share of more than 0%% and less than 100%%, such as 75%% or 0.75")
+			return errors.New("write a share of more than 0%% and less than 100%%, such as 75%% or 0.75")
 		}
 		*to = v
 		return nil
@@ -141,7 +143,7 @@ func numberOf(to *float64) func(string) error {
 	return func(text string) error {
 		v, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(v > 0 && v <= 1e9) {
-			return fmt.Errorf("write a number above 0")
+			return errors.New("write a number above 0")
 		}
 		*to = v
 		return nil

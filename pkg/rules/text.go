@@ -31,7 +31,7 @@ var forms = map[string]string{
 }
 
 // fill writes a text with its placeholders as a template. With gives a form the number of a ref.
-func (r Rule) fill(text string, with func(ref, form string) string) string {
+func (Rule) fill(text string, with func(ref, form string) string) string {
 	filled := placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		parts := placeholder.FindStringSubmatch(found)
 		switch {

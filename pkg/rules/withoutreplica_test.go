@@ -4,9 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/profile"
 )
 
 // hosted is a platform's page about one model, every 15 seconds for so long.

@@ -1,7 +1,6 @@
 package signal
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +34,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
 	seen, titles := map[string]bool{}, map[string]bool{}
 	for _, s := range Builtin() {
-		require.Regexp(t, regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`), s.Name)
+		require.Regexp(t, `^[a-z]+(_[a-z]+)*$`, s.Name)
 		require.False(t, seen[s.Name] || titles[s.Title], s.Name)
 		seen[s.Name], titles[s.Title] = true, true
 		require.NotEmpty(t, s.Title)

@@ -60,7 +60,7 @@ var (
 )
 
 // Describe is that of prometheus.Collector.
-func (c *Caches) Describe(to chan<- *prometheus.Desc) {
+func (*Caches) Describe(to chan<- *prometheus.Desc) {
 	to <- cacheSteps
 	to <- cacheEntries
 	to <- cacheBytes

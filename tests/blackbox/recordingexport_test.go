@@ -27,10 +27,10 @@ func TestRecordingRulesAreWrittenForWhoMayEdit(t *testing.T) {
 		"profiles=nobody":                   `there is no profile "nobody"`,
 		"profiles=triton&colour=red":        "unknown parameter colour",
 		"profiles=triton&signals=gpu_power": `no counter or histogram for "gpu_power"`,
-		"profiles=triton&window=50s&interval=15s":            "no multiple of the interval",
+		"profiles=triton&window=50s&interval=15s":               "no multiple of the interval",
 		"profiles=triton&window=1m&interval=30s&topInterval=1m": "is longer than the interval",
-		"profiles=triton&topN=none":                       "whole number",
-		"profiles=triton&interval=1h":                        "between 1s and 4m",
+		"profiles=triton&topN=none":                             "whole number",
+		"profiles=triton&interval=1h":                           "between 1s and 4m",
 	} {
 		status, answer := p.Call(s, "recording-rules", asked)
 		require.Equal(t, 400, status, asked)

@@ -116,7 +116,7 @@ func TestRecordingRulesAreReadInPlaceOfCounters(t *testing.T) {
 		"means":                     query("response_time", []string{"mean"}, "model", "start"),
 		"quantiles of hot requests": filtered(query("response_time", []string{"p95"}), map[string][]string{"start": {"hot"}, "model": {"model-001", "model-002"}}),
 		"cold hits":                 query("cold_hit_rate", nil, "model"),
-		"the top models":               limited(query("requests", nil, "model"), 4),
+		"the top models":            limited(query("requests", nil, "model"), 4),
 		"cache hits":                query("cache_hit_ratio", nil, "deployment"),
 	}
 	from := f.recorded.Add(5 * time.Minute)

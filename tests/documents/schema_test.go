@@ -26,7 +26,7 @@ func TestSchemaDocument(t *testing.T) {
 	}
 	file, err := os.ReadFile(schemaPath)
 	require.NoError(t, err)
-	require.True(t, string(made) == string(file), "docs/profile.schema.json is not what the code says: rewrite it with go test ./tests/documents -update")
+	require.Equal(t, string(made), string(file), "docs/profile.schema.json is not what the code says: rewrite it with go test ./tests/documents -update")
 }
 
 const (

@@ -29,7 +29,7 @@ func TestSignalsDocument(t *testing.T) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.True(t, string(want) == got, "docs/signals.md is not what the code says: rewrite it with go test ./tests/documents -update")
+	require.Equal(t, string(want), got, "docs/signals.md is not what the code says: rewrite it with go test ./tests/documents -update")
 }
 
 func signalsDocument(set profile.Set) string {

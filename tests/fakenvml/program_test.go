@@ -103,7 +103,7 @@ type startOptions struct {
 
 func start(t *testing.T, o startOptions) *program {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "fakenvml-run-")
+	folder, err := os.MkdirTemp("", "fakenvml-run-") //nolint:usetesting // other users have to reach it, which t.TempDir denies
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	require.NoError(t, os.Chmod(folder, 0o755))

@@ -15,8 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Module and Version are what is run.
-const Module, Version = "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics", "v1.150.0"
+// Module is the program that is run.
+const Module = "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics"
+
+// Version is that of the module.
+const Version = "v1.150.0"
 
 // executable is built from its module into the cache folder where it is not there yet.
 func executable(t *testing.T) string {

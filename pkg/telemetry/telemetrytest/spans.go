@@ -8,7 +8,6 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/tracing"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
@@ -51,7 +50,7 @@ func Named(spans tracetest.SpanStubs, name string) (out tracetest.SpanStubs) {
 func Attributes(span tracetest.SpanStub) map[string]any {
 	out := map[string]any{}
 	for _, a := range span.Attributes {
-		out[string(a.Key)] = attribute.Value(a.Value).AsInterface()
+		out[string(a.Key)] = a.Value.AsInterface()
 	}
 	return out
 }
