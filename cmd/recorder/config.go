@@ -171,19 +171,19 @@ func (c *config) set(name string, from config) {
 func (c *config) check() error {
 	switch {
 	case c.Upstream == "":
-		return errors.New("no upstream: name the model server's URL with -upstream or in the configuration file")
+		return errors.New("no upstream: set the URL of the model server with -upstream or in the configuration file")
 	case leadsTo(c.Upstream, c.Listen):
-		return fmt.Errorf("upstream is the recorder's own address, %s: set the model server's", c.Listen)
+		return fmt.Errorf("upstream is the recorder's own address, %s: set the URL of the model server", c.Listen)
 	case leadsTo(c.GRPCUpstream, c.Listen):
-		return fmt.Errorf("grpc_upstream is the recorder's own address, %s: set the model server's", c.Listen)
+		return fmt.Errorf("grpc_upstream is the recorder's own address, %s: set the URL of the model server", c.Listen)
 	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
-		return errors.New("tls: set both certificate and key, or neither")
+		return errors.New("tls: only one of certificate and key is set: set both or neither")
 	case (c.UpstreamTLS.Certificate == "") != (c.UpstreamTLS.Key == ""):
-		return errors.New("upstream_tls: set both certificate and key, or neither")
+		return errors.New("upstream_tls: only one of certificate and key is set: set both or neither")
 	case (c.Cold.Management.Protocol == "") != (c.Cold.Management.URL == ""):
-		return errors.New("cold.management: set both protocol and url, or neither")
+		return errors.New("cold.management: only one of protocol and url is set: set both or neither")
 	case c.QueueTime.Header == "" && c.QueueTime.Unit != 0:
-		return errors.New("queue_time: a unit is set and no header; name the response header that has the time, or remove the unit")
+		return errors.New("queue_time: a unit is set without a header: set the response header that contains the time, or remove the unit")
 	}
 	for _, d := range []struct {
 		key          string
@@ -196,7 +196,7 @@ func (c *config) check() error {
 		{"wait_for_server", c.WaitForServer, 0},
 	} {
 		if d.value < d.least {
-			return fmt.Errorf("%s is %s and must be at least %s", d.key, d.value, d.least)
+			return fmt.Errorf("%s is %s: set at least %s", d.key, d.value, d.least)
 		}
 	}
 	return nil
@@ -223,11 +223,11 @@ func (c *config) routes() ([]recorder.Route, error) {
 	for i, r := range c.Routes {
 		name := fmt.Sprintf("routes[%d] (%s)", i, r.Pattern)
 		if r.Pattern == "" {
-			return nil, fmt.Errorf("%s has no pattern: set a regular expression over the path", name)
+			return nil, fmt.Errorf("%s has no pattern: set a regular expression for the path", name)
 		}
 		pattern, err := regexp.Compile(r.Pattern)
 		if err != nil {
-			return nil, fmt.Errorf("%s: the pattern is no regular expression: %w", name, err)
+			return nil, fmt.Errorf("%s: invalid regular expression in pattern: %w", name, err)
 		}
 		routes = append(routes, recorder.Route{
 			Name: name, Pattern: pattern, Methods: r.Methods,

@@ -62,7 +62,7 @@ func (c *config) options(sources []recorder.Source, logger *slog.Logger) (record
 		Upstream: upstream, UpstreamHost: c.UpstreamHost, ResponseTimeout: c.ResponseTimeout, WaitForServer: c.WaitForServer,
 		Routes: routes, BodyBytes: c.BodyBytes, Sources: sources,
 		QueueTime: recorder.QueueTimeHeader{Name: c.QueueTime.Header, Unit: c.QueueTime.Unit},
-		MaxModels: c.Limits.Models, ModelIdle: c.Limits.IdleTimeout, MaxLabelBytes: c.Limits.LabelBytes,
+		MaxModels: c.Limits.Models, IdleTimeout: c.Limits.IdleTimeout, MaxLabelBytes: c.Limits.LabelBytes,
 		Window: c.Window, Logger: logger,
 	}
 	if c.GRPCUpstream != "" {
@@ -98,7 +98,7 @@ func (u upstreamTLS) clientConfig() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", u.CA)
+			return nil, fmt.Errorf("%s contains no PEM certificate", u.CA)
 		}
 	}
 	if u.Certificate != "" {

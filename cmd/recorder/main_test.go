@@ -219,9 +219,9 @@ func TestProgramCutsOffWhatOutlastsTheGrace(t *testing.T) {
 	go func() { answered <- tryGet(client, "http://"+listen+"/predictions/m") }()
 	<-arrived
 	go func() { _ = stop() }()
-	require.Contains(t, <-answered, "is being stopped")
+	require.Contains(t, <-answered, "is shutting down")
 	require.NoError(t, stop())
-	require.Contains(t, log.String(), "cut off")
+	require.Contains(t, log.String(), "outlast the shutdown grace")
 }
 
 func TestProgramAsksTheManagementAPIAndReadiness(t *testing.T) {

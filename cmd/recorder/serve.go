@@ -44,7 +44,7 @@ func serve(ctx context.Context, c config, r *recorder.Recorder, config *tls.Conf
 	failed := make(chan error, 2)
 	tasks.Go(func() { failed <- serveOn(server, listener, config != nil) })
 	tasks.Go(func() { failed <- serveOn(admin, adminListener, false) })
-	logger.Info("Recording", "listen", listener.Addr().String(), "admin", adminListener.Addr().String())
+	logger.Info("Listening", "listen", listener.Addr().String(), "admin", adminListener.Addr().String())
 
 	select {
 	case <-ctx.Done():
@@ -77,7 +77,7 @@ func stopServing(ctx context.Context, server *http.Server, r *recorder.Recorder,
 	defer cancel()
 	stopCutOff := context.AfterFunc(graceful, func() {
 		if errors.Is(graceful.Err(), context.DeadlineExceeded) {
-			logger.Info("Requests outlast the grace and are cut off", "grace", grace.String())
+			logger.Info("Cancelling requests that outlast the shutdown grace", "grace", grace.String())
 			cutOff(recorder.ErrStopped)
 		}
 	})

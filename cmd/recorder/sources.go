@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	askTimeout = 5 * time.Second
+	pollTimeout = 5 * time.Second
 	// readinessBytes bounds what is read of a readiness answer.
 	readinessBytes = 64 << 10
 )
@@ -39,18 +39,18 @@ func (c *config) sources(logger *slog.Logger) (sources []recorder.Source, closeA
 			return nil, closeAll, err
 		}
 		closers = append(closers, client.Close)
-		sources = append(sources, recorder.NewPolled(recorder.PolledOptions{
-			Name: "management", Look: listing(client), Every: c.Cold.Management.Interval, Timeout: askTimeout, Logger: logger,
+		sources = append(sources, recorder.NewPoller(recorder.PollerOptions{
+			Name: "management", Look: listing(client), Interval: c.Cold.Management.Interval, Timeout: pollTimeout, Logger: logger,
 		}))
 	}
 	if readiness := c.Cold.Readiness; readiness.URL != "" {
-		client, err := target.New(settings.Target{URL: readiness.URL}, settings.Embedded{ScrapeTimeout: askTimeout})
+		client, err := target.New(settings.Target{URL: readiness.URL}, settings.Embedded{ScrapeTimeout: pollTimeout})
 		if err != nil {
 			return nil, closeAll, fmt.Errorf("cold.readiness.url: %w", err)
 		}
 		closers = append(closers, client.Close)
-		sources = append(sources, recorder.NewPolled(recorder.PolledOptions{
-			Name: recorder.FromZero, Look: ready(client), Every: readiness.Interval, Timeout: askTimeout, Logger: logger,
+		sources = append(sources, recorder.NewPoller(recorder.PollerOptions{
+			Name: recorder.FromZero, Look: ready(client), Interval: readiness.Interval, Timeout: pollTimeout, Logger: logger,
 		}))
 	}
 	return sources, closeAll, nil
@@ -60,7 +60,7 @@ func (c *config) managementClient() (*management.Client, error) {
 	m := c.Cold.Management
 	protocol, found := management.Find(m.Protocol)
 	if !found {
-		return nil, fmt.Errorf("cold.management.protocol: there is no %q: choose of %s", m.Protocol, strings.Join(management.Protocols(), ", "))
+		return nil, fmt.Errorf("cold.management.protocol: unknown protocol %q: use one of %s", m.Protocol, strings.Join(management.Protocols(), ", "))
 	}
 	key, err := readSecret(m.APIKeyFile)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *config) managementClient() (*management.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream_tls.ca: %w", err)
 	}
-	client, err := management.New(protocol, asked, settings.Embedded{ScrapeTimeout: askTimeout, CACertificate: ca}, 0)
+	client, err := management.New(protocol, asked, settings.Embedded{ScrapeTimeout: pollTimeout, CACertificate: ca}, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cold.management.url: %w", err)
 	}

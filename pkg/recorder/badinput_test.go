@@ -115,7 +115,7 @@ func TestServerDiesBeforeTheResponse(t *testing.T) {
 	}, nil)
 	response, body := s.do("POST", "/predictions/m", "x", nil)
 	require.Equal(t, http.StatusBadGateway, response.StatusCode)
-	require.Contains(t, body, "The model server cannot be reached")
+	require.Contains(t, body, "The model server is unreachable")
 	s.eventually(1, prometheus.Labels{"model": "m", "code": "502"})
 }
 
@@ -145,7 +145,7 @@ func TestUpstreamSilent(t *testing.T) {
 		func(o *recorder.Options) { o.ResponseTimeout = 50 * time.Millisecond })
 	response, body := s.do("POST", "/predictions/m", "", nil)
 	require.Equal(t, http.StatusGatewayTimeout, response.StatusCode)
-	require.Contains(t, body, "did not answer in time")
+	require.Contains(t, body, "did not respond in time")
 	s.eventually(1, prometheus.Labels{"model": "m", "code": "504"})
 }
 
@@ -250,8 +250,8 @@ func TestLongAndInvalidNamesAreBoundedAndCounted(t *testing.T) {
 	require.InDelta(t, 3, s.count("modelserving_recorder_label_values_truncated_total", nil), 0)
 	require.InDelta(t, 1, s.count("modelserving_recorder_label_values_sanitized_total", nil), 0)
 	answer := models(t, s)
-	require.Equal(t, 3, answer.LabelsShortened)
-	require.Equal(t, 1, answer.LabelsRepaired)
+	require.Equal(t, 3, answer.LabelValuesTruncated)
+	require.Equal(t, 1, answer.LabelValuesSanitized)
 }
 
 func TestRecorderStopsWithRequestsInFlight(t *testing.T) {

@@ -71,7 +71,7 @@ func (b *requestBody) readOn() bool {
 	b.reading.Lock()
 	defer b.reading.Unlock()
 	piece := make([]byte, 4<<10)
-	for b.exchange.searching() {
+	for b.exchange.isSearching() {
 		if _, err := b.read(piece); err != nil {
 			return false
 		}
@@ -117,24 +117,24 @@ func (b *requestBody) drain(w http.ResponseWriter) bool {
 	return controller.SetReadDeadline(time.Time{}) == nil
 }
 
-// interruptible is a gRPC call's request body whose Close ends a Read under way. The body that httputil.ReverseProxy hands
+// interruptibleBody is a gRPC call's request body whose Close ends a Read under way. The body that httputil.ReverseProxy hands
 // on does not, and HTTP/2's transport waits for that Read before it lets a response end: the client of a stream would
 // not hear of the stream's end until it sent something itself.
-type interruptible struct {
+type interruptibleBody struct {
 	io.ReadCloser
 	client  *requestBody
 	started atomic.Bool
 }
 
-func (b *interruptible) Read(p []byte) (int, error) {
+func (b *interruptibleBody) Read(p []byte) (int, error) {
 	b.started.Store(true)
 	return b.ReadCloser.Read(p)
 }
 
 // Close leaves a body alone that nothing was read of: the transport closes it when it cannot connect, and may be tried again.
-func (b *interruptible) Close() error {
+func (b *interruptibleBody) Close() error {
 	if b.started.Load() {
-		if b.client.exchange.searching() {
+		if b.client.exchange.isSearching() {
 			// The server has answered before the model was read.
 			giveUp := time.AfterFunc(b.client.exchange.recorder.options.searchTime, func() { _ = b.client.Close() })
 			b.client.readOn()
@@ -165,7 +165,7 @@ func (b responseBody) Read(p []byte) (int, error) {
 	x.failure = failureOf(x.ctx, err, nil)
 	x.response.Trailer = nil
 	x.client.Header().Set(http.TrailerPrefix+grpcStatusHeader, strconv.Itoa(int(x.grpcCode(time.Now()))))
-	x.client.Header().Set(http.TrailerPrefix+grpcMessageHeader, x.failure.sentence())
+	x.client.Header().Set(http.TrailerPrefix+grpcMessageHeader, x.failure.message())
 	return n, io.EOF
 }
 

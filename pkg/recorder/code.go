@@ -25,7 +25,7 @@ const (
 	clientGone              // the client hung up
 	clientBroken            // the client's body is not what its header announced
 	serverGone              // the server cannot be reached, or broke its response off
-	serverSilent            // the server did not answer in time
+	serverSilent            // the server did not respond in time
 	recorderStopped         // the recorder ended before the request did
 	recorderFailed          // the recorder itself panicked
 )
@@ -62,27 +62,27 @@ func (f failure) grpcCode() codes.Code {
 	}
 }
 
-func (f failure) sentence() string {
+func (f failure) message() string {
 	switch f {
 	case clientGone:
-		return "The client closed its side of the connection before the model server had answered."
+		return "The client closed the connection before the model server responded."
 	case clientBroken:
-		return "The request's body is broken: it does not have the form or the length that its header says."
+		return "The request body is invalid: its encoding or length does not match the request header."
 	case serverSilent:
-		return "The model server did not answer in time."
+		return "The model server did not respond in time."
 	case recorderStopped:
-		return "The recorder in front of the model server is being stopped."
+		return "The recorder in front of the model server is shutting down."
 	case serverGone:
-		return "The model server cannot be reached, or it closed the connection without an answer."
+		return "The model server is unreachable, or it closed the connection without a response."
 	default:
 		return "The recorder in front of the model server failed."
 	}
 }
 
 // ErrStopped is the cause with which the recorder ends the requests that outlast its grace.
-var ErrStopped = errors.New("the recorder is being stopped")
+var ErrStopped = errors.New("the recorder is shutting down")
 
-// failureOf tells why a request could not be passed on. bodyError is what reading the client's body ended with.
+// failureOf returns why a request could not be forwarded. bodyError is what reading the client's body ended with.
 func failureOf(ctx context.Context, err, bodyError error) failure {
 	var timeout net.Error
 	switch {

@@ -8,23 +8,23 @@ import (
 
 var (
 	modelsDescription = prometheus.NewDesc("modelserving_recorder_models",
-		"Pairs of model and version with series of their own.", nil, nil)
+		"Number of pairs of model and version that have their own series.", nil, nil)
 	modelsLimitDescription = prometheus.NewDesc("modelserving_recorder_models_limit",
-		"How many pairs of model and version may have series of their own.", nil, nil)
-	foldedDescription = prometheus.NewDesc("modelserving_recorder_models_aggregated_total",
-		"Pairs of model and version whose series were folded into the model \"other\".", nil, nil)
-	passedDescription = prometheus.NewDesc("modelserving_recorder_unmatched_requests_total",
-		"Requests that no route fits: passed on and counted under no model.", []string{"protocol", "code"}, nil)
+		"Maximum number of pairs of model and version that have their own series.", nil, nil)
+	aggregatedDescription = prometheus.NewDesc("modelserving_recorder_models_aggregated_total",
+		"Total number of pairs of model and version that were aggregated into the model \"other\".", nil, nil)
+	unmatchedDescription = prometheus.NewDesc("modelserving_recorder_unmatched_requests_total",
+		"Total number of forwarded requests that no route matches. They have no model.", []string{"protocol", "code"}, nil)
 )
 
 func newLabelMaker(maxBytes int) labelMaker {
 	return labelMaker{
 		maxBytes: maxBytes,
-		shortened: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "modelserving_recorder_label_values_truncated_total", Help: "Names of models and versions that were too long for a label.",
+		truncated: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "modelserving_recorder_label_values_truncated_total", Help: "Total number of model and version names that were truncated to the maximum length of a label value.",
 		}),
-		repaired: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "modelserving_recorder_label_values_sanitized_total", Help: "Names of models and versions that were not valid UTF-8.",
+		sanitized: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "modelserving_recorder_label_values_sanitized_total", Help: "Total number of model and version names in which invalid UTF-8 was replaced.",
 		}),
 	}
 }
@@ -35,7 +35,7 @@ func (*Recorder) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (r *Recorder) Collect(metrics chan<- prometheus.Metric) {
-	entries, own, folded := r.ledger.list()
+	entries, own, aggregated := r.ledger.list()
 	for _, entry := range entries {
 		for _, metric := range entry.collect() {
 			metrics <- metric
@@ -43,10 +43,10 @@ func (r *Recorder) Collect(metrics chan<- prometheus.Metric) {
 	}
 	metrics <- prometheus.MustNewConstMetric(modelsDescription, prometheus.GaugeValue, float64(own))
 	metrics <- prometheus.MustNewConstMetric(modelsLimitDescription, prometheus.GaugeValue, float64(r.options.MaxModels))
-	metrics <- prometheus.MustNewConstMetric(foldedDescription, prometheus.CounterValue, float64(folded))
-	r.passed.collect(metrics)
-	r.labels.shortened.Collect(metrics)
-	r.labels.repaired.Collect(metrics)
+	metrics <- prometheus.MustNewConstMetric(aggregatedDescription, prometheus.CounterValue, float64(aggregated))
+	r.unmatched.collect(metrics)
+	r.labels.truncated.Collect(metrics)
+	r.labels.sanitized.Collect(metrics)
 	for _, source := range r.verdicts {
 		if collector, ok := source.(prometheus.Collector); ok {
 			collector.Collect(metrics)
@@ -54,43 +54,45 @@ func (r *Recorder) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// passedRequests counts the requests that no route fits.
-type passedRequests struct {
+// unmatchedRequests counts the requests that no route matches.
+type unmatchedRequests struct {
 	mu     sync.Mutex
-	counts map[passedKey]uint64
+	counts map[unmatchedKey]uint64
 }
 
-type passedKey struct {
+type unmatchedKey struct {
 	protocol protocol
 	code     string
 }
 
-func newPassedRequests() *passedRequests { return &passedRequests{counts: map[passedKey]uint64{}} }
-
-func (p *passedRequests) add(protocol protocol, code string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	key := passedKey{protocol, code}
-	if _, known := p.counts[key]; !known && len(p.counts) >= maxCodes {
-		key.code = otherCode
-	}
-	p.counts[key]++
+func newUnmatchedRequests() *unmatchedRequests {
+	return &unmatchedRequests{counts: map[unmatchedKey]uint64{}}
 }
 
-func (p *passedRequests) total() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (u *unmatchedRequests) add(protocol protocol, code string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	key := unmatchedKey{protocol, code}
+	if _, known := u.counts[key]; !known && len(u.counts) >= maxCodes {
+		key.code = otherCode
+	}
+	u.counts[key]++
+}
+
+func (u *unmatchedRequests) total() uint64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	var total uint64
-	for _, n := range p.counts {
+	for _, n := range u.counts {
 		total += n
 	}
 	return total
 }
 
-func (p *passedRequests) collect(metrics chan<- prometheus.Metric) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for key, n := range p.counts {
-		metrics <- prometheus.MustNewConstMetric(passedDescription, prometheus.CounterValue, float64(n), string(key.protocol), key.code)
+func (u *unmatchedRequests) collect(metrics chan<- prometheus.Metric) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for key, n := range u.counts {
+		metrics <- prometheus.MustNewConstMetric(unmatchedDescription, prometheus.CounterValue, float64(n), string(key.protocol), key.code)
 	}
 }

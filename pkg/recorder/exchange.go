@@ -21,8 +21,8 @@ type exchange struct {
 	ctx      context.Context
 	arrival  time.Time
 	protocol protocol
-	// recorded says that a route fits. Others are only counted as passed on.
-	recorded bool
+	// measured says that a route matches. Other requests are only counted.
+	measured bool
 	deadline time.Duration // of a gRPC client; zero when it has none
 
 	clientBody        *requestBody // nil where there is none
@@ -70,7 +70,7 @@ func (r *Recorder) begin(request *http.Request) *exchange {
 	if !ok {
 		return x
 	}
-	x.recorded, x.watching = true, true
+	x.measured, x.watching = true, true
 	r.verdicts.arrived()
 	if d.finder != nil {
 		x.finder = d.finder
@@ -94,7 +94,7 @@ func (x *exchange) identify(model, version string) {
 
 func (x *exchange) sawRequestBytes(p []byte) {
 	x.requestBytes.Add(int64(len(p)))
-	if !x.recorded || len(p) == 0 {
+	if !x.measured || len(p) == 0 {
 		return
 	}
 	x.mu.Lock()
@@ -122,8 +122,8 @@ func (x *exchange) requestEndedWith() error {
 	return x.requestEnd
 }
 
-// clientsFault is what the client's body ended with, if not with its end.
-func (x *exchange) clientsFault() error {
+// requestBodyError is what the client's body ended with, if not with its end.
+func (x *exchange) requestBodyError() error {
 	if err := x.requestEndedWith(); !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -150,8 +150,8 @@ func (x *exchange) stopWatching() {
 	}
 }
 
-// searching says whether the model is still looked for in the body.
-func (x *exchange) searching() bool {
+// isSearching says whether the model is still looked for in the body.
+func (x *exchange) isSearching() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.finder != nil
@@ -166,8 +166,8 @@ func (x *exchange) end(finished time.Time) {
 	}
 	x.stopWatching()
 	code := x.code(now, !finished.IsZero())
-	if !x.recorded {
-		x.recorder.passed.add(x.protocol, code)
+	if !x.measured {
+		x.recorder.unmatched.add(x.protocol, code)
 		return
 	}
 	x.mu.Lock()

@@ -217,7 +217,7 @@ func TestGRPCUpstreamGone(t *testing.T) {
 	var answer []byte
 	err := dialGRPC(t, s).Invoke(t.Context(), inferMethod, inferRequest("m", "", 1), &answer)
 	require.Equal(t, codes.Unavailable, status.Code(err))
-	require.Contains(t, err.Error(), "The model server cannot be reached")
+	require.Contains(t, err.Error(), "The model server is unreachable")
 	s.eventually(1, prometheus.Labels{"model": "m", "protocol": "grpc", "code": "Unavailable"})
 }
 

@@ -15,10 +15,10 @@ type ledger struct {
 	window windowOptions
 	other  *modelSeries
 
-	mu     sync.Mutex
-	models map[modelKey]*list.Element
-	recent *list.List // of *modelSeries, the one used last first
-	folded uint64
+	mu         sync.Mutex
+	models     map[modelKey]*list.Element
+	recent     *list.List // of *modelSeries, the one used last first
+	aggregated uint64
 }
 
 func newLedger(limit int, idle time.Duration, window windowOptions) *ledger {
@@ -71,7 +71,7 @@ func (l *ledger) touch(element *list.Element, series *modelSeries, now time.Time
 	l.recent.MoveToFront(element)
 }
 
-// makeRoom folds the model that was not used for the longest time into other. It answers false when all are in use.
+// makeRoom aggregates the model that was not used for the longest time into other. It answers false when all are in use.
 func (l *ledger) makeRoom(now time.Time) bool {
 	for element := l.recent.Back(); element != nil; element = element.Prev() {
 		series := element.Value.(*modelSeries) //nolint:forcetypeassert // the list holds nothing else
@@ -81,10 +81,10 @@ func (l *ledger) makeRoom(now time.Time) bool {
 		if series.references > 0 {
 			continue
 		}
-		series.foldInto(l.other)
+		series.aggregateInto(l.other)
 		l.recent.Remove(element)
 		delete(l.models, series.key)
-		l.folded++
+		l.aggregated++
 		return true
 	}
 	return false
@@ -96,8 +96,8 @@ type ledgerEntry struct {
 	lastUse time.Time
 }
 
-// list answers the models with series of their own, then other if it was ever used, and how many were folded.
-func (l *ledger) list() (entries []ledgerEntry, ownSeries int, folded uint64) {
+// list answers the models with series of their own, then other if it was ever used, and how many were aggregated.
+func (l *ledger) list() (entries []ledgerEntry, ownSeries int, aggregated uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	entries = make([]ledgerEntry, 0, len(l.models)+1)
@@ -105,10 +105,10 @@ func (l *ledger) list() (entries []ledgerEntry, ownSeries int, folded uint64) {
 		series := element.Value.(*modelSeries) //nolint:forcetypeassert // the list holds nothing else
 		entries = append(entries, ledgerEntry{series, series.lastUse})
 	}
-	if !l.other.lastUse.IsZero() || l.folded > 0 {
+	if !l.other.lastUse.IsZero() || l.aggregated > 0 {
 		entries = append(entries, ledgerEntry{l.other, l.other.lastUse})
 	}
-	return entries, len(l.models), l.folded
+	return entries, len(l.models), l.aggregated
 }
 
 // advance begins a new slice of all live distributions.

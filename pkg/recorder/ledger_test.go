@@ -47,9 +47,9 @@ func TestLeastRecentlyUsedModelsFoldIntoOther(t *testing.T) {
 	sum, models := total(l)
 	require.Equal(t, uint64(6), sum, "no request is lost")
 	require.Equal(t, []string{"e", "d", "a", "other"}, models)
-	_, own, folded := l.list()
+	_, own, aggregated := l.list()
 	require.Equal(t, 3, own)
-	require.Equal(t, uint64(2), folded)
+	require.Equal(t, uint64(2), aggregated)
 }
 
 func TestModelsInUseKeepTheirSeries(t *testing.T) {
@@ -137,8 +137,8 @@ func TestNothingIsLostOrCountedTwiceWhileModelsComeAndGo(t *testing.T) {
 		sum += n
 	}
 	require.InDelta(t, clients*each, sum, 0)
-	entries, _, folded := l.list()
-	require.Positive(t, folded)
+	entries, _, aggregated := l.list()
+	require.Positive(t, aggregated)
 	for _, entry := range entries {
 		require.Zero(t, entry.references)
 	}

@@ -10,7 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// modelsPage is what /models answers.
+// modelsPage is the response of /models.
 type modelsPage struct {
 	Models []modelEntry `json:"models"`
 	// Window says how far back the quantiles reach, in seconds.
@@ -18,12 +18,12 @@ type modelsPage struct {
 	// QuantileError is the largest relative error of a quantile.
 	QuantileError float64 `json:"quantileError"`
 
-	ModelsLimit     int    `json:"modelsLimit"`
-	ModelsFolded    uint64 `json:"modelsFolded"`
-	LabelsShortened uint64 `json:"labelsShortened"`
-	LabelsRepaired  uint64 `json:"labelsRepaired"`
-	// RequestsPassed counts requests that no route fits.
-	RequestsPassed uint64 `json:"requestsPassed"`
+	ModelsLimit          int    `json:"modelsLimit"`
+	ModelsAggregated     uint64 `json:"modelsAggregated"`
+	LabelValuesTruncated uint64 `json:"labelValuesTruncated"`
+	LabelValuesSanitized uint64 `json:"labelValuesSanitized"`
+	// UnmatchedRequests counts the requests that no route matches.
+	UnmatchedRequests uint64 `json:"unmatchedRequests"`
 }
 
 type modelEntry struct {
@@ -53,29 +53,29 @@ type quantiles struct {
 // quantileError follows from windowDigits.
 const quantileError = 0.01
 
-// ModelsHandler answers, as JSON, each model's requests, codes and last use, and its live quantiles, hot and cold.
+// ModelsHandler returns, as JSON, each model's requests, codes and last use, and its live quantiles, hot and cold.
 func (r *Recorder) ModelsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(r.modelsPage()); err != nil {
-			r.options.Logger.Debug("The models could not be sent", "error", err.Error())
+			r.options.Logger.Debug("Failed to write the response of /models", "error", err.Error())
 		}
 	})
 }
 
 func (r *Recorder) modelsPage() modelsPage {
-	entries, _, folded := r.ledger.list()
+	entries, _, aggregated := r.ledger.list()
 	page := modelsPage{
-		Models:          make([]modelEntry, 0, len(entries)),
-		WindowSeconds:   r.options.Window.Seconds(),
-		QuantileError:   quantileError,
-		ModelsLimit:     r.options.MaxModels,
-		ModelsFolded:    folded,
-		LabelsShortened: counterValue(r.labels.shortened),
-		LabelsRepaired:  counterValue(r.labels.repaired),
-		RequestsPassed:  r.passed.total(),
+		Models:               make([]modelEntry, 0, len(entries)),
+		WindowSeconds:        r.options.Window.Seconds(),
+		QuantileError:        quantileError,
+		ModelsLimit:          r.options.MaxModels,
+		ModelsAggregated:     aggregated,
+		LabelValuesTruncated: counterValue(r.labels.truncated),
+		LabelValuesSanitized: counterValue(r.labels.sanitized),
+		UnmatchedRequests:    r.unmatched.total(),
 	}
 	for _, entry := range entries {
 		requests, codes := entry.countsByCode()

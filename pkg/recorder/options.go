@@ -35,9 +35,9 @@ type Options struct {
 
 	// MaxModels bounds the pairs of model and version with series of their own: 1,000.
 	MaxModels int
-	// ModelIdle is how long a model must have been idle before it is folded into other for another model: 5 minutes. Negative
+	// IdleTimeout is how long a model must have been idle before it is aggregated into other for another model: 5 minutes. Negative
 	// for no time at all.
-	ModelIdle time.Duration
+	IdleTimeout time.Duration
 	// MaxLabelBytes bounds a label's value: 128.
 	MaxLabelBytes int
 	// Window is how far back the live quantiles reach, in whole minutes: 5.
@@ -51,7 +51,7 @@ type Options struct {
 const (
 	defaultBodyBytes     = 1 << 20
 	defaultMaxModels     = 1000
-	defaultModelIdle     = 5 * time.Minute
+	defaultIdleTimeout   = 5 * time.Minute
 	defaultMaxLabelBytes = 128
 	defaultWindow        = 5 * time.Minute
 	windowSlice          = time.Minute
@@ -62,19 +62,19 @@ func (o Options) withDefaults() (Options, error) {
 		o.GRPCUpstream = o.Upstream
 	}
 	if o.Upstream == nil {
-		return o, errors.New("no upstream: name the model server's URL")
+		return o, errors.New("no upstream: set the URL of the model server")
 	}
 	if err := errors.Join(checkUpstream("upstream", o.Upstream), checkUpstream("grpc_upstream", o.GRPCUpstream)); err != nil {
 		return o, err
 	}
 	if o.Logger == nil {
-		return o, errors.New("no logger")
+		return o, errors.New("no logger: set Options.Logger")
 	}
 	o.Logger = slog.New(RedactingHandler(o.Logger.Handler()))
 	o.BodyBytes = withDefault(o.BodyBytes, defaultBodyBytes)
 	o.MaxModels = withDefault(o.MaxModels, defaultMaxModels)
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
-	o.ModelIdle = max(withDefault(o.ModelIdle, defaultModelIdle), 0)
+	o.IdleTimeout = max(withDefault(o.IdleTimeout, defaultIdleTimeout), 0)
 	o.Window = withDefault(o.Window, defaultWindow)
 	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
 	o.drainTime = withDefault(o.drainTime, defaultDrainTime)
@@ -91,9 +91,9 @@ func (o Options) withDefaults() (Options, error) {
 func checkUpstream(key string, u *url.URL) error {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("%s: %s must be an http:// or https:// URL with a host", key, u.Redacted())
+		return fmt.Errorf("%s: %s is not a valid URL: set an http:// or https:// URL with a host", key, u.Redacted())
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%s: %s has a user, a query or a fragment, which would not be sent: clients send their own; remove it", key, u.Redacted())
+		return fmt.Errorf("%s: %s has a user, a query or a fragment, which the recorder does not send: remove it", key, u.Redacted())
 	}
 	return nil
 }
@@ -107,11 +107,11 @@ func (o Options) checkBounds() error {
 		{"limits.label_bytes", o.MaxLabelBytes, utf8.UTFMax}, // a name's first character fits
 	} {
 		if bound.value < bound.least {
-			return fmt.Errorf("%s is %d and must be at least %d", bound.key, bound.value, bound.least)
+			return fmt.Errorf("%s is %d: set at least %d", bound.key, bound.value, bound.least)
 		}
 	}
 	if o.Window < windowSlice || o.Window%windowSlice != 0 {
-		return fmt.Errorf("window is %s and must be whole minutes, at least %s", o.Window, windowSlice)
+		return fmt.Errorf("window is %s: set whole minutes, at least %s", o.Window, windowSlice)
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (h QueueTimeHeader) validate() error {
 	if h.Name == "" {
 		return nil
 	}
-	return fmt.Errorf("queue_time: the header %s needs a unit: set 1s, 1ms, 1us or 1ns", h.Name)
+	return fmt.Errorf("queue_time: the header %s has no unit: set 1s, 1ms, 1us or 1ns", h.Name)
 }
 
 // read answers false where the header is missing or is no time.

@@ -91,7 +91,7 @@ func (r *Recorder) newProxy() *httputil.ReverseProxy {
 		Transport:      transport,
 		Rewrite:        r.rewrite,
 		ModifyResponse: r.sawResponse,
-		ErrorHandler:   r.answerFailure,
+		ErrorHandler:   r.writeFailure,
 		BufferPool:     buffers{},
 		FlushInterval:  headerWait,
 		// Its messages come with every request that is broken off, and those are counted.
@@ -109,7 +109,7 @@ func (t byProtocol) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	if request.Body != nil {
 		request = request.WithContext(request.Context())
-		request.Body = &interruptible{ReadCloser: request.Body, client: x.clientBody}
+		request.Body = &interruptibleBody{ReadCloser: request.Body, client: x.clientBody}
 	}
 	return t.grpc.RoundTrip(request)
 }
@@ -162,7 +162,7 @@ func forward(request *httputil.ProxyRequest) {
 	}
 }
 
-var errNoStatus = errors.New("the server's status is below 100")
+var errNoStatus = errors.New("invalid HTTP status below 100 from the server")
 
 // sawResponse is called with the response's header, before anything of it goes to the client.
 func (*Recorder) sawResponse(response *http.Response) error {
@@ -190,16 +190,16 @@ func (*Recorder) sawResponse(response *http.Response) error {
 	return nil
 }
 
-// answerFailure answers a request that could not be passed on, in words of its own: the error names inner addresses.
-func (r *Recorder) answerFailure(w http.ResponseWriter, request *http.Request, err error) {
+// writeFailure answers a request that could not be passed on, in words of its own: the error names inner addresses.
+func (r *Recorder) writeFailure(w http.ResponseWriter, request *http.Request, err error) {
 	x := exchangeOf(request.Context())
 	if x.session != nil {
 		// The server switched to another protocol than it was asked to, and httputil.ReverseProxy leaves it at that.
 		_ = x.session.Close()
 		x.session = nil
 	}
-	x.failure = failureOf(request.Context(), err, x.clientsFault())
-	r.options.Logger.Debug("A request could not be passed on", "code", x.failure.status(), "error", err.Error())
+	x.failure = failureOf(request.Context(), err, x.requestBodyError())
+	r.options.Logger.Debug("Failed to forward a request", "code", x.failure.status(), "error", err.Error())
 	if x.failure == clientGone {
 		// One that closed its own side alone can still read; with no answer, net/http would send it an empty success.
 		w = x.client
@@ -208,11 +208,11 @@ func (r *Recorder) answerFailure(w http.ResponseWriter, request *http.Request, e
 	if x.protocol == protocolGRPC {
 		header.Set("Content-Type", grpcContentType)
 		header.Set(grpcStatusHeader, strconv.Itoa(int(x.grpcCode(time.Now()))))
-		header.Set(grpcMessageHeader, x.failure.sentence())
+		header.Set(grpcMessageHeader, x.failure.message())
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	http.Error(w, x.failure.sentence(), x.failure.status())
+	http.Error(w, x.failure.message(), x.failure.status())
 }
 
 // buffers lends what responses are copied with.

@@ -20,7 +20,7 @@ type Recorder struct {
 	verdicts   verdicts
 	labels     labelMaker
 	ledger     *ledger
-	passed     *passedRequests
+	unmatched  *unmatchedRequests
 	inFlight   sync.WaitGroup
 }
 
@@ -31,14 +31,14 @@ func New(options Options) (*Recorder, error) {
 		return nil, err
 	}
 	r := &Recorder{
-		options:  o,
-		verdicts: o.Sources,
-		labels:   newLabelMaker(o.MaxLabelBytes),
-		ledger:   newLedger(o.MaxModels, o.ModelIdle, windowOptions{slice: windowSlice, slices: int(o.Window / windowSlice)}),
-		passed:   newPassedRequests(),
+		options:   o,
+		verdicts:  o.Sources,
+		labels:    newLabelMaker(o.MaxLabelBytes),
+		ledger:    newLedger(o.MaxModels, o.IdleTimeout, windowOptions{slice: windowSlice, slices: int(o.Window / windowSlice)}),
+		unmatched: newUnmatchedRequests(),
 	}
 	if o.WaitForServer > 0 {
-		r.verdicts = append(r.verdicts[:len(r.verdicts):len(r.verdicts)], heldRequests{})
+		r.verdicts = append(r.verdicts[:len(r.verdicts):len(r.verdicts)], retriedRequests{})
 	}
 	r.proxy = r.newProxy()
 	return r, nil
@@ -73,7 +73,7 @@ func (r *Recorder) pass(w http.ResponseWriter, request *http.Request, body *requ
 	defer func() { x.end(finished) }()
 	r.proxy.ServeHTTP(responseWriter{w, x}, request)
 	finished = time.Now()
-	if body.unread() && x.session == nil && x.searching() {
+	if body.unread() && x.session == nil && x.isSearching() {
 		body.search(w, request.ProtoMajor == 1)
 	}
 }

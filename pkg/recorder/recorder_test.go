@@ -274,7 +274,7 @@ type modelsAnswer struct {
 			P999     float64 `json:"p99_9"`
 		} `json:"responseTimeSeconds"`
 	}
-	ModelsLimit, ModelsFolded, LabelsShortened, LabelsRepaired, RequestsPassed int
+	ModelsLimit, ModelsAggregated, LabelValuesTruncated, LabelValuesSanitized, UnmatchedRequests int
 }
 
 func models(t *testing.T, s *stand) modelsAnswer {

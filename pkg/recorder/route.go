@@ -33,11 +33,11 @@ const (
 // Validate says what is wrong with a route.
 func (r Route) Validate() error {
 	if r.Pattern == nil {
-		return fmt.Errorf("%s has no pattern", r.Name)
+		return fmt.Errorf("%s has no pattern: set a regular expression for the path", r.Name)
 	}
 	for _, method := range r.Methods {
 		if method != strings.ToUpper(method) || method == "" {
-			return fmt.Errorf("%s: no request has the method %q: methods are written in capitals, as in POST", r.Name, method)
+			return fmt.Errorf("%s: invalid method %q: use capitals, for example POST", r.Name, method)
 		}
 	}
 	sources := 0
@@ -47,7 +47,7 @@ func (r Route) Validate() error {
 		}
 	}
 	if sources != 1 {
-		return fmt.Errorf("%s must name its model in exactly one way: a group (?P<model>…) in the pattern, or one of bodyField, "+
+		return fmt.Errorf("%s does not define its model in exactly one way: set either a group (?P<model>…) in the pattern, or one of body_field, "+
 			"header, query and model", r.Name)
 	}
 	return nil
@@ -131,7 +131,7 @@ var DefaultRoutes = []string{OpenInference, KServe, TensorFlowServing, TorchServ
 func BuiltinRoutes(names []string) ([]Route, error) {
 	for _, name := range names {
 		if !slices.ContainsFunc(builtin, func(r Route) bool { return r.Name == name }) {
-			return nil, fmt.Errorf("there is no built-in route %q: choose of %s", name, strings.Join(builtinNames(), ", "))
+			return nil, fmt.Errorf("unknown built-in route %q: use one of %s", name, strings.Join(builtinNames(), ", "))
 		}
 	}
 	var routes []Route
@@ -153,7 +153,7 @@ func builtinNames() []string {
 	return names
 }
 
-var errNoRoute = errors.New("no route: name at least one in builtin_routes or routes, or no request is measured")
+var errNoRoute = errors.New("no routes, so no request would be measured: set builtin_routes or routes")
 
 func validateRoutes(routes []Route) error {
 	if len(routes) == 0 {

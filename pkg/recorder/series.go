@@ -68,15 +68,15 @@ const (
 
 var histogramOptions = [distributionCount]prometheus.HistogramOpts{
 	responseTime: {Name: "modelserving_response_time_seconds", Buckets: timeBuckets,
-		Help: "Time from a request's arrival to the end of its response, WebSocket sessions left out."},
+		Help: "Time from the arrival of a request to the end of its response, without WebSocket sessions."},
 	timeToFirstByte: {Name: "modelserving_time_to_first_byte_seconds", Buckets: timeBuckets,
-		Help: "Time from a request's arrival to the first byte of the response's body, or to its header where there is no body."},
+		Help: "Time from the arrival of a request to the first byte of the response body, or to the response header if there is no body."},
 	queueTime: {Name: "modelserving_queue_time_seconds", Buckets: timeBuckets,
-		Help: "Waiting inside the server, as it tells in a response header."},
+		Help: "Queue time that the server reports in a response header."},
 	sessionTime: {Name: "modelserving_session_time_seconds", Buckets: timeBuckets,
-		Help: "Length of WebSocket sessions."},
-	requestSize:  {Name: "modelserving_request_size_bytes", Help: "Bytes of request bodies.", Buckets: sizeBuckets},
-	responseSize: {Name: "modelserving_response_size_bytes", Help: "Bytes of response bodies.", Buckets: sizeBuckets},
+		Help: "Duration of WebSocket sessions."},
+	requestSize:  {Name: "modelserving_request_size_bytes", Help: "Size of request bodies in bytes.", Buckets: sizeBuckets},
+	responseSize: {Name: "modelserving_response_size_bytes", Help: "Size of response bodies in bytes.", Buckets: sizeBuckets},
 }
 
 // modelKey is the identity of a series: label values, as made by labelMaker.
@@ -110,11 +110,11 @@ type modelSeries struct {
 	references int
 	lastUse    time.Time
 
-	mu     sync.Mutex
-	counts map[countKey]*count
-	codes  map[string]bool
-	starts map[Start]*startSeries
-	folded bool // into other: nothing of it is to be collected any more
+	mu         sync.Mutex
+	counts     map[countKey]*count
+	codes      map[string]bool
+	starts     map[Start]*startSeries
+	aggregated bool // into other: nothing of it is to be collected any more
 }
 
 // startSeries are a model's distributions with one start; those without a sample do not exist.
@@ -191,9 +191,9 @@ func (s *modelSeries) begin(key countKey) *count {
 	return c
 }
 
-// foldInto adds what no scrape has seen yet. What one has seen is in the history of whoever scraped: added once more, it
+// aggregateInto adds what no scrape has seen yet. What one has seen is in the history of whoever scraped: added once more, it
 // would appear there as so many new requests.
-func (s *modelSeries) foldInto(other *modelSeries) {
+func (s *modelSeries) aggregateInto(other *modelSeries) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	other.mu.Lock()
@@ -203,7 +203,7 @@ func (s *modelSeries) foldInto(other *modelSeries) {
 			other.count(key).value += c.value - c.exposed
 		}
 	}
-	s.folded = true
+	s.aggregated = true
 }
 
 func newHistogram(d distribution, key modelKey, start Start) prometheus.Histogram {
@@ -216,9 +216,9 @@ func newHistogram(d distribution, key modelKey, start Start) prometheus.Histogra
 }
 
 var (
-	requestsDescription = prometheus.NewDesc("modelserving_requests_total", "Requests that ended, by start (hot, cold, unknown), the source of the start, protocol and code.",
+	requestsDescription = prometheus.NewDesc("modelserving_requests_total", "Total number of completed requests by start (hot, cold, unknown), source of the start, protocol and code.",
 		[]string{"model", "version", "start", "start_source", "protocol", "code"}, nil)
-	concurrentDescription = prometheus.NewDesc("modelserving_concurrent_requests", "Requests that have arrived and not ended.",
+	concurrentDescription = prometheus.NewDesc("modelserving_concurrent_requests", "Number of requests in progress.",
 		[]string{"model", "version"}, nil)
 )
 
@@ -226,7 +226,7 @@ var (
 func (s *modelSeries) collect() []prometheus.Metric {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.folded {
+	if s.aggregated {
 		return nil
 	}
 	metrics := []prometheus.Metric{prometheus.MustNewConstMetric(concurrentDescription, prometheus.GaugeValue,

@@ -16,7 +16,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/recorder"
 )
 
-const pollEvery = 5 * time.Millisecond
+const pollInterval = 5 * time.Millisecond
 
 // lazyServer loads a model when it is asked for it: until so many requests wait, and so many looks have found it not ready since.
 type lazyServer struct {
@@ -50,8 +50,8 @@ func (s *lazyServer) ServeHTTP(http.ResponseWriter, *http.Request) {
 
 func polled(look recorder.Look) func(*recorder.Options) {
 	return func(o *recorder.Options) {
-		o.Sources = []recorder.Source{recorder.NewPolled(recorder.PolledOptions{
-			Name: "management", Look: look, Every: pollEvery, Timeout: time.Second, Logger: quiet(),
+		o.Sources = []recorder.Source{recorder.NewPoller(recorder.PollerOptions{
+			Name: "management", Look: look, Interval: pollInterval, Timeout: time.Second, Logger: quiet(),
 		})}
 	}
 }
@@ -96,8 +96,8 @@ func TestPollsThatTakeTooLongCountAsTimeouts(t *testing.T) {
 			<-ctx.Done()
 			return nil, errors.New("the connection was closed")
 		}
-		o.Sources = []recorder.Source{recorder.NewPolled(recorder.PolledOptions{
-			Name: "management", Look: hangs, Every: pollEvery, Timeout: pollEvery, Logger: quiet(),
+		o.Sources = []recorder.Source{recorder.NewPoller(recorder.PollerOptions{
+			Name: "management", Look: hangs, Interval: pollInterval, Timeout: pollInterval, Logger: quiet(),
 		})}
 	})
 	require.Eventually(t, func() bool {

@@ -103,12 +103,12 @@ func (h ResponseHeader) Judge(served Served, verdict func(Start)) {
 // FromZero is the name of the verdicts about requests that arrived when no server was there to answer them.
 const FromZero = "scale_from_zero"
 
-// heldRequests says cold of requests that the recorder held until it could connect to the server.
-type heldRequests struct{ immediate }
+// retriedRequests says cold of requests that the recorder held until it could connect to the server.
+type retriedRequests struct{ immediate }
 
-func (heldRequests) Name() string { return FromZero }
+func (retriedRequests) Name() string { return FromZero }
 
-func (heldRequests) Judge(served Served, verdict func(Start)) {
+func (retriedRequests) Judge(served Served, verdict func(Start)) {
 	if served.WaitedForServer {
 		verdict(Cold)
 		return

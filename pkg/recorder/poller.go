@@ -20,14 +20,14 @@ type ModelState struct {
 // Look asks a server which models are ready. A model that is not among the answer is not ready.
 type Look func(ctx context.Context) ([]ModelState, error)
 
-// PolledOptions configure a polled source.
-type PolledOptions struct {
+// PollerOptions configure a polled source.
+type PollerOptions struct {
 	// Name is the value of the label start_source.
 	Name string
 	Look Look
-	// Every is how often the server is asked while a request waits for its first byte. Loads that take no longer may go
+	// Interval is how often the server is asked while a request waits for its first byte. Loads that take no longer may go
 	// unnoticed. At other times it is asked ten times less often, and not more than once a second.
-	Every time.Duration
+	Interval time.Duration
 	// Timeout bounds one answer.
 	Timeout time.Duration
 	Logger  *slog.Logger
@@ -36,10 +36,10 @@ type PolledOptions struct {
 // maxUnsettled bounds the requests that have ended and wait for the next answer; more are judged unknown at once.
 const maxUnsettled = 100_000
 
-// Polled tells hot from cold by asking the server again and again what is in memory: a request is cold if a load of its
-// model overlaps the time in which it waited. What falls between two answers is unknown, not guessed.
-type Polled struct {
-	options PolledOptions
+// Poller tells hot from cold by polling the server again and again what is in memory: a request is cold if a load of its
+// model overlaps the time in which it waited. What falls between two results is unknown, not guessed.
+type Poller struct {
+	options PollerOptions
 	wake    chan struct{}
 	polls   *prometheus.CounterVec
 
@@ -55,31 +55,31 @@ type unsettled struct {
 	verdict func(Start)
 }
 
-// NewPolled makes a source; it knows nothing until it runs.
-func NewPolled(options PolledOptions) *Polled {
-	return &Polled{
+// NewPoller makes a source; it knows nothing until it runs.
+func NewPoller(options PollerOptions) *Poller {
+	return &Poller{
 		options:   options,
 		wake:      make(chan struct{}, 1),
 		residency: newResidency(),
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name:        "modelserving_recorder_polls_total",
-			Help:        "Polls of the management API and readiness URL, by outcome: success, timeout, error, or outdated if a later poll returned first.",
+			Help:        "Total number of polls of the management API and readiness URL by outcome: success, timeout, error, or outdated if a later poll returned first.",
 			ConstLabels: prometheus.Labels{"start_source": options.Name},
 		}, []string{"outcome"}),
 	}
 }
 
 // Name implements Source.
-func (p *Polled) Name() string { return p.options.Name }
+func (p *Poller) Name() string { return p.options.Name }
 
 // Describe implements prometheus.Collector.
-func (p *Polled) Describe(descriptions chan<- *prometheus.Desc) { p.polls.Describe(descriptions) }
+func (p *Poller) Describe(descriptions chan<- *prometheus.Desc) { p.polls.Describe(descriptions) }
 
 // Collect implements prometheus.Collector.
-func (p *Polled) Collect(metrics chan<- prometheus.Metric) { p.polls.Collect(metrics) }
+func (p *Poller) Collect(metrics chan<- prometheus.Metric) { p.polls.Collect(metrics) }
 
 // Arrived implements Source.
-func (p *Polled) Arrived() {
+func (p *Poller) Arrived() {
 	p.mu.Lock()
 	p.waiting++
 	p.mu.Unlock()
@@ -90,14 +90,14 @@ func (p *Polled) Arrived() {
 }
 
 // Answered implements Source.
-func (p *Polled) Answered() {
+func (p *Poller) Answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting--
 }
 
 // Judge implements Source.
-func (p *Polled) Judge(served Served, verdict func(Start)) {
+func (p *Poller) Judge(served Served, verdict func(Start)) {
 	p.mu.Lock()
 	keep := !p.stopped && len(p.unsettled) < maxUnsettled
 	if keep {
@@ -110,12 +110,12 @@ func (p *Polled) Judge(served Served, verdict func(Start)) {
 }
 
 // Run implements Source.
-func (p *Polled) Run(ctx context.Context) {
+func (p *Poller) Run(ctx context.Context) {
 	defer p.stop()
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	answers := make(chan answer, maxAtOnce)
-	underWay := 0
+	var polling sync.WaitGroup
+	defer polling.Wait()
+	results := make(chan pollResult, maxConcurrentPolls)
+	inFlight := 0
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	wake := p.wake
@@ -126,61 +126,61 @@ func (p *Polled) Run(ctx context.Context) {
 		case <-wake:
 			wake = nil
 			timer.Reset(0)
-		case a := <-answers:
-			underWay--
+		case a := <-results:
+			inFlight--
 			if ctx.Err() == nil {
 				p.take(a)
 			}
 		case <-timer.C:
-			if underWay < maxAtOnce {
-				underWay++
-				asking.Go(func() { answers <- p.ask(ctx) })
+			if inFlight < maxConcurrentPolls {
+				inFlight++
+				polling.Go(func() { results <- p.poll(ctx) })
 			}
 			if p.busy() {
 				wake = nil
-				timer.Reset(p.options.Every)
+				timer.Reset(p.options.Interval)
 			} else {
 				wake = p.wake
-				timer.Reset(p.lull())
+				timer.Reset(p.idleInterval())
 			}
 		}
 	}
 }
 
-// maxAtOnce bounds the questions under way. There can be several, because a server may let one wait: each of Triton's
+// maxConcurrentPolls bounds the questions under way. There can be several, because a server may let one wait: each of Triton's
 // threads serves some connections, and none of these as long as it loads a model.
-const maxAtOnce = 4
+const maxConcurrentPolls = 4
 
-// lull is the time between questions while no request waits. A server that has not answered for as long is not believed
+// idleInterval is the time between questions while no request waits. A server that has not answered for as long is not believed
 // to be as it was.
-func (p *Polled) lull() time.Duration { return max(10*p.options.Every, time.Second) }
+func (p *Poller) idleInterval() time.Duration { return max(10*p.options.Interval, time.Second) }
 
 // busy says whether somebody waits for the next answer.
-func (p *Polled) busy() bool {
+func (p *Poller) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.waiting > 0 || len(p.unsettled) > 0
 }
 
-// answer is what the server said to a question.
-type answer struct {
+// pollResult is what one poll returned.
+type pollResult struct {
 	began  time.Time
 	states []ModelState
 	err    error
 }
 
 // failure returns the outcome of a poll that returned an error: timeout or error.
-func (a answer) failure() string {
+func (a pollResult) failure() string {
 	if errors.Is(a.err, context.DeadlineExceeded) {
 		return "timeout"
 	}
 	return "error"
 }
 
-func (p *Polled) ask(ctx context.Context) answer {
+func (p *Poller) poll(ctx context.Context) pollResult {
 	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
-	a := answer{began: time.Now()}
+	a := pollResult{began: time.Now()}
 	a.states, a.err = p.options.Look(ctx)
 	if a.err != nil && ctx.Err() != nil {
 		a.err = fmt.Errorf("%w: %w", ctx.Err(), a.err)
@@ -189,13 +189,13 @@ func (p *Polled) ask(ctx context.Context) answer {
 }
 
 // take learns from an answer and settles what it can.
-func (p *Polled) take(a answer) {
+func (p *Poller) take(a pollResult) {
 	p.mu.Lock()
 	switch {
 	case a.err != nil:
 		p.polls.WithLabelValues(a.failure()).Inc()
 		p.options.Logger.Debug("Poll failed", "source", p.options.Name, "error", a.err.Error())
-		if a.began.Sub(p.residency.lastBegan) < p.lull() {
+		if a.began.Sub(p.residency.lastBegan) < p.idleInterval() {
 			p.mu.Unlock()
 			return
 		}
@@ -233,7 +233,7 @@ func split(all []unsettled, began time.Time) (before, rest []unsettled) {
 }
 
 // stop settles what is left.
-func (p *Polled) stop() {
+func (p *Poller) stop() {
 	p.mu.Lock()
 	rest := p.unsettled
 	p.unsettled, p.stopped = nil, true
