@@ -32,7 +32,7 @@ signals:
   requests:
     - sum: [{metric: feature_requests_total}]
   error_rate:
-    - ratio: {of: [{metric: feature_refusals_total, where: {reason: {in: [overload]}}}], to: [{metric: feature_requests_total}]}
+    - ratio: {of: [{metric: feature_refusals_total, where: {reason: {in: [overloadd]}}}], to: [{metric: feature_requests_total}]}
 `
 
 const featurePage = `feature_requests_total{model_name="churn"} 3
@@ -86,7 +86,7 @@ func TestSaveAndTestChecksProfilesAgainstPages(t *testing.T) {
 		require.Contains(t, message, mistake)
 		require.Contains(t, verbose, mistake)
 	}
-	elsewhere := "feature_requests_total{modelname=\"churn\"} 3\nfeature_failures_totl 1\nfeature_seconds 1\nfeature_refusals_total{reason=\"overload\"} 1\n"
+	elsewhere := "feature_requests_total{modelname=\"churn\"} 3\nfeature_failures_totl 1\nfeature_seconds 1\nfeature_refusals_total{reason=\"overloadd\"} 1\n"
 	message, _ = checkPages(t, misspelt, featurePage, elsewhere)
 	require.NotContains(t, message, "features.yaml", "several pages that a profile fits may have its metrics together")
 	message, _ = checkPages(t, misspelt, "feature_request_total 1\n")

@@ -78,7 +78,7 @@ func TestMissingNamesWhatAPageDoesNotHave(t *testing.T) {
 		old, new string
 		want     []string
 	}{
-		"a metric's name": {"queue_length", "queue_length", []string{"line 16: metric queue_length is not there. Did you mean queue_length?"}},
+		"a metric's name": {"queue_length", "queue_lengths", []string{"line 16: metric queue_lengths is not there. Did you mean queue_length?"}},
 		"another metric":  {"queue_length", "saturation", []string{"line 16: metric saturation is not there."}},
 		"no _total":       {"failures_total", "failures", []string{"line 15: metric failures is not there. Did you mean failures_total?"}},
 		"a histogram with its suffix": {"request_seconds", "request_seconds_bucket",
