@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// healthConcurrency bounds how many targets are asked at once, healthTime how long a check may take in all.
+	// healthConcurrency bounds how many targets are queried at once, healthTime how long a check may take in all.
 	healthConcurrency = 8
 	healthTime        = 25 * time.Second
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 )
 
-// Text writes a plan as PromQL. The span is the length of the range that is asked for; IncreaseOverRange needs it.
+// Text writes a plan as PromQL. The span is the length of the query's time range, which IncreaseOverRange covers.
 func Text(n plan.Node, span time.Duration) string {
 	w := writer{span: max(span, time.Second).Round(time.Millisecond)}
 	return w.expr(n)

@@ -36,7 +36,7 @@ func (r *signalRun) energyPerThousandRequests(ctx context.Context) (power []anal
 	return analysis.Linear(analysis.Quotients(power, requests, r.query.GroupBy), func(map[string]string) (a, b float64) { return 0, 1000 }), nil
 }
 
-// aboutModels says whether the query is about some models or about each.
+// aboutModels reports whether the query selects models or groups by them.
 func (r *signalRun) aboutModels() bool {
 	return slices.ContainsFunc(ofModels, func(l signal.Label) bool {
 		_, filtered := r.query.Filters[l]
@@ -94,7 +94,7 @@ func (r *signalRun) computeTime(ctx context.Context) ([]analysis.Series, error) 
 	})
 }
 
-// everyGPU says whether work is known of each GPU that has a reading.
+// everyGPU reports whether every GPU with a reading has work.
 func everyGPU(readings, work []analysis.Series) bool {
 	known := map[string]bool{}
 	for _, w := range work {
@@ -103,7 +103,7 @@ func everyGPU(readings, work []analysis.Series) bool {
 	return !slices.ContainsFunc(readings, func(u analysis.Series) bool { return !known[u.Labels[string(signal.GPU)]] })
 }
 
-// wanted says whether the query's filters for models and versions leave a series in.
+// matchesFilter reports whether a series matches the query's filters for models and versions.
 func (r *signalRun) matchesFilter(labels map[string]string) bool {
 	for _, l := range ofModels {
 		if values, filtered := r.query.Filters[l]; filtered && !slices.Contains(values, labels[string(l)]) {

@@ -129,7 +129,7 @@ func (r *signalRun) window() time.Duration {
 	return r.environ.Window
 }
 
-// newestTime is the time of the newest value that is asked for.
+// newestTime is the time of the newest value of the result.
 func (r *signalRun) newestTime() time.Time {
 	if r.Instant {
 		return r.Range.To

@@ -128,12 +128,12 @@ func (r *signalRun) warnOfCoarseness(above []analysis.Series, newest []distribut
 	}
 }
 
-// allowed is the most that a model's value may be; zero where it is not held to the objective.
+// allowed is the limit of a model's value. It is zero if the model has no such objective.
 func (r *signalRun) allowed(d objective.Definition, labels map[string]string) float64 {
 	return d.Limit(r.Objectives.For(labels[string(signal.Environment)], labels[string(signal.Deployment)], labels[string(signal.Model)]))
 }
 
-// held leaves out the models that are not held to an objective.
+// withObjective keeps the series of models that have an objective.
 func (r *signalRun) withObjective(in []analysis.Series, d objective.Definition) []analysis.Series {
 	return slices.DeleteFunc(in, func(s analysis.Series) bool { return r.allowed(d, s.Labels) <= 0 })
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// objectivesQuery answers a table with one row for each model that had traffic in the range, or is in memory: what it is held
-// to. What a model is not held to has no value.
+// objectivesQuery returns a table of objectives, with one row for each model that had traffic in the range or is in memory. An objective that
+// a model does not have has no value.
 func (e *Evaluator) objectivesQuery(ctx context.Context, r Request) (data.Frames, error) {
 	r.Instant = true
 	run, err := e.modelsRun(r, 0)

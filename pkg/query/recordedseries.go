@@ -49,7 +49,7 @@ func (r *signalRun) phase(window, whole time.Duration) (time.Duration, bool) {
 	return phase, joined <= maxAdded && r.Grid.Step%window == 0 && phase == 0
 }
 
-// oldestTime is that of the oldest value that is asked for.
+// oldestTime is the time of the oldest value of the result.
 func (r *signalRun) oldestTime() time.Time {
 	if r.Instant {
 		return r.Range.To

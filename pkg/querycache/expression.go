@@ -9,7 +9,7 @@ import (
 
 var errDependent = errors.New("depends on the range")
 
-// independentOfRange reports whether the value of an expression at a step is the same in whatever range it is asked for, and
+// independentOfRange reports whether the value of a user's expression at a step is the same in every range, and
 // depends on nothing later than the step. What is not PromQL is not known to be so.
 func independentOfRange(expr string) bool {
 	// Any @ asks for a time that is not the step's. One in a label's value costs only that nothing is kept.

@@ -67,7 +67,7 @@ type rewriter struct {
 	missing bool
 }
 
-// node is the plan with recordings in it. Missing is set where rates are read of which there is none.
+// node is the plan with recorded series in it. Missing is set if rates are read that are not recorded.
 func (r *rewriter) node(n plan.Node) plan.Node {
 	switch n := n.(type) {
 	case plan.Rate, plan.NewCounter, plan.SumOverTime:
@@ -133,7 +133,7 @@ type seriesKept struct {
 	labels []string
 }
 
-// rates says whether an aggregation is over the rates of one metric.
+// rates reports whether an aggregation is over the rates of one metric.
 func (k *seriesKept) rates(n plan.Node) bool {
 	switch n := n.(type) {
 	case plan.Rate:
@@ -160,7 +160,7 @@ func (k *seriesKept) rates(n plan.Node) bool {
 	return false
 }
 
-// readsOnlyGauges says whether an aggregation is over the newest samples of one metric.
+// readsOnlyGauges reports whether an aggregation is over the newest samples of one metric.
 func (k *seriesKept) standing(n plan.Node) bool {
 	switch n := n.(type) {
 	case plan.Last:
@@ -254,7 +254,7 @@ func (r *rewriter) bucketCount(k seriesKept) (string, bool) {
 	return "", false
 }
 
-// countCovered says whether the rates that are recorded beside a count reach far enough for both.
+// countCovered reports whether the rates that are recorded beside a count cover the query.
 func (r *rewriter) countCovered(rule Rule) bool {
 	return slices.ContainsFunc(r.Windows, func(window time.Duration) bool { return r.Covers(rule.Rate(window), window) })
 }

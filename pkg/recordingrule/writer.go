@@ -23,19 +23,18 @@ import (
 const Help = "https://github.com/coldhit/modelserving-datasource/blob/main/docs/recording-rules.md"
 
 const (
-	// rankedOver is how long models' traffic counts for which are the top.
+	// rankedOver is the window of the traffic that ranks models.
 	rankedOver = time.Hour
-	// ranking names what the models with the most traffic are told by, and whichRanking the label that tells one server's from another's.
+	// rankingMetric names the series of the models with the most traffic, and whichRanking its label for the server.
 	rankingMetric = "requests:topk_rate1h"
 	whichRanking  = "server"
-	// leastGap is how long a recording may at least stop without being taken for interrupted; gapIntervals is how many times
-	// its interval.
+	// A gap in recorded series is bridged up to leastGap, or up to gapIntervals times their interval if that is longer.
 	leastGap     = 2 * time.Minute
 	gapIntervals = 4
 )
 
 // ErrNothingToRecord says that no rule can be written.
-var ErrNothingToRecord = errors.New("nothing that these servers report of these signals is a counter or a histogram; choose other signals or profiles")
+var ErrNothingToRecord = errors.New("these servers export no counter or histogram for these signals: choose other signals or profiles")
 
 // Write writes recording rules as a rule file for Prometheus, Mimir, Thanos or vmalert: the rates of the counters and
 // buckets that the chosen signals are made of, summed by environment, deployment, model and start, those of the models with the most traffic
@@ -235,8 +234,8 @@ func (w *writer) header() string {
 		"Signals: " + strings.Join(signals, ", ") + ".",
 		fmt.Sprintf("Rates are over %s. The %d models with the most traffic of each server are recorded every %s, all of them every %s.",
 			durationText(w.options.Window), w.options.TopN, durationText(w.options.TopInterval), durationText(w.options.Interval)),
-		"Take the file as it is: by its names the data source knows what it can read, and by the groups named starts since when.",
-		"Who evaluates the rules has to see all the series that the data source sees: " + Help,
+		"Load the file unchanged. The data source detects the recorded series by their names, and their start by the groups named starts.",
+		"Load it where all series are visible that the data source queries: " + Help,
 	} {
 		out.WriteString("# " + line + "\n")
 	}

@@ -187,7 +187,7 @@ func (w *ruleExpressions) violation(r Rule, q Query) (expr, missing string) {
 	}
 	text := w.relative(d, value)
 	if text == "" {
-		return "", "no model is held to this objective"
+		return "", "no model has this objective"
 	}
 	name = w.record("modelserving:model:slo_violation:"+durationText(q.Window), q.Window, text, map[string]string{"objective": d.Name})
 	violation := selected(name, `objective="`+d.Name+`"`)
@@ -200,7 +200,7 @@ func (w *ruleExpressions) violation(r Rule, q Query) (expr, missing string) {
 	return violation, ""
 }
 
-// allowed records what the objective allows each model that is measured, 0 for those that are not held to it.
+// allowed records what the objective allows each model that is measured, 0 for those without the objective.
 func (w *ruleExpressions) allowed(q Query) (expr, missing string) {
 	name := q.Filters[signal.Objective][0]
 	d := objective.Find(name)
@@ -212,13 +212,13 @@ func (w *ruleExpressions) allowed(q Query) (expr, missing string) {
 		return selected(value, matchers) + " * 0 + " + precise(allowed)
 	})
 	if text == "" {
-		return "", "no model is held to this objective"
+		return "", "no model has this objective"
 	}
 	name = w.record("modelserving:model:slo_objective:"+durationText(q.Window), q.Window, text, map[string]string{"objective": d.Name})
 	return selected(name, `objective="`+d.Name+`"`), ""
 }
 
-// relative is a recorded value divided by what each model's objective allows, 0 for those that are not held to it.
+// relative is a recorded value divided by what each model's objective allows, 0 for those without the objective.
 func (w *ruleExpressions) relative(d objective.Definition, value string) string {
 	return w.tiers(d, func(matchers string, allowed float64) string {
 		if allowed == 0 {
@@ -229,7 +229,7 @@ func (w *ruleExpressions) relative(d objective.Definition, value string) string 
 }
 
 // tiers is an expression in which the first override that matches a model and sets the objective counts, and else what holds
-// for all. Term writes it for the models that matchers select. It is empty where no model is held to the objective.
+// for all. Term writes it for the models that matchers select. It is empty if no model has the objective.
 func (w *ruleExpressions) tiers(d objective.Definition, term func(matchers string, allowed float64) string) string {
 	var terms []string
 	demanded := false

@@ -173,7 +173,7 @@ func TestObjectivesThatAreSwitchedOffHaveNoRule(t *testing.T) {
 	text, err := Prometheus(defaults(), profile.EverythingOf(profiles(t, "vllm")), objectiveSet(t, objective.Objective{}))
 	require.NoError(t, err)
 	parsed(t, text)
-	require.Contains(t, string(text), "# Error rate over objective: no model is held to this objective.")
+	require.Contains(t, string(text), "# Error rate over objective: no model has this objective.")
 	require.NotContains(t, string(text), "alert: ModelServingErrorRateOverObjective")
 	require.Contains(t, string(text), "alert: ModelServingResponseTimeTooLong")
 }
