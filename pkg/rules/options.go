@@ -132,7 +132,7 @@ func shareOf(to *float64) func(string) error {
 			v /= 100
 		}
 		if err != nil || !(v > 0 && v < 1) {
-			return errors.New("write a share of more than 0%% and less than 100%%, such as 75%% or 0.75")
+			return errors.New("write a share of more than 0% and less than 100%, such as 75% or 0.75")
 		}
 		*to = v
 		return nil
