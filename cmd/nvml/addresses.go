@@ -17,8 +17,8 @@ import (
 // networks knows the addresses that processes' networks have, from procfs, as the kernel has them and whatever processes say.
 type networks struct{ procfs string }
 
-// of lists the addresses of the network that a process is in, IPv4 first, each once.
-func (n networks) of(pid int) ([]net.IP, error) {
+// addressesOf lists the addresses addressesOf the network that a process is in, IPv4 first, each once.
+func (n networks) addressesOf(pid int) ([]net.IP, error) {
 	folder := filepath.Join(n.procfs, strconv.Itoa(pid), "net")
 	v4, err := readAddresses(filepath.Join(folder, "fib_trie"), localAddresses)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // attributor assigns processes by the rules of the file, which come before the built-in ones.
 func (c *config) attributor(log *slog.Logger) (*attribution.Attributor, error) {
 	pods := &podNames{folder: c.podLogs, log: log}
-	settings := attribution.Settings{Procfs: c.procfs, Window: c.window, PodName: pods.of, Addresses: networks{c.procfs}.of}
+	settings := attribution.Settings{Procfs: c.procfs, Window: c.window, PodName: pods.lookup, Addresses: networks{c.procfs}.addressesOf}
 	if c.rules != "" {
 		text, err := os.ReadFile(c.rules)
 		if err != nil {

@@ -27,8 +27,8 @@ type podNames struct {
 
 type podName struct{ namespace, name string }
 
-// of is a pod's namespace and name by its uid; empty if it has no folder.
-func (p *podNames) of(uid string) (namespace, name string) {
+// lookup is a pod's namespace and name by its uid; empty if it has no folder.
+func (p *podNames) lookup(uid string) (namespace, name string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	pod, known := p.known[uid]

@@ -22,14 +22,14 @@ func TestPodsHaveTheNamesOfTheirFolders(t *testing.T) {
 		pods := &podNames{folder: folder, log: slog.New(slog.DiscardHandler)}
 		create("serving_llama-0_7a1c")
 		create("lost+found")
-		namespace, name := pods.of("7a1c")
+		namespace, name := pods.lookup("7a1c")
 		require.Equal(t, []string{"serving", "llama-0"}, []string{namespace, name})
 
 		create("serving_llama-1_9f00")
-		_, name = pods.of("9f00")
+		_, name = pods.lookup("9f00")
 		require.Empty(t, name, "the folder was looked through a moment ago")
 		time.Sleep(lookForPods + time.Second)
-		_, name = pods.of("9f00")
+		_, name = pods.lookup("9f00")
 		require.Equal(t, "llama-1", name)
 	})
 }
@@ -40,7 +40,7 @@ func TestAFolderOfLogsThatIsMissingIsToldOnce(t *testing.T) {
 		var told bytes.Buffer
 		pods := &podNames{folder: filepath.Join(t.TempDir(), "none"), log: slog.New(slog.NewTextHandler(&told, nil))}
 		for range 3 {
-			_, name := pods.of("7a1c")
+			_, name := pods.lookup("7a1c")
 			require.Empty(t, name)
 			time.Sleep(lookForPods + time.Second)
 		}

@@ -65,7 +65,7 @@ func (a Autoscaling) Diagnose() []Finding {
 func (a Autoscaling) changes() []int {
 	var out []int
 	for i := 1; i < len(a.Active); i++ {
-		if known(a.Active[i-1], a.Active[i]) && a.Active[i] != a.Active[i-1] {
+		if allKnown(a.Active[i-1], a.Active[i]) && a.Active[i] != a.Active[i-1] {
 			out = append(out, i)
 		}
 	}
@@ -113,7 +113,7 @@ func (a Autoscaling) rise(i int) bool { return a.Active[i] > a.Active[i-1] }
 // lacksCapacity: all replicas that may be are there, and the latency is still over its objective.
 func (a Autoscaling) lacksCapacity() (Finding, bool) {
 	from, to, found := a.longest(func(i int) bool {
-		return known(a.Active[i], a.Max[i], a.Latency[i]) && a.Max[i] > 0 && a.Active[i] >= a.Max[i] && a.tooSlow(i)
+		return allKnown(a.Active[i], a.Max[i], a.Latency[i]) && a.Max[i] > 0 && a.Active[i] >= a.Max[i] && a.tooSlow(i)
 	})
 	if !found {
 		return Finding{}, false
@@ -130,7 +130,7 @@ func (a Autoscaling) lacksCapacity() (Finding, bool) {
 // startsSlowly: for long, many of the replicas are starting.
 func (a Autoscaling) startsSlowly() (Finding, bool) {
 	from, to, found := a.longest(func(i int) bool {
-		return known(a.Active[i], a.Starting[i]) && a.Starting[i] > 0 && a.Starting[i] >= manyStarting*(a.Active[i]+a.Starting[i])
+		return allKnown(a.Active[i], a.Starting[i]) && a.Starting[i] > 0 && a.Starting[i] >= manyStarting*(a.Active[i]+a.Starting[i])
 	})
 	if !found {
 		return Finding{}, false
@@ -148,7 +148,7 @@ func (a Autoscaling) startsSlowly() (Finding, bool) {
 func (a Autoscaling) targetsTooMuch() (Finding, bool) {
 	median := middle(a.Requests)
 	from, to, found := a.longest(func(i int) bool {
-		return known(a.Active[i], a.Max[i], a.Requests[i], a.Latency[i]) && a.Active[i] > 0 && a.Active[i] < a.Max[i] &&
+		return allKnown(a.Active[i], a.Max[i], a.Requests[i], a.Latency[i]) && a.Active[i] > 0 && a.Active[i] < a.Max[i] &&
 			!(a.Starting[i] > 0) && a.Requests[i] >= busy*median && a.tooSlow(i)
 	})
 	if !found {
@@ -221,7 +221,7 @@ func (a Autoscaling) between(i, j int) time.Duration {
 	return time.Duration(a.Times[j]-a.Times[i]) * time.Millisecond
 }
 
-func known(values ...float64) bool { return !slices.ContainsFunc(values, math.IsNaN) }
+func allKnown(values ...float64) bool { return !slices.ContainsFunc(values, math.IsNaN) }
 
 // numbers lists what is known.
 func numbers(of []float64) []float64 {

@@ -96,14 +96,14 @@ func (s split) share(p Process, c claim, u *use, order []string, known map[strin
 		if len(s.restrictedTo(known, func(c configuration) float64 { return c.partOn("", nil) }).models) > 0 {
 			return []ModelShare{whole(p, c)} // models are on other GPUs
 		}
-		return s.of(p, c, u.memory) // it uses GPUs, whatever its models are said to do
+		return s.sharesOf(p, c, u.memory) // it uses GPUs, whatever its models are said to do
 	case 1:
 		c.model, c.version = here.models[0].model, here.models[0].version
 		share := whole(p, c)
 		share.Provenance = Estimated
 		return []ModelShare{share}
 	}
-	return here.of(p, c, memory)
+	return here.sharesOf(p, c, memory)
 }
 
 // restrictedTo is the split among the models of which a part is somewhere.
@@ -154,8 +154,8 @@ func splitOf(told account) split {
 	return s
 }
 
-// of makes the shares. The last is of no model: what cannot be given to one.
-func (s split) of(p Process, c claim, serverMemory uint64) []ModelShare {
+// sharesOf makes the shares. The last is sharesOf no model: what cannot be given to one.
+func (s split) sharesOf(p Process, c claim, serverMemory uint64) []ModelShare {
 	shares := make([]ModelShare, len(s.models)+1)
 	for i := range shares {
 		shares[i] = ModelShare{Device: p.Device, PID: p.PID, Server: c.server, Provenance: Estimated,

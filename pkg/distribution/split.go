@@ -147,7 +147,7 @@ func (d Distribution) splitAt(cells []cell, v valley) Split {
 	for i, c := range cells {
 		paths[i] = mixedCell{cell: c, mostHot: c.count, mostCold: c.count, expectedCold: c.count / 2}
 		if i >= v.first && i <= v.last {
-			between = between.with(c)
+			between = between.merge(c)
 		}
 	}
 	density := between.greatestDensity()

@@ -30,7 +30,7 @@ func findValley(cells []cell, evidenceNeeded float64) (best valley, found bool) 
 	for first := 1; first < n-1; first++ {
 		var v cell
 		for last := first; last < n-1; last++ {
-			v = v.with(cells[last])
+			v = v.merge(cells[last])
 			// Where a neighbour is less dense, the run with it is a better valley.
 			if cells[first-1].density() <= v.density() || cells[last+1].density() <= v.density() {
 				continue
@@ -61,8 +61,8 @@ func (v valley) deepest(cells []cell) valley {
 	return best
 }
 
-// with is both cells' requests and widths as if they were one.
-func (c cell) with(other cell) cell {
+// merge is both cells' requests and widths as if they were one.
+func (c cell) merge(other cell) cell {
 	return cell{count: c.count + other.count, width: c.width + other.width}
 }
 
@@ -71,7 +71,7 @@ func denserAfter(cells []cell, v cell) float64 {
 	var run cell
 	strongest := 0.0
 	for _, c := range cells {
-		run = run.with(c)
+		run = run.merge(c)
 		strongest = max(strongest, denser(run, v))
 	}
 	return strongest
@@ -82,7 +82,7 @@ func denserBefore(cells []cell, v cell) float64 {
 	var run cell
 	strongest := 0.0
 	for i := len(cells) - 1; i >= 0; i-- {
-		run = run.with(cells[i])
+		run = run.merge(cells[i])
 		strongest = max(strongest, denser(run, v))
 	}
 	return strongest

@@ -77,7 +77,7 @@ func newModelSeries(target labels.Labels, key modelKey) *modelSeries {
 	return &modelSeries{identity: builder.Labels(), series: map[seriesKey]*ownSeries{}}
 }
 
-func (s *modelSeries) of(t seriesKey) *ownSeries {
+func (s *modelSeries) seriesOf(t seriesKey) *ownSeries {
 	one, known := s.series[t]
 	if !known {
 		builder := labels.NewBuilder(s.identity)
@@ -212,14 +212,14 @@ func (b *batch) append(set labels.Labels, at int64, v float64) {
 // startCounters gives new counters a 0 to rise from, so that increase() sees their first step.
 func (b *batch) startCounters(s *modelSeries) {
 	for _, metric := range []string{MetricModelLoads, MetricModelEvictions} {
-		b.append(s.of(seriesKey{metric: metric}).set, b.at-1, 0)
+		b.append(s.seriesOf(seriesKey{metric: metric}).set, b.at-1, 0)
 	}
 }
 
 // add appends what a model's series show now, and ends those of which the server tells nothing any more.
 func (b *batch) add(s *modelSeries, m management.Model) {
 	for _, v := range s.samples(m) {
-		one := s.of(v.seriesKey)
+		one := s.seriesOf(v.seriesKey)
 		b.append(one.set, b.at, v.value)
 		one.at, one.live = b.at, true
 	}

@@ -69,7 +69,7 @@ func (e repositoryEntry) residency() Residency {
 }
 
 func (c *Client) serverVersion(ctx context.Context) (string, error) {
-	return c.versionAt(ctx, c.base.JoinPath("v2"), func(a versionAnswer) string {
+	return c.versionAt(ctx, c.base.JoinPath("v2"), func(a versionResponse) string {
 		if a.Name == "" {
 			return ""
 		}
@@ -77,8 +77,8 @@ func (c *Client) serverVersion(ctx context.Context) (string, error) {
 	})
 }
 
-// versionAnswer has the places in which servers say their version.
-type versionAnswer struct {
+// versionResponse has the places in which servers say their version.
+type versionResponse struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	Info    struct {
@@ -87,8 +87,8 @@ type versionAnswer struct {
 	RayVersion string `json:"ray_version"`
 }
 
-func (c *Client) versionAt(ctx context.Context, u *url.URL, of func(versionAnswer) string) (string, error) {
-	var answer versionAnswer
+func (c *Client) versionAt(ctx context.Context, u *url.URL, of func(versionResponse) string) (string, error) {
+	var answer versionResponse
 	if err := c.get(ctx, u, &answer); err != nil {
 		return "", err
 	}

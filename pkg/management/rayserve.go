@@ -20,7 +20,7 @@ func (rayServe) Advice() string {
 func (rayServe) Signals() []string { return slices.Concat(residency, []string{replicas}) }
 
 func (rayServe) Version(ctx context.Context, c *Client) (string, error) {
-	return c.versionAt(ctx, c.base.JoinPath("api", "version"), func(a versionAnswer) string { return a.RayVersion })
+	return c.versionAt(ctx, c.base.JoinPath("api", "version"), func(a versionResponse) string { return a.RayVersion })
 }
 
 type application struct {

@@ -36,7 +36,7 @@ func (torchServe) Signals() []string {
 }
 
 func (torchServe) Version(ctx context.Context, c *Client) (string, error) {
-	return c.versionAt(ctx, c.base.JoinPath("api-description"), func(a versionAnswer) string { return a.Info.Version })
+	return c.versionAt(ctx, c.base.JoinPath("api-description"), func(a versionResponse) string { return a.Info.Version })
 }
 
 func (torchServe) List(ctx context.Context, c *Client) (Listing, error) {

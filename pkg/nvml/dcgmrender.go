@@ -35,7 +35,7 @@ func (r *rendering) collectDCGM(to chan<- prometheus.Metric) {
 	}
 }
 
-func (r *rendering) dcgmLabels(a *answered, device *Device) []string {
+func (r *rendering) dcgmLabels(a *workerResult, device *Device) []string {
 	owner := r.podOf(device, a.reading.processes)
 	return []string{
 		device.GPU, a.gpu.device.UUID, device.PCIBusID, "nvidia" + device.GPU, device.Name, device.MIGProfile, device.MIGInstance,

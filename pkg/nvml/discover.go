@@ -83,7 +83,7 @@ func (d *discoverer) discover() ([]gpu, []absent, nvml.Return) {
 			d.known[index], d.seen[g.device.UUID] = g.device, g.device
 			told[g.device.UUID] = true
 			present = append(present, g)
-		case ended(ret):
+		case isLost(ret):
 			return nil, nil, ret
 		default:
 			device, ok := d.known[index]
@@ -128,7 +128,7 @@ func (d *discoverer) gpu(index int) (gpu, nvml.Return) {
 		return g, nvml.SUCCESS
 	}
 	mode, _, ret := handle.GetMigMode()
-	if lost(ret) || ended(ret) {
+	if lost(ret) || isLost(ret) {
 		d.ledger.record(at, ret)
 		return gpu{}, ret
 	}

@@ -107,7 +107,7 @@ func (l *listener) run(ctx context.Context) {
 			l.take(event)
 		default:
 			l.ledger.record(place{call: wait}, ret)
-			if unsupported(ret) || ended(ret) {
+			if unsupported(ret) || isLost(ret) {
 				return
 			}
 			if lost(ret) {

@@ -61,7 +61,7 @@ func (l *ledger) record(at place, ret nvml.Return) bool {
 		return false
 	}
 	l.errors[failed{at.call, reasonOf(ret)}]++
-	if lost(ret) || ended(ret) || at.call == initCall {
+	if lost(ret) || isLost(ret) || at.call == initCall {
 		return false // told by whoever deals with it
 	}
 	if f := (failure{at, ret}); !l.logged[f] {

@@ -197,7 +197,7 @@ type scrape struct {
 	took     time.Duration
 	up       bool
 	versions versions
-	gpus     []answered
+	gpus     []workerResult
 	owners   map[uint32]attribution.Owner
 	shares   []attribution.ModelShare
 	problems []error

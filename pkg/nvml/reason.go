@@ -70,8 +70,8 @@ func lost(ret nvml.Return) bool {
 	return false
 }
 
-// ended says that NVML as a whole has to be initialised again.
-func ended(ret nvml.Return) bool {
+// isLost says that NVML as a whole has to be initialised again.
+func isLost(ret nvml.Return) bool {
 	switch ret {
 	case nvml.ERROR_UNINITIALIZED, nvml.ERROR_DRIVER_NOT_LOADED, nvml.ERROR_LIB_RM_VERSION_MISMATCH:
 		return true

@@ -50,7 +50,7 @@ type session struct {
 func (s *session) run(ctx context.Context) (why string, clean bool) {
 	defer func() { clean = s.close() }()
 	for {
-		if ret := s.discover(ctx); ended(ret) {
+		if ret := s.discover(ctx); isLost(ret) {
 			return explain("nvmlDeviceGetCount", ret), false
 		}
 		timer := time.NewTimer(s.discoveryInterval)
@@ -262,8 +262,8 @@ func (w *worker) stuck() string {
 	return "busy"
 }
 
-// answered is a GPU with its reading, or with the reason why there is none.
-type answered struct {
+// workerResult is a GPU with its reading, or with the reason why there is none.
+type workerResult struct {
 	gpu     gpu
 	reading reading
 	problem string
@@ -279,29 +279,29 @@ const (
 
 // read asks all workers at once and waits for their answers until the context ends. GPUs that do not answer come with the
 // reason.
-func (s *session) read(ctx context.Context, start time.Time) []answered {
+func (s *session) read(ctx context.Context, start time.Time) []workerResult {
 	answers, missing := s.ask(ctx, start)
 	for range mostAsks {
-		if ctx.Err() != nil || !slices.ContainsFunc(answers, func(a answered) bool { return a.replaced }) {
+		if ctx.Err() != nil || !slices.ContainsFunc(answers, func(a workerResult) bool { return a.replaced }) {
 			break
 		}
 		pause(ctx, askAgainAfter)
 		answers, missing = s.ask(ctx, start)
 	}
 	for _, a := range missing {
-		if !slices.ContainsFunc(answers, func(b answered) bool { return b.gpu.device == a.device }) {
-			answers = append(answers, answered{gpu: gpu{device: a.device}, problem: a.explain()})
+		if !slices.ContainsFunc(answers, func(b workerResult) bool { return b.gpu.device == a.device }) {
+			answers = append(answers, workerResult{gpu: gpu{device: a.device}, problem: a.explain()})
 		}
 	}
-	slices.SortFunc(answers, func(a, b answered) int { return compareDevices(&a.gpu.device, &b.gpu.device) })
+	slices.SortFunc(answers, func(a, b workerResult) int { return compareDevices(&a.gpu.device, &b.gpu.device) })
 	return answers
 }
 
-func (s *session) ask(ctx context.Context, start time.Time) ([]answered, []absent) {
+func (s *session) ask(ctx context.Context, start time.Time) ([]workerResult, []absent) {
 	s.mu.Lock()
 	workers, missing := s.workers, s.absent
 	s.mu.Unlock()
-	answers := make([]answered, len(workers))
+	answers := make([]workerResult, len(workers))
 	var waiting sync.WaitGroup
 	for i, w := range workers {
 		waiting.Go(func() { answers[i] = w.ask(ctx, start) })
@@ -324,8 +324,8 @@ func (w *worker) problem() string {
 	return ""
 }
 
-func (w *worker) ask(ctx context.Context, start time.Time) answered {
-	a := answered{gpu: w.gpu}
+func (w *worker) ask(ctx context.Context, start time.Time) workerResult {
+	a := workerResult{gpu: w.gpu}
 	// Whoever has hung for long is not waited for by each scrape anew.
 	if a.problem = w.problem(); a.problem != "" {
 		return a

@@ -166,7 +166,7 @@ func (w *worker) call(call string, device *Device, do func() nvml.Return) nvml.R
 	case lost(ret):
 		w.lost.Store(&loss{explain(call, ret), time.Now()})
 		w.changed()
-	case ended(ret):
+	case isLost(ret):
 		w.ended(call, ret)
 	}
 	return ret

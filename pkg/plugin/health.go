@@ -131,7 +131,7 @@ func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
 
 func (d *Datasource) findingOf(t engine.TargetStatus, models modelCounts) finding {
 	p := d.Profiles.Find(t.Profile)
-	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up, Samples: t.Samples, Models: models.by(t, p)}
+	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up, Samples: t.Samples, Models: models.countOf(t, p)}
 	if !t.Up && t.LastError == "" {
 		f.Problem = fmt.Sprintf("%s was discovered but not scraped yet.", t.URL)
 	}

@@ -13,7 +13,7 @@ import (
 // modelCounts are how many models each scraped replica serves at present.
 type modelCounts map[string]int
 
-func (s modelCounts) by(t engine.TargetStatus, p *profile.Profile) int {
+func (s modelCounts) countOf(t engine.TargetStatus, p *profile.Profile) int {
 	if p == nil {
 		return 0
 	}

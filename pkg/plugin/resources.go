@@ -30,7 +30,7 @@ func (d *Datasource) routes() http.Handler {
 	return mux
 }
 
-type signalAnswer struct {
+type signalResponse struct {
 	ID                string             `json:"id"`
 	Name              string             `json:"name"`
 	Group             signal.Group       `json:"group"`
@@ -42,14 +42,14 @@ type signalAnswer struct {
 }
 
 func (d *Datasource) listSignals(w http.ResponseWriter, r *http.Request) {
-	all := []signalAnswer{}
+	all := []signalResponse{}
 	for _, s := range d.Catalogue {
-		all = append(all, signalAnswer{s.Name, s.Title, s.Group, s.GrafanaUnit(), s.Description, s.Statistics(), s.DefaultStatistics(), s.GroupBy})
+		all = append(all, signalResponse{s.Name, s.Title, s.Group, s.GrafanaUnit(), s.Description, s.Statistics(), s.DefaultStatistics(), s.GroupBy})
 	}
 	d.respond(w, r, map[string]any{"signals": all})
 }
 
-type profileAnswer struct {
+type profileResponse struct {
 	ID             string `json:"id"`
 	Name           string `json:"name"`
 	Port           int    `json:"port"`
@@ -59,9 +59,9 @@ type profileAnswer struct {
 
 // listProfiles lists the profiles of servers that can be targets.
 func (d *Datasource) listProfiles(w http.ResponseWriter, r *http.Request) {
-	all := []profileAnswer{}
+	all := []profileResponse{}
 	for _, p := range d.Profiles.Targets() {
-		a := profileAnswer{ID: p.ID, Name: p.Name, Port: p.Endpoint.Port, Path: p.Endpoint.Path}
+		a := profileResponse{ID: p.ID, Name: p.Name, Port: p.Endpoint.Port, Path: p.Endpoint.Path}
 		if p.Management != nil {
 			a.ManagementPort = p.Management.Port
 		}
@@ -128,7 +128,7 @@ func timeRange(from, to string) (start, end time.Time, err error) {
 	return start, end, nil
 }
 
-type targetAnswer struct {
+type targetResponse struct {
 	ID          string `json:"id"`
 	URL         string `json:"url"`
 	Environment string `json:"environment"`
@@ -159,17 +159,17 @@ func (d *Datasource) listTargets(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, http.StatusInternalServerError, err.Error())
 		return
 	}
-	all := []targetAnswer{}
+	all := []targetResponse{}
 	for _, t := range targets {
 		a := describeTarget(t)
-		a.Models = models.by(t, d.Profiles.Find(t.Profile))
+		a.Models = models.countOf(t, d.Profiles.Find(t.Profile))
 		all = append(all, a)
 	}
 	d.respond(w, r, map[string]any{"targets": all})
 }
 
-func describeTarget(t engine.TargetStatus) targetAnswer {
-	a := targetAnswer{
+func describeTarget(t engine.TargetStatus) targetResponse {
+	a := targetResponse{
 		ID: t.ID, URL: t.URL, Environment: t.Labels["environment"], Deployment: t.Labels["deployment"], Profile: t.Profile,
 		Up: t.Up, Error: t.LastError, Management: t.ManagementError, Samples: t.Samples,
 	}

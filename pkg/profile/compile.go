@@ -213,9 +213,9 @@ func (c compiler) node(sources []Source, by []signal.Label, cut func(plan.Node) 
 		case kindHistogram:
 			t := s.term(Term{Metric: r.Histogram, Where: r.Where}, c.q.Signal.Unit)
 			if c.statistic == signal.Mean {
-				of, to = append(of, t.of("_sum")), append(to, t.of("_count"))
+				of, to = append(of, t.withSuffix("_sum")), append(to, t.withSuffix("_count"))
 			} else {
-				of = append(of, t.of("_bucket"))
+				of = append(of, t.withSuffix("_bucket"))
 			}
 		case kindAge:
 			operation = plan.Max

@@ -30,7 +30,7 @@ func (s Set) ComputeTime(q signal.Query, env Environment) []Part {
 func (c compiler) durations(s Source) []termOf {
 	if s.Recipe.kind() == kindHistogram {
 		t := Term{Metric: s.Recipe.Histogram, Where: s.Recipe.Where}
-		return []termOf{s.term(t, c.q.Signal.Unit).of("_sum")}
+		return []termOf{s.term(t, c.q.Signal.Unit).withSuffix("_sum")}
 	}
 	of, _ := c.quotient(s)
 	return of

@@ -47,7 +47,7 @@ func (p *Profile) groupings() []signal.Label {
 func (p *Profile) validateDefinitions() error {
 	for _, name := range slices.Sorted(maps.Keys(p.CustomSignals)) {
 		if err := p.validateDefinition(name, p.CustomSignals[name]); err != nil {
-			return at(fmt.Errorf("custom_signals: signal %q: %w", name, err), "custom_signals", name)
+			return atPath(fmt.Errorf("custom_signals: signal %q: %w", name, err), "custom_signals", name)
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func (c compiler) buckets(sources []Source, by []signal.Label, cut func(plan.Nod
 	}
 	var out []Buckets
 	for _, s := range sources {
-		t := s.term(Term{Metric: s.Recipe.Histogram, Where: s.Recipe.Where}, c.q.Signal.Unit).of("_bucket")
+		t := s.term(Term{Metric: s.Recipe.Histogram, Where: s.Recipe.Where}, c.q.Signal.Unit).withSuffix("_bucket")
 		b := Buckets{
 			Layout:   c.layout(t, by, cut),
 			Quantile: c.quantile(q, []termOf{t}, by, cut),

@@ -33,7 +33,7 @@ func (p *Profile) Missing(has Inventory) []string {
 			break
 		}
 		if text := p.missingMetric(name, has); text != "" {
-			findings = append(findings, at(errors.New(text), "metrics", name))
+			findings = append(findings, atPath(errors.New(text), "metrics", name))
 		}
 	}
 	for _, use := range p.labelUses() {
@@ -41,7 +41,7 @@ func (p *Profile) Missing(has Inventory) []string {
 			break
 		}
 		if text := p.missingLabel(use, has); text != "" {
-			findings = append(findings, at(errors.New(text), use.path...))
+			findings = append(findings, atPath(errors.New(text), use.path...))
 		}
 	}
 	return p.located(findings)
@@ -79,7 +79,7 @@ func (p *Profile) Undetected(has Inventory) string {
 			break
 		}
 	}
-	return p.located([]positionError{at(errors.New(text), "detect")})[0]
+	return p.located([]positionError{atPath(errors.New(text), "detect")})[0]
 }
 
 func orList(names []string) string {

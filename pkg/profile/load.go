@@ -50,7 +50,7 @@ func Load(files []File) (Set, error) {
 	for _, file := range files {
 		p, err := Parse([]byte(file.Text))
 		if err == nil && p.Precedence == 0 {
-			err = at(errors.New("precedence is missing. Add a number that no other profile of the layer has"), "layer").in(file.Text)
+			err = atPath(errors.New("precedence is missing. Add a number that no other profile of the layer has"), "layer").inText(file.Text)
 		}
 		if err == nil {
 			err = set.conflict(p, file.Text, func(other *Profile) string { return loaded[other].Name })
@@ -107,14 +107,14 @@ func (s Set) conflict(p *Profile, text string, named func(*Profile) string) erro
 	for _, other := range s {
 		switch {
 		case other.ID == p.ID:
-			return at(fmt.Errorf("id %q is already that of %s. Choose another id", p.ID, named(other)), "id").in(text)
+			return atPath(fmt.Errorf("id %q is already that of %s. Choose another id", p.ID, named(other)), "id").inText(text)
 		case p.Precedence != 0 && other.Precedence == p.Precedence && other.Layer == p.Layer:
-			return at(fmt.Errorf("precedence %d is already that of %s, which is of the layer %s too. Choose another number; the lower one is preferred",
-				p.Precedence, named(other), p.Layer), "precedence").in(text)
+			return atPath(fmt.Errorf("precedence %d is already that of %s, which is of the layer %s too. Choose another number; the lower one is preferred",
+				p.Precedence, named(other), p.Layer), "precedence").inText(text)
 		}
 		for _, custom := range p.Defined() {
 			if _, taken := other.CustomSignals[custom.Name]; taken {
-				return at(fmt.Errorf("signal %q is already defined by %s. Choose another name", custom.Name, named(other)), "custom_signals", custom.Name).in(text)
+				return atPath(fmt.Errorf("signal %q is already defined by %s. Choose another name", custom.Name, named(other)), "custom_signals", custom.Name).inText(text)
 			}
 		}
 	}

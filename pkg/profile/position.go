@@ -18,10 +18,10 @@ type positionError struct {
 
 func (e positionError) Unwrap() error { return e.error }
 
-func at(err error, path ...string) positionError { return positionError{err, path} }
+func atPath(err error, path ...string) positionError { return positionError{err, path} }
 
-// in is the error with its line in a file.
-func (e positionError) in(text string) error {
+// inText is the error with its line inText a file.
+func (e positionError) inText(text string) error {
 	return fmt.Errorf("line %d: %w", lineOf([]byte(text), e.path), e.error)
 }
 

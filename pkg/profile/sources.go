@@ -209,7 +209,7 @@ func (c compiler) evidenceTerms(s Source) []termOf {
 	case kindQuotient:
 		_, terms = c.quotient(s)
 	case kindHistogram:
-		terms = []termOf{s.term(Term{Metric: r.Histogram, Where: r.Where}, c.q.Signal.Unit).of("_count")}
+		terms = []termOf{s.term(Term{Metric: r.Histogram, Where: r.Where}, c.q.Signal.Unit).withSuffix("_count")}
 	case kindSummary, kindAge:
 		t := s.term(Term{Metric: Names{r.Reads()[0]}}, c.q.Signal.Unit)
 		t.latest = true

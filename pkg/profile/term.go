@@ -41,8 +41,8 @@ type termOf struct {
 	exclusions []Exclusion
 }
 
-// of is the term for the series of a histogram with a suffix: _bucket, _sum or _count.
-func (t termOf) of(suffix string) termOf {
+// withSuffix is the term for the series withSuffix a histogram with a suffix: _bucket, _sum or _count.
+func (t termOf) withSuffix(suffix string) termOf {
 	t.suffix = suffix
 	return t
 }

@@ -38,29 +38,29 @@ const highestPort = 65535
 // validate checks everything that compiling relies on. Its errors have a position where they can.
 func (p *Profile) validate() error {
 	if p.ID == "" || p.Name == "" {
-		return at(errors.New("id and name are required"), "id")
+		return atPath(errors.New("id and name are required"), "id")
 	}
 	if !slices.Contains(layers, p.Layer) {
-		return at(fmt.Errorf("layer %q is not one of %s", p.Layer, strings.Join(layers, ", ")), "layer")
+		return atPath(fmt.Errorf("layer %q is not one of %s", p.Layer, strings.Join(layers, ", ")), "layer")
 	}
 	if p.Precedence < 0 {
-		return at(fmt.Errorf("precedence %d is negative. Use 0 or more", p.Precedence), "precedence")
+		return atPath(fmt.Errorf("precedence %d is negative. Use 0 or more", p.Precedence), "precedence")
 	}
 	if len(p.Detect) == 0 {
-		return at(errors.New("detect and replica are required"), "detect")
+		return atPath(errors.New("detect and replica are required"), "detect")
 	}
 	if len(p.Replica) == 0 {
-		return at(errors.New("detect and replica are required"), "replica")
+		return atPath(errors.New("detect and replica are required"), "replica")
 	}
 	if p.Management != nil && !slices.Contains(managementProtocols, p.Management.Protocol) {
-		return at(fmt.Errorf("management: protocol %q is not one of %s", p.Management.Protocol, strings.Join(managementProtocols, ", ")), "management", "protocol")
+		return atPath(fmt.Errorf("management: protocol %q is not one of %s", p.Management.Protocol, strings.Join(managementProtocols, ", ")), "management", "protocol")
 	}
 	if _, ok := p.Metrics[p.IdentityMetric]; !ok {
-		return at(fmt.Errorf("identity_metric: %w", p.undescribed(p.IdentityMetric)), "identity_metric")
+		return atPath(fmt.Errorf("identity_metric: %w", p.undescribed(p.IdentityMetric)), "identity_metric")
 	}
 	for i, name := range p.Detect {
 		if _, ok := p.Metrics[name]; !ok {
-			return at(fmt.Errorf("detect: %w", p.undescribed(name)), "detect", strconv.Itoa(i))
+			return atPath(fmt.Errorf("detect: %w", p.undescribed(name)), "detect", strconv.Itoa(i))
 		}
 	}
 	for _, check := range []func() error{p.validateEndpoints, p.validateLabels, p.validateStatus, p.validateDefinitions, p.validateMetrics, p.validateTraffic, p.validateSignals} {
@@ -73,13 +73,13 @@ func (p *Profile) validate() error {
 
 func (p *Profile) validateEndpoints() error {
 	if port := p.Endpoint.Port; port < 0 || port > highestPort {
-		return at(fmt.Errorf("endpoint: port %d is out of range. Use 1 to 65535", port), "endpoint", "port")
+		return atPath(fmt.Errorf("endpoint: port %d is out of range. Use 1 to 65535", port), "endpoint", "port")
 	}
 	if path := p.Endpoint.Path; path != "" && !strings.HasPrefix(path, "/") {
-		return at(fmt.Errorf("endpoint: the path %q must begin with /", path), "endpoint", "path")
+		return atPath(fmt.Errorf("endpoint: the path %q must begin with /", path), "endpoint", "path")
 	}
 	if p.Management != nil && (p.Management.Port < 0 || p.Management.Port > highestPort) {
-		return at(fmt.Errorf("management: port %d is out of range. Use 1 to 65535", p.Management.Port), "management", "port")
+		return atPath(fmt.Errorf("management: port %d is out of range. Use 1 to 65535", p.Management.Port), "management", "port")
 	}
 	return nil
 }
@@ -92,31 +92,31 @@ func namesLabel(name string) bool {
 func (p *Profile) validateLabels() error {
 	for i, name := range p.Replica {
 		if !namesLabel(name) {
-			return at(fmt.Errorf("replica: %q is not a valid label name", name), "replica", strconv.Itoa(i))
+			return atPath(fmt.Errorf("replica: %q is not a valid label name", name), "replica", strconv.Itoa(i))
 		}
 	}
 	for i, name := range p.Device {
 		if !model.LegacyValidation.IsValidLabelName(name) {
-			return at(fmt.Errorf("device: %q is not a valid label name", name), "device", strconv.Itoa(i))
+			return atPath(fmt.Errorf("device: %q is not a valid label name", name), "device", strconv.Itoa(i))
 		}
 	}
 	if len(p.Device) > 0 && !p.carries(p.Metrics[p.IdentityMetric], signal.GPU) {
-		return at(fmt.Errorf("device: identity_metric %q has no label gpu. Add it to the labels of the metric", p.IdentityMetric), "device")
+		return atPath(fmt.Errorf("device: identity_metric %q has no label gpu. Add it to the labels of the metric", p.IdentityMetric), "device")
 	}
 	for _, l := range slices.Sorted(maps.Keys(p.Labels)) {
 		if !slices.Contains(signal.Labels, l) {
-			return at(fmt.Errorf("labels: there is no label %q%s", l, didYouMean(string(l), texts(signal.Labels))), "labels", string(l))
+			return atPath(fmt.Errorf("labels: there is no label %q%s", l, didYouMean(string(l), texts(signal.Labels))), "labels", string(l))
 		}
 		if !namesLabel(p.Labels[l]) {
-			return at(fmt.Errorf("labels: %q is not a valid label name", p.Labels[l]), "labels", string(l))
+			return atPath(fmt.Errorf("labels: %q is not a valid label name", p.Labels[l]), "labels", string(l))
 		}
 	}
 	for _, l := range slices.Sorted(maps.Keys(p.LabelAliases)) {
 		if p.Labels[l] == "" {
-			return at(fmt.Errorf("label_aliases: %q is not among the labels", l), "label_aliases", string(l))
+			return atPath(fmt.Errorf("label_aliases: %q is not among the labels", l), "label_aliases", string(l))
 		}
 		if !namesLabel(p.LabelAliases[l]) || p.LabelAliases[l] == p.Labels[l] {
-			return at(fmt.Errorf("label_aliases: %q cannot be an alias of %q", p.LabelAliases[l], l), "label_aliases", string(l))
+			return atPath(fmt.Errorf("label_aliases: %q cannot be an alias of %q", p.LabelAliases[l], l), "label_aliases", string(l))
 		}
 	}
 	return nil
@@ -127,21 +127,21 @@ func (p *Profile) validateStatus() error {
 		return nil
 	}
 	if p.Labels[signal.Status] != "" {
-		return at(errors.New("status is among the labels already"), "status")
+		return atPath(errors.New("status is among the labels already"), "status")
 	}
 	if !namesLabel(p.Status.Label) {
-		return at(fmt.Errorf("status: %q is not a valid label name", p.Status.Label), "status", "label")
+		return atPath(fmt.Errorf("status: %q is not a valid label name", p.Status.Label), "status", "label")
 	}
 	for _, class := range slices.Sorted(maps.Keys(p.Status.Classes)) {
 		if !slices.Contains(statusClasses, class) {
-			return at(fmt.Errorf("status: class %q is not one of %s", class, strings.Join(statusClasses, ", ")), "status", "classes", class)
+			return atPath(fmt.Errorf("status: class %q is not one of %s", class, strings.Join(statusClasses, ", ")), "status", "classes", class)
 		}
 		if err := validExpression(p.Status.Classes[class]); err != nil {
-			return at(fmt.Errorf("status: class %q: %w", class, err), "status", "classes", class)
+			return atPath(fmt.Errorf("status: class %q: %w", class, err), "status", "classes", class)
 		}
 	}
 	if len(p.Status.Classes) == 0 {
-		return at(errors.New("status: classes are required"), "status")
+		return atPath(errors.New("status: classes are required"), "status")
 	}
 	return nil
 }
@@ -149,10 +149,10 @@ func (p *Profile) validateStatus() error {
 func (p *Profile) validateMetrics() error {
 	for _, name := range slices.Sorted(maps.Keys(p.Metrics)) {
 		if !model.LegacyValidation.IsValidMetricName(name) {
-			return at(fmt.Errorf("metric %q is not a valid metric name", name), "metrics", name)
+			return atPath(fmt.Errorf("metric %q is not a valid metric name", name), "metrics", name)
 		}
 		if err := p.validateMetric(p.Metrics[name]); err != nil {
-			return at(fmt.Errorf("metric %q: %w", name, err), "metrics", name)
+			return atPath(fmt.Errorf("metric %q: %w", name, err), "metrics", name)
 		}
 	}
 	return nil
@@ -165,7 +165,7 @@ func (p *Profile) validateTraffic() error {
 			err = fmt.Errorf("metric %q is a %s. Use a counter of requests", t.Metric[0], p.Metrics[t.Metric[0]].Type)
 		}
 		if err != nil {
-			return at(fmt.Errorf("rank_by: %w", err), "rank_by", strconv.Itoa(i))
+			return atPath(fmt.Errorf("rank_by: %w", err), "rank_by", strconv.Itoa(i))
 		}
 	}
 	return nil
@@ -175,17 +175,17 @@ func (p *Profile) validateSignals() error {
 	for _, name := range slices.Sorted(maps.Keys(p.Signals)) {
 		s, ok := p.signal(name)
 		if !ok {
-			return at(fmt.Errorf("there is no signal %q%s", name, didYouMean(name, p.signalNames())), "signals", name)
+			return atPath(fmt.Errorf("there is no signal %q%s", name, didYouMean(name, p.signalNames())), "signals", name)
 		}
 		if d := s.Derivation; d != nil && name != signal.ModelGPUUtilization {
-			return at(fmt.Errorf("signal %q is always computed from %s. Write recipes for those instead", name, strings.Join(d.From, ", ")), "signals", name)
+			return atPath(fmt.Errorf("signal %q is always computed from %s. Write recipes for those instead", name, strings.Join(d.From, ", ")), "signals", name)
 		}
 		if len(p.Signals[name]) == 0 {
-			return at(fmt.Errorf("signal %q has no recipe. Add one, or remove the signal", name), "signals", name)
+			return atPath(fmt.Errorf("signal %q has no recipe. Add one, or remove the signal", name), "signals", name)
 		}
 		for i, r := range p.Signals[name] {
 			if err := p.validateRecipe(s, r); err != nil {
-				return at(fmt.Errorf("signal %q, recipe %d: %w", name, i+1, err), "signals", name, strconv.Itoa(i))
+				return atPath(fmt.Errorf("signal %q, recipe %d: %w", name, i+1, err), "signals", name, strconv.Itoa(i))
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func (r *signalRun) withEstimatedColdHits(ctx context.Context, counted []analysi
 	if !slices.Contains(r.query.GroupBy, signal.Model) && len(r.query.Filters[signal.Model]) != 1 {
 		return counted, nil
 	}
-	split := &splitting{by: r.query.GroupBy, bounds: map[string]distribution.Bound{}}
+	split := &splitter{by: r.query.GroupBy, bounds: map[string]distribution.Bound{}}
 	guessed, err := r.inSubquery("response_time", signal.P95, r.query.GroupBy, nil, func(o *signalRun) ([]analysis.Series, error) {
 		return o.splitHistograms(ctx, split)
 	})
@@ -62,7 +62,7 @@ func (r *signalRun) missing(known, guessed []analysis.Series, whyNoMore string) 
 }
 
 // splitHistograms estimates from the histograms of the query, which is one for response times.
-func (r *signalRun) splitHistograms(ctx context.Context, split *splitting) (all []analysis.Series, err error) {
+func (r *signalRun) splitHistograms(ctx context.Context, split *splitter) (all []analysis.Series, err error) {
 	for _, p := range r.compile(r.query) {
 		if len(p.Buckets) == 0 || p.Others {
 			continue
@@ -72,7 +72,7 @@ func (r *signalRun) splitHistograms(ctx context.Context, split *splitting) (all 
 			return nil, err
 		}
 		r.executed = append(r.executed, "# "+p.Describe()+"\n"+strings.Join(texts, "\n"))
-		shares, newest := buckets.Estimated(split.of)
+		shares, newest := buckets.Estimated(split.splitFunc)
 		guessed, err := r.guesses(ctx, p, shares, newest, signal.TwoModes, split.boundOf)
 		if err != nil {
 			return nil, err
@@ -144,18 +144,18 @@ func (r *signalRun) guesses(ctx context.Context, p profile.Part, shares []series
 	return out, nil
 }
 
-// splitting splits distributions, and remembers which bound the newest share of each group is and why the first was refused.
-type splitting struct {
+// splitter splits distributions, and remembers which bound the newest share of each group is and why the first was refused.
+type splitter struct {
 	by      []signal.Label
 	bounds  map[string]distribution.Bound
 	refused string
 }
 
-func (s *splitting) boundOf(labels map[string]string) distribution.Bound {
+func (s *splitter) boundOf(labels map[string]string) distribution.Bound {
 	return s.bounds[analysis.Key(labels, s.by)]
 }
 
-func (s *splitting) of(labels map[string]string) func(distribution.Distribution) (distribution.Estimate, bool) {
+func (s *splitter) splitFunc(labels map[string]string) func(distribution.Distribution) (distribution.Estimate, bool) {
 	return func(of distribution.Distribution) (distribution.Estimate, bool) {
 		split, err := of.Split()
 		var refusal *distribution.Refusal

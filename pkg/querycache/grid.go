@@ -50,8 +50,8 @@ func (g grid) touches(other grid) bool {
 	return g.start <= other.end+g.step && other.start <= g.end+g.step
 }
 
-// with is the range of two that touch.
-func (g grid) with(other grid) grid {
+// union is the range of two that touch.
+func (g grid) union(other grid) grid {
 	return grid{min(g.start, other.start), max(g.end, other.end), g.step}
 }
 

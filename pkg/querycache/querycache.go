@@ -240,7 +240,7 @@ func (c *Cache) refreshed(ctx context.Context, key string, wanted grid, span tim
 	}
 	covered := wanted
 	if found {
-		covered = wanted.with(old.grid)
+		covered = wanted.union(old.grid)
 	}
 	// The lag is that of this response, not of the one before.
 	settled := begun.Add(-max(c.options.Overlap, settlingScrapes*c.store.Grid().Interval) - c.options.ClockLag())

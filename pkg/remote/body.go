@@ -25,16 +25,16 @@ func (u *unknownEncoding) Error() string {
 	return fmt.Sprintf("it is compressed with %.20q, but only gzip and zstd were requested", u.name)
 }
 
-// answerBody is an answer's body, decompressed and bounded.
-type answerBody struct {
+// responseBody is an answer's body, decompressed and bounded.
+type responseBody struct {
 	*bufio.Reader
 	close func()
 }
 
-func (b *answerBody) Close() { b.close() }
+func (b *responseBody) Close() { b.close() }
 
 // decompressed undoes what Accept-Encoding allowed. Reading more than limit bytes is an error.
-func decompressed(response *http.Response, limit int64) (*answerBody, error) {
+func decompressed(response *http.Response, limit int64) (*responseBody, error) {
 	var reader io.Reader = response.Body
 	end := func() {}
 	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
@@ -60,11 +60,11 @@ func decompressed(response *http.Response, limit int64) (*answerBody, error) {
 	default:
 		return nil, &unknownEncoding{encoding}
 	}
-	return &answerBody{bufio.NewReaderSize(&bounded{reader, limit, limit}, 4096), end}, nil
+	return &responseBody{bufio.NewReaderSize(&bounded{reader, limit, limit}, 4096), end}, nil
 }
 
 // isWebPage looks at how an answer begins, whatever its content type says.
-func (b *answerBody) isWebPage() (bool, error) {
+func (b *responseBody) isWebPage() (bool, error) {
 	if _, err := b.Peek(1); errors.Is(err, io.EOF) {
 		return false, io.ErrUnexpectedEOF
 	} else if err != nil {

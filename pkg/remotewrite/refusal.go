@@ -29,7 +29,7 @@ func (s *Sender) send(ctx context.Context, w *window, b *batch) error {
 		}
 		return err
 	}
-	w.done(b, search.accepted == 0)
+	w.finish(b, search.accepted == 0)
 	refused := b.samples - search.accepted
 	s.update(func(status *Status) {
 		status.Sent += search.accepted

@@ -153,7 +153,7 @@ func (w *window) doubt(b *batch) {
 	}
 }
 
-func (w *window) done(b *batch, allRefused bool) {
+func (w *window) finish(b *batch, allRefused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refusing = allRefused && !b.doubtful

@@ -18,11 +18,11 @@ func Results(parts []series.Result) series.Result {
 	var keys keyWriter
 	for _, p := range parts {
 		for _, s := range p.Series {
-			key := keys.of(s.Labels)
+			key := keys.keyOf(s.Labels)
 			numbers[key] = append(numbers[key], s)
 		}
 		for _, h := range p.Histograms {
-			key := keys.of(h.Labels)
+			key := keys.keyOf(h.Labels)
 			histograms[key] = append(histograms[key], h)
 		}
 		out.Warnings = union(out.Warnings, p.Warnings)
@@ -74,7 +74,7 @@ type keyWriter struct {
 	text  strings.Builder
 }
 
-func (w *keyWriter) of(labels map[string]string) string {
+func (w *keyWriter) keyOf(labels map[string]string) string {
 	w.names = w.names[:0]
 	for name := range labels {
 		w.names = append(w.names, name)
