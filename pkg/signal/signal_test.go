@@ -134,7 +134,7 @@ func TestRefusedQueries(t *testing.T) {
 		window              time.Duration
 		message             string
 	}{
-		{name: "respones_time", message: `there is no signal "respones_time": did you mean response_time? Choose one of: requests, error_rate, `},
+		{name: "respones_time", message: `there is no signal "respones_time": did you mean response_time? Choose one of: requests, `},
 		{name: "", message: `there is no signal "": choose one of: `},
 		{name: "requests", statistics: []string{"p95"}, message: `signal "requests" has no statistic "p95": choose one of: rate`},
 		{name: "response_time", statistics: []string{""}, message: `signal "response_time" has no statistic "": choose one of: p50, p90, p95, p99, mean`},
