@@ -225,8 +225,8 @@ func TestColdHitsAreEstimatedFromAHistogramAlone(t *testing.T) {
 	for _, v := range all {
 		require.Equal(t, v.visits*(v.coldEach+v.hotEach), len(v.cold)+len(v.hot), "%s: who says how the others went?", v.model)
 		require.Equal(t, l.counted(v.model).Cold, int64(len(v.cold)), v.model)
-		require.Equal(t, len(v.cold), knowing.count(fmt.Sprintf(`model=%q,start="cold"`, v.model)), "the recorder knows which requests were cold")
-		require.Equal(t, len(v.hot), knowing.count(fmt.Sprintf(`model=%q,start="hot"`, v.model)))
+		require.Equal(t, len(v.cold), knowing.count(fmt.Sprintf(`model=%q,protocol="http",start="cold"`, v.model)), "the recorder knows which requests were cold")
+		require.Equal(t, len(v.hot), knowing.count(fmt.Sprintf(`model=%q,protocol="http",start="hot"`, v.model)))
 	}
 	judge(t, plugin, estimating, counting, sent, all)
 }
