@@ -46,9 +46,9 @@ func p95ByModel(name, what string) panel {
 	return chart{source: source{signal: name, statistics: p95, groupBy: byModel}, of: what + " by model, p95"}.panel()
 }
 
-// errorShare colours a share of failed requests by the objective that holds where none is set.
+// errorShare colours a share of failed requests by the default objective.
 func errorShare() []thresholdStep {
-	return []thresholdStep{{Color: "text"}, {Color: bad, Value: number(acceptedErrors)}}
+	return []thresholdStep{{Color: "text"}, {Color: bad, Value: number(defaultObjective.ErrorRate)}}
 }
 
 func volume() []panel {

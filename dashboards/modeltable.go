@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -25,7 +26,7 @@ func tableColumns() []tableColumn {
 		{name: string(signal.Environment), title: "Environment", width: 150},
 		{name: columnTitle(signal.SLOViolation, ""), cell: "color-background", steps: violation()},
 		{name: columnTitle("requests", ""), width: 120},
-		{name: columnTitle("error_rate", ""), cell: "color-text", steps: []thresholdStep{{Color: "text"}, {Color: caution, Value: number(1e-6)}, {Color: bad, Value: number(acceptedErrors)}}},
+		{name: columnTitle("error_rate", ""), cell: "color-text", steps: []thresholdStep{{Color: "text"}, {Color: caution, Value: number(1e-6)}, {Color: bad, Value: number(defaultObjective.ErrorRate)}}},
 		{name: columnTitle("client_error_rate", "")},
 		{name: columnTitle("response_time", signal.P95)},
 		{name: columnTitle("response_time", signal.Mean)},
@@ -33,7 +34,7 @@ func tableColumns() []tableColumn {
 		{name: columnTitle("queue_time", signal.Mean)},
 		{name: columnTitle("time_to_first_token", signal.P95)},
 		{name: columnTitle("concurrent_requests", "")},
-		{name: columnTitle(signal.CacheHitRatio, ""), cell: "color-text", steps: []thresholdStep{{Color: bad}, {Color: caution, Value: number(acceptedHits)}, {Color: "text", Value: number(1)}}},
+		{name: columnTitle(signal.CacheHitRatio, ""), cell: "color-text", steps: []thresholdStep{{Color: bad}, {Color: caution, Value: number(defaultObjective.CacheHitRatio)}, {Color: "text", Value: number(1)}}},
 		{name: columnTitle("cold_hit_rate", "")},
 		{name: columnTitle("models_resident", "")},
 		{name: columnTitle("replicas", "")},
@@ -43,11 +44,8 @@ func tableColumns() []tableColumn {
 	}
 }
 
-// The default objectives: beyond them a cell turns red. The model's own objectives are in the column Objective used.
-const (
-	acceptedErrors = 0.01
-	acceptedHits   = 0.8
-)
+// defaultObjective colours cells: beyond it one turns red. The model's own objectives are in the column Objective used.
+var defaultObjective = objective.Default()
 
 func columnTitle(name string, st signal.Statistic) string {
 	title := mustFind(name).Title

@@ -3,6 +3,7 @@ package dashboards
 import (
 	"fmt"
 
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -26,8 +27,8 @@ func againstObjective(p panel, s signal.Signal) panel {
 
 // objectiveColumn is the title of the signal's column in the table of objectives.
 func objectiveColumn(s signal.Signal) string {
-	if s.Shape == signal.Distribution {
-		return s.Title + " " + string(signal.P95)
+	if d := objective.Find(s.Name); s.Shape == signal.Distribution {
+		return s.Title + " " + string(d.Statistic)
 	}
 	return s.Title
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
 )
 
@@ -179,6 +180,7 @@ func TestColumnsAreThoseOfTheAnswers(t *testing.T) {
 	}
 	require.Contains(t, inTable, "Objective used")
 	objectives := titles("B")
+	drawn := map[string]bool{}
 	for name := range Files() {
 		dashboard, _ := shipped(t, name)
 		for _, panel := range dashboard.all() {
@@ -190,7 +192,9 @@ func TestColumnsAreThoseOfTheAnswers(t *testing.T) {
 				require.NoError(t, json.Unmarshal(transformation.Options, &options))
 				require.Len(t, options.Mappings, 1)
 				require.Contains(t, objectives, options.Mappings[0].FieldName, panel.Title)
+				drawn[options.Mappings[0].FieldName] = true
 			}
 		}
 	}
+	require.Len(t, drawn, len(objective.Definitions), "every objective is drawn into a panel")
 }

@@ -1,6 +1,9 @@
 package dashboards
 
-import "github.com/coldhit/modelserving-datasource/pkg/signal"
+import (
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
 
 // The colours, each with one meaning. They read on Grafana's dark and light themes.
 const (
@@ -79,11 +82,11 @@ func byStartStyles() []override {
 	}
 }
 
-// objectiveNames write objectives as the signals that they are about are called.
+// objectiveNames shows each objective under the title of its signal.
 func objectiveNames() []override {
 	var all []override
-	for _, name := range []string{"response_time", "error_rate", signal.CacheHitRatio, "prediction_staleness"} {
-		all = append(all, named(`^`+name+`$`, property{ID: "displayName", Value: mustFind(name).Title}))
+	for _, d := range objective.Definitions {
+		all = append(all, named(`^`+d.Name+`$`, property{ID: "displayName", Value: mustFind(d.Name).Title}))
 	}
 	return all
 }

@@ -1,6 +1,10 @@
 package objective
 
-import "github.com/coldhit/modelserving-datasource/pkg/signal"
+import (
+	"math"
+
+	"github.com/coldhit/modelserving-datasource/pkg/signal"
+)
 
 // Direction is on which side of an objective a model meets it.
 type Direction string
@@ -9,6 +13,19 @@ type Direction string
 const (
 	AtMost  Direction = "at most"
 	AtLeast Direction = "at least"
+)
+
+// Budget is how the error budget of an objective is measured, which a burn rate compares with the bad requests.
+type Budget string
+
+// The budgets.
+const (
+	// NoBudget is that of a value which is no share of requests.
+	NoBudget Budget = "none"
+	// ShareBudget is Limit: the measured value is the share of bad requests.
+	ShareBudget Budget = "share"
+	// QuantileBudget is SlowShare: requests whose value is above Limit are bad.
+	QuantileBudget Budget = "quantile"
 )
 
 // Definition is one of the objectives that a model can have: the only place that says which signal it governs.
@@ -27,8 +44,8 @@ type Definition struct {
 	Limit func(Objective) float64
 	// Set reports whether an override sets the objective.
 	Set func(Override) bool
-	// Budget says that the measured value is a share of requests, so that it has an error budget to burn.
-	Budget bool
+	// Budget is how the error budget is measured.
+	Budget Budget
 	// OverRequests says that the value is taken over requests: of too few it means nothing.
 	OverRequests bool
 }
@@ -45,20 +62,30 @@ const (
 var Definitions = []Definition{
 	{
 		Name: ResponseTime, Statistic: signal.P95, Direction: AtMost, Target: maxP95, Measured: ResponseTime, Limit: maxP95,
-		Set: func(o Override) bool { return o.P95 != nil }, OverRequests: true,
+		Set: func(o Override) bool { return o.P95 != nil }, Budget: QuantileBudget, OverRequests: true,
 	},
 	{
 		Name: ErrorRate, Statistic: signal.Mean, Direction: AtMost, Target: maxErrorRate, Measured: ErrorRate, Limit: maxErrorRate,
-		Set: func(o Override) bool { return o.ErrorRate != nil }, Budget: true, OverRequests: true,
+		Set: func(o Override) bool { return o.ErrorRate != nil }, Budget: ShareBudget, OverRequests: true,
 	},
 	{
 		Name: CacheHitRatio, Statistic: signal.Mean, Direction: AtLeast, Target: minCacheHitRatio, Measured: signal.ColdHitRate, Limit: maxColdHitRate,
-		Set: func(o Override) bool { return o.CacheHitRatio != nil }, Budget: true, OverRequests: true,
+		Set: func(o Override) bool { return o.CacheHitRatio != nil }, Budget: ShareBudget, OverRequests: true,
 	},
 	{
 		Name: PredictionStaleness, Statistic: signal.Last, Direction: AtMost, Target: maxStaleness, Measured: PredictionStaleness, Limit: maxStaleness,
-		Set: func(o Override) bool { return o.Staleness != nil },
+		Set: func(o Override) bool { return o.Staleness != nil }, Budget: NoBudget,
 	},
+}
+
+// SlowShare is the share of requests that a quantile allows to be above the limit: 0.05 for the p95, 0 if the statistic is no quantile.
+func (d Definition) SlowShare() float64 {
+	q, ok := d.Statistic.Quantile()
+	if !ok {
+		return 0
+	}
+	const exact = 1e9 // 1 − 0.95 is not 0.05 in binary
+	return math.Round((1-q)*exact) / exact
 }
 
 func maxP95(o Objective) float64           { return o.P95.Seconds() }

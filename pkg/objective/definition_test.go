@@ -32,10 +32,24 @@ func TestDefinitionsFitTheCatalogue(t *testing.T) {
 		default:
 			t.Fatalf("%s has no direction", d.Name)
 		}
+		switch d.Budget {
+		case NoBudget:
+			require.False(t, d.OverRequests, "%s is no share of requests", d.Name)
+		case ShareBudget:
+			require.Equal(t, signal.Mean, d.Statistic, d.Name)
+			require.LessOrEqual(t, d.Limit(full), 1.0, "%s is a share", d.Name)
+		case QuantileBudget:
+			require.Equal(t, signal.Distribution, measured.Shape, d.Name)
+			require.Positive(t, d.SlowShare(), d.Name)
+		default:
+			t.Fatalf("%s has no budget", d.Name)
+		}
 		require.Zero(t, d.Target(Objective{}), "%s is switched off", d.Name)
 		require.Zero(t, d.Limit(Objective{}), "%s is switched off", d.Name)
 		require.False(t, d.Set(Override{}), d.Name)
 		require.Equal(t, d.Measured, Find(d.Name).Measured)
 	}
+	require.Equal(t, 0.05, Find(ResponseTime).SlowShare(), "exactly, so that burn rates are round")
+	require.Zero(t, Find(ErrorRate).SlowShare())
 	require.Panics(t, func() { Find("latency") })
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// slowerThanP95 is the share of requests that may take longer than the objective for the p95 says.
-const slowerThanP95 = 0.05
-
 // sloObjective is the most that each model may do, of what is measured of it.
 func (r *signalRun) sloObjective(ctx context.Context) ([]analysis.Series, error) {
 	return r.againstObjectives(ctx, func(d objective.Definition) ([]analysis.Series, error) {
@@ -35,24 +32,24 @@ func (r *signalRun) sloViolation(ctx context.Context) ([]analysis.Series, error)
 // sloBurnRate is the share of each model's requests that were bad, divided by the share that may be.
 func (r *signalRun) sloBurnRate(ctx context.Context) ([]analysis.Series, error) {
 	return r.againstObjectives(ctx, func(d objective.Definition) ([]analysis.Series, error) {
-		switch {
-		case d.Budget:
+		switch d.Budget {
+		case objective.ShareBudget:
 			return r.relative(ctx, d)
-		case d.Statistic == signal.P95:
+		case objective.QuantileBudget:
 			return r.slowShare(ctx, d)
 		}
-		return nil, nil // no share of requests: it has no budget to burn
+		return nil, nil
 	})
 }
 
-// againstObjectives asks for each objective that the query wants, and brings the answers to the query's labels.
-func (r *signalRun) againstObjectives(ctx context.Context, ask func(objective.Definition) ([]analysis.Series, error)) ([]analysis.Series, error) {
+// againstObjectives computes a result for each objective that the query selects, and aggregates the results by the query's labels.
+func (r *signalRun) againstObjectives(ctx context.Context, compute func(objective.Definition) ([]analysis.Series, error)) ([]analysis.Series, error) {
 	var all, ofRequests []analysis.Series
 	for _, d := range objective.Definitions {
 		if wanted, filtered := r.query.Filters[signal.Objective]; filtered && !slices.Contains(wanted, d.Name) {
 			continue
 		}
-		answer, err := ask(d)
+		answer, err := compute(d)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +80,7 @@ func (r *signalRun) relative(ctx context.Context, d objective.Definition) ([]ana
 	return analysis.Linear(r.withObjective(values, d), func(labels map[string]string) (a, b float64) { return 0, 1 / r.allowed(d, labels) }), nil
 }
 
-// slow is the share of requests that took longer than the model's objective, divided by the share that may.
+// slowShare is the share of requests that took longer than the model's objective, divided by the share that may.
 func (r *signalRun) slowShare(ctx context.Context, d objective.Definition) ([]analysis.Series, error) {
 	answer, err := r.inSubquery(d.Measured, d.Statistic, modelIdentity, []signal.Label{signal.Objective}, func(o *signalRun) ([]analysis.Series, error) {
 		var all []analysis.Series
@@ -109,7 +106,7 @@ func (r *signalRun) slowShare(ctx context.Context, d objective.Definition) ([]an
 	if err != nil {
 		return nil, err
 	}
-	return analysis.Linear(r.withObjective(answer, d), func(map[string]string) (a, b float64) { return 0, 1 / slowerThanP95 }), nil
+	return analysis.Linear(r.withObjective(answer, d), func(map[string]string) (a, b float64) { return 0, 1 / d.SlowShare() }), nil
 }
 
 // warnOfCoarseness names the models whose objective lies beyond the last bound of their histogram: nothing tells which of the requests

@@ -18,8 +18,10 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// scrapesToSettle is how many scrape intervals it takes until all targets that come at once have been seen.
-const scrapesToSettle = 3
+// firstScrapeIntervals is how many scrape intervals pass until targets that appear together have all been scraped: a count of replicas
+// that grows before that is no scaling. It looks forward from the first sample. The query cache waits for samples that are written
+// late, which takes one interval more (querycache.staleMarkerIntervals).
+const firstScrapeIntervals = 3
 
 // scaling finds where the number of active replicas changes. A count that vanishes is no scaling: nobody tells any more.
 func (e *eventsRun) scaling(ctx context.Context) error {
@@ -28,7 +30,7 @@ func (e *eventsRun) scaling(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		settle := max(scrapesToSettle*e.Store.Grid().Interval, e.fine.Step)
+		settle := max(firstScrapeIntervals*e.Store.Grid().Interval, e.fine.Step)
 		for _, s := range all {
 			for _, c := range analysis.Changes(s, e.fine.Step, settle, e.fine.Start.UnixMilli()) {
 				e.found = append(e.found, scaled(s.Labels, c))

@@ -22,9 +22,10 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
 )
 
-// settlingScrapes is how many scrape intervals pass at least until a step is settled: a series that has ended is marked as ended
-// up to three intervals later, at a time before.
-const settlingScrapes = 4
+// staleMarkerIntervals is how many scrape intervals pass at least until a step no longer changes. Prometheus writes the stale marker
+// of a target that is gone up to three intervals after its last sample, at a time before that, so the step before it may change for
+// one interval more.
+const staleMarkerIntervals = 4
 
 // maxAge is how long steps are kept before they are queried again.
 const maxAge = 10 * time.Minute
@@ -243,7 +244,7 @@ func (c *Cache) refreshed(ctx context.Context, key string, wanted grid, span tim
 		covered = wanted.union(old.grid)
 	}
 	// The lag is that of this response, not of the one before.
-	settled := begun.Add(-max(c.options.Overlap, settlingScrapes*c.store.Grid().Interval) - c.options.ClockLag())
+	settled := begun.Add(-max(c.options.Overlap, staleMarkerIntervals*c.store.Grid().Interval) - c.options.ClockLag())
 	fresh := entry{grid: wanted.until(settled.UnixMilli()), since: begun}
 	if found {
 		fresh.since = old.since

@@ -85,7 +85,7 @@ func (r *InPlace) look(ctx context.Context, store executor.Executor, now time.Ti
 		}
 	}
 	slices.SortFunc(known.windows, func(a, b time.Duration) int { return int(b - a) })
-	missing := uncovered(r.profiles, r.known, known.windows, func(name string) bool { return !known.starts[name].IsZero() })
+	missing := uncoveredTraffic(r.profiles, r.known, known.windows, func(name string) bool { return !known.starts[name].IsZero() })
 	if missing == nil {
 		return known, nil
 	}

@@ -77,7 +77,7 @@ func Parameters() []string {
 	return []string{"signals", "window", "interval", "topInterval", "topN"}
 }
 
-// Read changes options by the parameters of a request. Its errors are sentences for who asked.
+// Read changes options by the parameters of a request. Its errors are sentences for users.
 func (o *Options) Read(given url.Values, catalogue signal.Catalogue, servers profile.Servers) error {
 	readers := map[string]func(text string) error{
 		"signals":     func(text string) error { return o.readSignals(text, catalogue, servers) },

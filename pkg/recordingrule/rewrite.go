@@ -76,13 +76,13 @@ func (r *rewriter) node(n plan.Node) plan.Node {
 	case plan.Aggregate:
 		return r.aggregate(n)
 	case plan.TopK:
-		n.Of = r.node(n.Of) // who is top is asked of the counters themselves: it has to be the same for every panel
+		n.Of = r.node(n.Of) // the ranking stays on the counters: it has to be the same for every panel
 		return n
 	}
 	return plan.Map(n, r.node)
 }
 
-// aggregate reads recordings where sums of sums are the same as sums.
+// aggregate reads recorded series where sums of sums are the same as sums.
 func (r *rewriter) aggregate(n plan.Aggregate) plan.Node {
 	kept := seriesKept{labels: n.By}
 	switch {
@@ -93,12 +93,12 @@ func (r *rewriter) aggregate(n plan.Aggregate) plan.Node {
 			return n
 		}
 		r.read = appendNew(r.read, used)
-		n.Of = r.replaced(n.Of, rates)
+		n.Of = r.replaceSelections(n.Of, rates)
 		return n
-	case n.Op == plan.Count && kept.standing(n.Of):
+	case n.Op == plan.Count && kept.newestSamples(n.Of):
 		if name, ok := r.bucketCount(kept); ok {
 			n.Op = plan.Sum
-			n.Of = r.replaced(n.Of, func(s plan.Select, _ time.Duration) plan.Node {
+			n.Of = r.replaceSelections(n.Of, func(s plan.Select, _ time.Duration) plan.Node {
 				s.Metric = name
 				return plan.Last{Of: s}
 			})
@@ -109,21 +109,21 @@ func (r *rewriter) aggregate(n plan.Aggregate) plan.Node {
 	return n
 }
 
-// replaced puts recorded series in the places of what an aggregation is over.
-func (r *rewriter) replaced(n plan.Node, recorded func(plan.Select, time.Duration) plan.Node) plan.Node {
+// replaceSelections puts recorded series in the places of what an aggregation is over.
+func (r *rewriter) replaceSelections(n plan.Node, recorded func(plan.Select, time.Duration) plan.Node) plan.Node {
 	switch n := n.(type) {
 	case plan.Rate:
 		return recorded(n.Of, n.Window)
 	case plan.Last:
 		return recorded(n.Of, 0)
 	case plan.SemiJoin:
-		n.Of, n.Exists = r.replaced(n.Of, recorded), r.node(n.Exists)
+		n.Of, n.Exists = r.replaceSelections(n.Of, recorded), r.node(n.Exists)
 		return n
 	case plan.AntiJoin:
-		n.Of, n.Exists = r.replaced(n.Of, recorded), r.node(n.Exists)
+		n.Of, n.Exists = r.replaceSelections(n.Of, recorded), r.node(n.Exists)
 		return n
 	}
-	return plan.Map(n, func(of plan.Node) plan.Node { return r.replaced(of, recorded) })
+	return plan.Map(n, func(of plan.Node) plan.Node { return r.replaceSelections(of, recorded) })
 }
 
 // seriesKept is what an aggregation is over: one metric's series, by which labels they have to be known.
@@ -160,17 +160,17 @@ func (k *seriesKept) rates(n plan.Node) bool {
 	return false
 }
 
-// readsOnlyGauges reports whether an aggregation is over the newest samples of one metric.
-func (k *seriesKept) standing(n plan.Node) bool {
+// newestSamples reports whether an aggregation is over the newest samples of one metric.
+func (k *seriesKept) newestSamples(n plan.Node) bool {
 	switch n := n.(type) {
 	case plan.Last:
 		return n.Before == 0 && k.selects(n.Of, 0)
 	case plan.SemiJoin:
 		k.labels = appendNew(k.labels, n.On)
-		return k.standing(n.Of)
+		return k.newestSamples(n.Of)
 	case plan.AntiJoin:
 		k.labels = appendNew(k.labels, n.On)
-		return k.standing(n.Of)
+		return k.newestSamples(n.Of)
 	}
 	return false
 }
@@ -202,7 +202,7 @@ func (r *rewriter) rates(k seriesKept) (rates func(plan.Select, time.Duration) p
 			if k.window > window {
 				anchored := rule.AnchoredRate(window)
 				if phase, ok := r.Phase(window, k.window); ok && r.Exists(anchored) {
-					return summed(anchored, k.window, window, phase), []profile.RecordedRate{{Name: anchored, Series: k.metric, Window: window}}, true
+					return meanOfWindows(anchored, k.window, window, phase), []profile.RecordedRate{{Name: anchored, Series: k.metric, Window: window}}, true
 				}
 				continue
 			}
@@ -212,14 +212,14 @@ func (r *rewriter) rates(k seriesKept) (rates func(plan.Select, time.Duration) p
 				names = []string{top, name}
 				used = append([]profile.RecordedRate{{Name: top, Series: k.metric, Window: window}}, used...)
 			}
-			return asRecorded(names), used, true
+			return latestRates(names), used, true
 		}
 	}
 	return nil, nil, false
 }
 
-// asRecorded reads rates as they were recorded last, where there are several recordings from the first that has them.
-func asRecorded(names []string) func(plan.Select, time.Duration) plan.Node {
+// latestRates reads the latest recorded rates. Of several names, the first that has a series is read.
+func latestRates(names []string) func(plan.Select, time.Duration) plan.Node {
 	return func(s plan.Select, _ time.Duration) plan.Node {
 		var all []plan.Node
 		for _, name := range names {
@@ -230,10 +230,10 @@ func asRecorded(names []string) func(plan.Select, time.Duration) plan.Node {
 	}
 }
 
-// summed is the mean of the rates over the windows of which a longer one is made, the last of which ends at the time of the evaluation:
+// meanOfWindows is the mean of the rates over the windows of which a longer one is made, the last of which ends at the time of the evaluation:
 // by the phase behind a multiple of the window. A series that began or ended in one of them had no rate before or after, which
 // counts as 0.
-func summed(name string, whole, window, phase time.Duration) func(plan.Select, time.Duration) plan.Node {
+func meanOfWindows(name string, whole, window, phase time.Duration) func(plan.Select, time.Duration) plan.Node {
 	return func(s plan.Select, _ time.Duration) plan.Node {
 		s.Metric = name
 		// Values are added up at multiples of the window, so each is that of the phase later.

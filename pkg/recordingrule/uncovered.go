@@ -8,10 +8,10 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 )
 
-// uncovered is a plan that has a series for every environment and deployment with traffic that is not among the recorded series: whoever
-// evaluates the rules does not see all series of the store. It is nil where no traffic is recorded. Written reports whether
+// uncoveredTraffic is a plan that has a series for every environment and deployment with traffic that is not among the recorded series: the
+// server that evaluates the rules does not see all series of the store. It is nil where no traffic is recorded. Written reports whether
 // recorded series of a name are written.
-func uncovered(profiles profile.Set, known Known, windows []time.Duration, written func(name string) bool) plan.Node {
+func uncoveredTraffic(profiles profile.Set, known Known, windows []time.Duration, written func(name string) bool) plan.Node {
 	var missing []plan.Node
 	for _, p := range profiles {
 		for _, traffic := range p.Ranking(profile.Always).Of {

@@ -256,14 +256,14 @@ func (w *ruleExpressions) burnRate(window time.Duration) (expr, missing string) 
 	found := false
 	for _, d := range objective.Definitions {
 		text := ""
-		switch {
-		case d.Budget:
+		switch d.Budget {
+		case objective.ShareBudget:
 			value, missing := w.measured(d.Measured, d.Statistic, byModel, nil, window)
 			if missing != "" {
 				continue
 			}
 			text = w.relative(d, value)
-		case d.Name == objective.ResponseTime:
+		case objective.QuantileBudget:
 			text = w.slowShare(d, window)
 		}
 		if text != "" {

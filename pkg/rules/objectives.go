@@ -7,15 +7,12 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
-// The objectives, by the values of the label objective.
-const ()
-
-// violation is what a model does as a multiple of what its objective allows. It is the query violation.
+// violation is the measured value divided by the limit of the model's objective. It is the query violation.
 func violation(o Options, objective string) Query {
 	return against(o, objective, "violation", signal.SLOViolation)
 }
 
-// allowed is what a model's objective allows, wherever there is a violation. It is the query objective.
+// allowed is the limit of the model's objective, for every model with a violation. It is the query objective.
 func allowed(o Options, objective string) Query {
 	return against(o, objective, "objective", signal.SLOObjective)
 }
@@ -25,12 +22,15 @@ func against(o Options, objective, ref, name string) Query {
 		Window: o.Window, MinimumRequests: o.MinimumRequests}
 }
 
+// shown is the value that an objective is about, under the objective's own name. It is the query measured.
+func shown(o Options, name string) Query {
+	d := objective.Find(name)
+	return Query{Ref: "measured", Signal: d.Name, Statistic: d.Statistic, Window: o.Window, MinimumRequests: o.MinimumRequests}
+}
+
 var violates = Comparison{Ref: "violation", Is: ">", Than: 1}
 
 func objectives(o Options) []Rule {
-	measured := func(name string) Query {
-		return Query{Ref: "measured", Signal: name, Statistic: signal.Mean, Window: o.Window, MinimumRequests: o.MinimumRequests}
-	}
 	return []Rule{
 		{
 			Name: "response-time-over-objective", Title: "Response time over objective", Group: Objectives, Severity: Warning, For: 5 * time.Minute,
@@ -69,7 +69,7 @@ func objectives(o Options) []Rule {
 		},
 		{
 			Name: "error-rate-over-objective", Title: "Error rate over objective", Group: Objectives, Severity: Critical, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, objective.ErrorRate), measured("error_rate")}, When: []Comparison{violates},
+			By: byModel, Queries: []Query{violation(o, objective.ErrorRate), shown(o, objective.ErrorRate)}, When: []Comparison{violates},
 			Shown:   []Formula{{"objective", "$measured / $violation"}},
 			Summary: "{model}: {measured:share} of requests fail, objective {objective:share} ({place}).",
 			Means:   "The share of requests that fail on the server side is above the model's objective. Client errors are not counted.",
@@ -86,7 +86,7 @@ func objectives(o Options) []Rule {
 		},
 		{
 			Name: "cache-hit-below-objective", Title: "Cache hit below objective", Group: Objectives, Severity: Warning, For: 5 * time.Minute,
-			By: byModel, Queries: []Query{violation(o, objective.CacheHitRatio), measured(signal.CacheHitRatio)}, When: []Comparison{violates},
+			By: byModel, Queries: []Query{violation(o, objective.CacheHitRatio), shown(o, objective.CacheHitRatio)}, When: []Comparison{violates},
 			Shown:   []Formula{{"objective", "1 - (1 - $measured) / $violation"}},
 			Summary: "{model}: only {measured:share} of requests hit a loaded model, objective {objective:share} ({place}).",
 			Means:   "Too many requests wait for their model to load. This rule is about the model cache (loaded models), not about a response cache.",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
 
@@ -88,6 +89,33 @@ func TestEveryQueryIsOneThatTheCatalogueKnows(t *testing.T) {
 			_, known := signal.Find(name)
 			require.True(t, known, "%s shows %s", r.Name, name)
 		}
+	}
+}
+
+// Each objective has one rule of its own, which compares what the table of objectives says.
+func TestRulesAgreeWithTheTableOfObjectives(t *testing.T) {
+	t.Parallel()
+	rulesOf := map[string]int{}
+	for _, r := range All(defaults()) {
+		for _, q := range r.Queries {
+			for _, name := range q.Filters[signal.Objective] {
+				require.True(t, slices.ContainsFunc(objective.Definitions, func(d objective.Definition) bool { return d.Name == name }), "%s filters by %s", r.Name, name)
+				if q.Ref != violates.Ref || r.Group != Objectives {
+					continue
+				}
+				rulesOf[name]++
+				require.Equal(t, []Comparison{violates}, r.When, r.Name)
+				for _, other := range r.Queries {
+					if other.Ref == "measured" {
+						require.Equal(t, name, other.Signal, r.Name)
+						require.Equal(t, objective.Find(name).Statistic, other.Statistic, r.Name)
+					}
+				}
+			}
+		}
+	}
+	for _, d := range objective.Definitions {
+		require.Equal(t, 1, rulesOf[d.Name], d.Name)
 	}
 }
 
