@@ -270,5 +270,5 @@ func judge(t *testing.T, plugin *driver.Plugin, estimating, counting driver.Sour
 	t.Logf("Of %d shares, %d were estimated, %d are bounds and %d were refused", len(all), bounds["estimated"], bounds["at least"], bounds["refused"])
 	require.GreaterOrEqual(t, bounds["estimated"], len(all)/4)
 	require.LessOrEqual(t, bounds["refused"], len(all)*2/3)
-	require.Contains(t, driver.Notices(guessed), "is estimated")
+	require.Contains(t, driver.Notices(guessed), "estimated from response times")
 }
