@@ -13,7 +13,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/nvml"
 )
 
-// config is what the flags say. docs/nvml.md describes each.
+// config has the values of the flags. docs/nvml.md describes each.
 type config struct {
 	listen, webConfig, library, procfs, podLogs, rules string
 	names                                              nvml.Names
@@ -38,14 +38,14 @@ func readConfig(args []string, output io.Writer) (config, error) {
 	flags.StringVar(&c.webConfig, "web.config.file", "", "file of the Prometheus exporter toolkit with TLS and users")
 	flags.StringVar(&names, "names", string(nvml.NamesModelServing), "names of the metrics: modelserving, dcgm-exporter or both")
 	flags.DurationVar(&c.sampleInterval, "sample-interval", 100*time.Millisecond, "sampling interval of readings that NVML does not buffer")
-	flags.DurationVar(&c.window, "window", 15*time.Second, "what means and maxima of a scraper's first scrape are taken over; later ones reach back to its previous scrape")
+	flags.DurationVar(&c.window, "window", 15*time.Second, "window of means and maxima of a scraper's first scrape (later scrapes reach back to the previous one)")
 	flags.DurationVar(&c.discoveryInterval, "discovery-interval", 10*time.Second, "interval between discoveries of GPUs and MIG devices")
 	flags.DurationVar(&c.retryInterval, "retry-interval", 15*time.Second, "interval between retries while NVML is unavailable")
 	flags.StringVar(&c.library, "library", defaultLibrary, "NVIDIA's library, by name or path")
-	flags.StringVar(&c.procfs, "path.procfs", defaultProcfs, "where the host's procfs is mounted")
-	flags.StringVar(&c.podLogs, "path.pod-logs", defaultPodLogs, "where the kubelet keeps the pods' logs, by whose folders pods are named")
-	flags.StringVar(&c.rules, "rules", "", "YAML file with rules that say which model a process belongs to")
-	flags.BoolVar(&c.debug, "debug", false, "log more")
+	flags.StringVar(&c.procfs, "path.procfs", defaultProcfs, "mount point of the host's procfs")
+	flags.StringVar(&c.podLogs, "path.pod-logs", defaultPodLogs, "folder of the kubelet's pod logs, whose folder names give pod and namespace")
+	flags.StringVar(&c.rules, "rules", "", "YAML file of custom rules that map processes to models")
+	flags.BoolVar(&c.debug, "debug", false, "enable debug logs")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}

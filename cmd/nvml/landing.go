@@ -13,7 +13,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/nvml"
 )
 
-// landingPage says what the endpoint sees now.
+// landingPage shows the current status.
 func landingPage(w http.ResponseWriter, r *http.Request, status nvml.Status) {
 	page, err := web.NewLandingPage(web.LandingConfig{
 		Name:        "Model Serving NVML endpoint",
@@ -22,7 +22,7 @@ func landingPage(w http.ResponseWriter, r *http.Request, status nvml.Status) {
 		Profiling:   "false",
 		Links: []web.LandingLinks{
 			{Address: "/metrics", Text: "Metrics"},
-			{Address: "/-/health", Text: "Health", Description: "the same as JSON; 503 while no GPU can be read"},
+			{Address: "/-/health", Text: "Health", Description: "the same as JSON, with status 503 if no GPU can be read"},
 		},
 	})
 	if err != nil {
@@ -46,8 +46,8 @@ func statusHTML(status nvml.Status) string {
 		page.WriteString("<li>" + gpuHTML(&status.GPUs[i]) + "</li>")
 	}
 	page.WriteString("</ul>")
-	listHTML(&page, "Not supported here", status.Unsupported)
-	listHTML(&page, "Problems in assigning processes", status.AttributionErrors)
+	listHTML(&page, "Unsupported NVML calls", status.Unsupported)
+	listHTML(&page, "Attribution errors", status.AttributionErrors)
 	return page.String()
 }
 

@@ -79,7 +79,7 @@ func TestStartsAndExplainsItselfWithoutADriver(t *testing.T) {
 		"/-/health":               {http.StatusServiceUnavailable, `"state": "down"`},
 		"/-/live":                 {http.StatusOK, "ok"},
 		"/":                       {http.StatusOK, "install NVIDIA&#39;s driver"},
-		"/metrics?window=forever": {http.StatusBadRequest, "a window is from"},
+		"/metrics?window=forever": {http.StatusBadRequest, "use a duration from"},
 		"/nowhere":                {http.StatusNotFound, ""},
 	} {
 		status, body := page(path)
@@ -149,8 +149,8 @@ func TestFlagsThatCannotBeMeant(t *testing.T) {
 		"rules":        {[]string{"-rules", filepath.Join(folder, "none.yml")}, "rules"},
 		"broken rules": {[]string{"-rules", rules}, rules},
 		"procfs":       {[]string{"-path.procfs", filepath.Join(folder, "none")}, "path.procfs"},
-		"window":       {[]string{"-window", "1h"}, "the longest is 5m0s"},
-		"sampling":     {[]string{"-sample-interval", "1ms"}, "the shortest is 10ms"},
+		"window":       {[]string{"-window", "1h"}, "use at most 5m0s"},
+		"sampling":     {[]string{"-sample-interval", "1ms"}, "use at least 10ms"},
 		"address":      {[]string{"-web.listen-address", "nowhere"}, "listen"},
 	} {
 		t.Run(name, func(t *testing.T) {

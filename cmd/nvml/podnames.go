@@ -45,7 +45,7 @@ func (p *podNames) look() {
 	folders, err := os.ReadDir(p.folder)
 	if err != nil {
 		if !p.failed {
-			p.log.Warn("Pods have no names from their folders of logs: give -path.pod-logs, or mount the folder", "folder", p.folder, "error", err)
+			p.log.Warn("Pod log folders cannot be listed, so pods have no names from them: set -path.pod-logs or mount the folder", "folder", p.folder, "error", err)
 		}
 		p.failed = true
 		return

@@ -87,7 +87,7 @@ func stop(ctx context.Context, server *http.Server, end func(), tasks *sync.Wait
 	select {
 	case <-ended:
 	case <-grace.Done():
-		logger.Error("Stopping although a call of NVML has not returned", "grace", shutdownGrace.String())
+		logger.Error("Stopping although an NVML call has not returned", "grace", shutdownGrace.String())
 	}
 }
 

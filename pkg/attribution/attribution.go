@@ -123,16 +123,16 @@ func New(s Settings) (*Attributor, error) {
 			*d.set = d.value
 		}
 		if *d.set < 0 {
-			return nil, fmt.Errorf("interval, window and timeout must be above zero, not %s", *d.set)
+			return nil, fmt.Errorf("invalid duration %s: interval, window and timeout must be above zero", *d.set)
 		}
 	}
 	proc, err := procfs.NewFS(s.Procfs)
 	if err != nil {
-		return nil, fmt.Errorf("processes cannot be looked up: %s is no proc file system (set it with --path.procfs): %w", s.Procfs, err)
+		return nil, fmt.Errorf("no procfs at %s: set --path.procfs: %w", s.Procfs, err)
 	}
 	client, err := newHTTPClient(s.Timeout)
 	if err != nil {
-		return nil, fmt.Errorf("the HTTP client for servers' metrics cannot be made: %w", err)
+		return nil, fmt.Errorf("HTTP client for metrics pages: %w", err)
 	}
 	return &Attributor{
 		settings: s, proc: proc, known: map[uint32]*acquaintance{},
@@ -230,13 +230,13 @@ func (a *Attributor) meetOne(pid uint32) (*acquaintance, *Problem) {
 	switch {
 	case err != nil && isGone(err) && m == nil && a.hidesProcesses():
 		return nil, &Problem{Kind: NoPermission, cause: err, Sentence: "Processes of other users are hidden: " + a.settings.Procfs +
-			" is mounted with hidepid. Run as root or with the capability SYS_PTRACE, or as a member of the group that the mount names."}
+			" is mounted with hidepid. Run as root or with the capability SYS_PTRACE, or as a member of the mount's group."}
 	case err != nil && isGone(err):
 		return m, unreadable("A process", err)
 	case err != nil:
 		return m, unreadable("The state of a process", err)
 	case m != nil && m.started != started:
-		problem = &Problem{Kind: ProcessReplaced, Sentence: "A process ended and another has its number now; readings before that may be of either."}
+		problem = &Problem{Kind: ProcessReplaced, Sentence: "Another process has the process id of one that ended. Earlier readings may belong to either."}
 	case m != nil && time.Since(m.read) < rereadAfter:
 		m.seen = time.Now()
 		return m, nil

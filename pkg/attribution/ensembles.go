@@ -140,7 +140,7 @@ func configurationOf(ctx context.Context, client *http.Client, timeout time.Dura
 		Groups   []instanceGroup `json:"instance_group"`
 	}
 	if err := json.Unmarshal(body, &told); err != nil || told.Name != model {
-		return configuration{}, fmt.Errorf("%s: the answer is not the model's configuration", target.Redact(u))
+		return configuration{}, fmt.Errorf("invalid model configuration from %s", target.Redact(u))
 	}
 	return configuration{ensemble: told.Platform == ensemblePlatform, backend: told.Backend, groups: told.Groups}, nil
 }

@@ -100,10 +100,10 @@ func TestServersThatDoNotTellOfEnsembles(t *testing.T) {
 		"switched off": {nil, "refuse"},
 		"restricted":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "403"},
 		"not found":    {http.NotFound, "404"},
-		"no Triton":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, "not the model's configuration"},
+		"no Triton":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, "invalid model configuration from"},
 		"another model": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"name":"x","platform":"ensemble"}`))
-		}, "not the model's configuration"},
+		}, "invalid model configuration from"},
 		"silent": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "did not"},
 		"for a while": {func(w http.ResponseWriter, r *http.Request) {
 			if !mended.Load() {

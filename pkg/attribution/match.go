@@ -90,7 +90,7 @@ func (a *Attributor) addPage(c *claim, m *Metrics, p *process, groups map[string
 	c.rule = m
 	page, err := a.serverURL(p, m.Port, m.Address, groups)
 	if err != nil {
-		c.problem = &Problem{Kind: ServerMetrics, cause: err, Sentence: "A server's metrics page cannot be read: " + withoutPath(err) + "."}
+		c.problem = &Problem{Kind: ServerMetrics, cause: err, Sentence: "Metrics page of a server cannot be read: " + withoutPath(err) + "."}
 		return
 	}
 	c.worker = firstOf(m.Worker, p, groups)
@@ -110,7 +110,7 @@ func (a *Attributor) addPage(c *claim, m *Metrics, p *process, groups map[string
 	c.address = page.String()
 }
 
-var errNoPort = errors.New("its port is not a number between 1 and 65535")
+var errNoPort = errors.New("invalid port: set a number from 1 to 65535")
 
 // serverURL is where a server is asked that the process is, without a path.
 func (a *Attributor) serverURL(p *process, ports, addresses []Source, groups map[string]string) (*url.URL, error) {
@@ -126,8 +126,8 @@ func (a *Attributor) serverURL(p *process, ports, addresses []Source, groups map
 }
 
 func configurationsProblem(cause error) *Problem {
-	return &Problem{Kind: ServerMetrics, cause: cause, Sentence: "How a server's models are configured is not known, so that the steps of ensembles " +
-		"get too little, and each of its GPUs is shared out alike: " + sentence(cause)}
+	return &Problem{Kind: ServerMetrics, cause: cause, Sentence: "Model configurations of a server are unavailable, so ensembles take a share of their steps " +
+		"and each GPU is divided evenly: " + sentence(cause)}
 }
 
 // fits answers also the named groups of the expressions. A file that cannot be read becomes the claim's problem.

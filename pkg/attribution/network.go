@@ -66,7 +66,7 @@ func (p *process) listensOn(port uint16) (bool, error) {
 	return p.ports[port], nil
 }
 
-var errNoAddress = errors.New("the address of the server's network is not known: it has none but loopback and link-local ones; " +
+var errNoAddress = errors.New("no usable address in the server's network: it has none but loopback and link-local ones; " +
 	"set metrics.address in a rule of your own")
 
 // host is where the process's network can be reached from here: loopback if it is this program's own, else one of the addresses that
@@ -167,7 +167,7 @@ func (a *Attributor) hostOf(p *process, said string, port uint16) (string, error
 		return a.host(p)
 	}
 	if ip == nil {
-		return "", fmt.Errorf("its address %q is no IP address", said)
+		return "", fmt.Errorf("invalid IP address %q", said)
 	}
 	sockets, err := p.sockets()
 	if err != nil {
@@ -178,5 +178,5 @@ func (a *Attributor) hostOf(p *process, said string, port uint16) (string, error
 			return ip.String(), nil
 		}
 	}
-	return "", fmt.Errorf("nobody listens at %s in the server's network", net.JoinHostPort(ip.String(), strconv.Itoa(int(port))))
+	return "", fmt.Errorf("no listener at %s in the server's network", net.JoinHostPort(ip.String(), strconv.Itoa(int(port))))
 }

@@ -97,7 +97,7 @@ func readPage(ctx context.Context, client *http.Client, timeout time.Duration, a
 func (m *Metrics) parse(body []byte, contentType string) (reading, error) {
 	parser, err := textparse.New(body, contentType, labels.NewSymbolTable(), textparse.ParserOptions{FallbackContentType: "text/plain"})
 	if parser == nil {
-		return reading{}, fmt.Errorf("the page is not one of metrics: %w", err)
+		return reading{}, fmt.Errorf("no valid metrics page: %w", err)
 	}
 	out := reading{models: map[modelKey]amounts{}, workers: map[string]modelKey{}}
 	for {
@@ -106,7 +106,7 @@ func (m *Metrics) parse(body []byte, contentType string) (reading, error) {
 			break
 		}
 		if err != nil {
-			return reading{}, fmt.Errorf("the page is not one of metrics: %w", err)
+			return reading{}, fmt.Errorf("no valid metrics page: %w", err)
 		}
 		if entry != textparse.EntrySeries {
 			continue
@@ -116,7 +116,7 @@ func (m *Metrics) parse(body []byte, contentType string) (reading, error) {
 		parser.Labels(&series)
 		m.take(&out, series, value)
 		if len(out.models)+len(out.workers) > maxModels {
-			return reading{}, fmt.Errorf("the page has more than %d models, which is the limit", maxModels)
+			return reading{}, fmt.Errorf("too many models on the page: the limit is %d", maxModels)
 		}
 	}
 	return out, m.complete(out)
@@ -124,7 +124,7 @@ func (m *Metrics) parse(body []byte, contentType string) (reading, error) {
 
 func (m *Metrics) complete(r reading) error {
 	if m.Workers != nil && len(r.workers) == 0 {
-		return fmt.Errorf("the page has no metric %s that names workers", m.Workers.Metric)
+		return fmt.Errorf("missing metric %s for workers", m.Workers.Metric)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func (ps *pages) need(key pageKey, server int) (account, error) {
 	return out, nil
 }
 
-var errTooManyPages = fmt.Errorf("more than %d servers are on this host, which is the limit", maxPages)
+var errTooManyPages = fmt.Errorf("too many servers on this host: the limit is %d", maxPages)
 
 // run reads all pages at every interval, and new ones at once, until the context ends.
 func (ps *pages) run(ctx context.Context, a *Attributor) {

@@ -148,7 +148,7 @@ func unreadable(what string, err error) *Problem {
 	switch {
 	case isGone(err):
 		return &Problem{Kind: ProcessGone, cause: err,
-			Sentence: "A process ended between the driver's answer and the look at it; its readings of this once have no name."}
+			Sentence: "A process ended before it was looked up. Its readings in this scrape have no name."}
 	case errors.Is(err, os.ErrPermission):
 		return &Problem{Kind: NoPermission, cause: err, Sentence: fmt.Sprintf(
 			"%s must not be read; run as root or with the capability SYS_PTRACE, and with the host's process namespace.", what)}

@@ -132,10 +132,10 @@ func parse(text []byte) ([]Rule, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("the rules cannot be read: %w", err)
+		return nil, fmt.Errorf("invalid rules: %w", err)
 	}
 	if len(file.Rules) > maxRules {
-		return nil, fmt.Errorf("there are %d rules; at most %d are allowed", len(file.Rules), maxRules)
+		return nil, fmt.Errorf("too many rules (%d): use at most %d", len(file.Rules), maxRules)
 	}
 	for i, rule := range file.Rules {
 		if err := rule.check(); err != nil {
@@ -147,13 +147,13 @@ func parse(text []byte) ([]Rule, error) {
 
 func (r Rule) check() error {
 	if r.Match.CommandLine == nil && len(r.Match.Environment) == 0 && r.Match.CGroup == nil && r.Match.Port == 0 {
-		return errors.New("match has no condition, so that it would fit every process; set command_line, environment, cgroup or port")
+		return errors.New("match has no condition: set command_line, environment, cgroup or port")
 	}
 	if (len(r.Model) == 0) == (r.Metrics == nil) {
-		return errors.New("set either model, where the process names its model, or metrics, where the server's page does")
+		return errors.New("set either model (named by the process) or metrics (named by the metrics page)")
 	}
 	if len(r.Version) > 0 && r.Metrics != nil {
-		return errors.New("version goes with model; with metrics, set version_label")
+		return errors.New("version requires model: with metrics, set version_label")
 	}
 	groups := r.Match.groups()
 	for _, s := range slices.Concat(r.Model, r.Version) {
@@ -191,13 +191,13 @@ func (s Source) check(groups []string) error {
 		}
 	}
 	if set != 1 {
-		return errors.New("each place of a value has exactly one of flag, argument_after, environment, group and text")
+		return errors.New("each source of a value needs exactly one of flag, argument_after, environment, group and text")
 	}
 	if s.Group != "" && !slices.Contains(groups, s.Group) {
 		return fmt.Errorf("no expression of match has the group (?P<%s>…)", s.Group)
 	}
 	if s.Pattern != nil && s.Pattern.NumSubexp() < 1 {
-		return fmt.Errorf("pattern %q has no group (…) for the part to take", s.Pattern)
+		return fmt.Errorf("pattern %q has no group: put (…) around the value", s.Pattern)
 	}
 	return nil
 }
@@ -212,7 +212,7 @@ func (m *Metrics) check(groups []string) error {
 		return errors.New("metrics: port is not set")
 	}
 	if (m.Compute == "") == (m.Workers == nil) {
-		return errors.New("metrics: set either compute, a counter by which models share, or workers, a metric that names each worker's model")
+		return errors.New("metrics: set either compute (a counter for each model) or workers (a metric that names each worker's model)")
 	}
 	if err := m.Ensembles.check(groups); err != nil {
 		return err

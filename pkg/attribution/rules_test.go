@@ -140,7 +140,7 @@ rules:
 
 func TestParseRulesRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"no YAML":              {"rules: [", "cannot be read"},
+		"no YAML":              {"rules: [", "invalid rules: yaml"},
 		"unknown key":          {"rules: [{sever: x}]", "field sever not found"},
 		"expression":           {"rules: [{match: {command_line: '('}, model: [{text: a}]}]", "missing closing )"},
 		"no condition":         {"rules: [{model: [{text: a}]}]", "no condition"},
@@ -153,7 +153,7 @@ func TestParseRulesRefuses(t *testing.T) {
 		"no compute":           {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}]}}]", "compute"},
 		"worker without group": {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], worker: [{text: a}], workers: {metric: a, label: b, pattern: (c)}}}]", "(?P<worker>…)"},
 		"no port of models":    {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], compute: a, model_label: b, ensembles: {}}}]", "ensembles: port is not set"},
-		"source of models":     {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], compute: a, model_label: b, ensembles: {port: [{}]}}}]", "ensembles: each place"},
+		"source of models":     {"rules: [{match: {port: 1}, metrics: {port: [{text: '1'}], compute: a, model_label: b, ensembles: {port: [{}]}}}]", "ensembles: each source"},
 		"too many":             {"rules: [" + strings.Repeat("{},", 501) + "]", "at most 500"},
 	} {
 		t.Run(name, func(t *testing.T) {

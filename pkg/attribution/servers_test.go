@@ -365,7 +365,7 @@ func TestServersThatCannotBeAsked(t *testing.T) {
 		"elsewhere": {answering(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://example.com/", http.StatusFound)
 		}), "302"},
-		"no page": {answering(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>{{{")) }), "not one of metrics"},
+		"no page": {answering(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>{{{")) }), "no valid metrics page"},
 		"too large": {answering(func(w http.ResponseWriter, _ *http.Request) {
 			line := []byte(strings.Repeat("# comment\n", 1000))
 			for range (16 << 20) / len(line) * 2 {
@@ -374,8 +374,8 @@ func TestServersThatCannotBeAsked(t *testing.T) {
 				}
 			}
 		}), "limit"},
-		"too many models": {answering(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(many)) }), "2000 models"},
-		"no port":         {0, "between 1 and 65535"},
+		"too many models": {answering(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(many)) }), "the limit is 2000"},
+		"no port":         {0, "from 1 to 65535"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := newTree(t)

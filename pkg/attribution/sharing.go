@@ -41,7 +41,7 @@ func (a *Attributor) share(p Process, c claim, u *use, found *problems) []ModelS
 	told, err := a.pages.need(pageKey{c.address, c.rule, c.models}, c.owner)
 	if err != nil {
 		found.add(&Problem{Kind: ServerMetrics, cause: err,
-			Sentence: "A server's processes cannot be shared out among its models: " + sentence(err)}, p.PID)
+			Sentence: "Processes of a server cannot be divided among its models: " + sentence(err)}, p.PID)
 	}
 	if told.latest == nil {
 		return []ModelShare{whole(p, c)}
@@ -64,8 +64,8 @@ func (a *Attributor) share(p Process, c claim, u *use, found *problems) []ModelS
 	}
 	order, uncertain := s.order(c.sees, u.gpus, told.configurations)
 	if uncertain != "" {
-		found.add(&Problem{Kind: ServerMetrics, Sentence: "Each GPU of a server is shared out alike, although its models are on different ones: " +
-			"how CUDA numbers them is not certain, as " + uncertain + "."}, p.PID)
+		found.add(&Problem{Kind: ServerMetrics, Sentence: "Each GPU of a server is divided evenly, although its models are on different GPUs: " +
+			"the CUDA numbering is uncertain, because " + uncertain + "."}, p.PID)
 	}
 	return s.share(p, c, u, order, told.configurations)
 }

@@ -94,7 +94,7 @@ func TestLostGPU(t *testing.T) {
 		status := w.Status()
 		require.Equal(t, StateDegraded, status.State)
 		require.Contains(t, status.GPUs[1].Problem, "fell off the bus")
-		require.Equal(t, 1, w.log.count("A GPU does not answer"))
+		require.Equal(t, 1, w.log.count("GPU does not respond"))
 
 		h.change(func() { clear(h.gpus[1].faults); clear(h.handlesFailWith) })
 		time.Sleep(11 * time.Second)
@@ -113,7 +113,7 @@ func TestGPUThatIsListedAndYetLost(t *testing.T) {
 			require.EqualValues(t, 0, w.ownSeries()["modelserving_gpu_available{uuid=GPU-1}"])
 		}
 		h.change(func() { require.LessOrEqual(t, g.calls["GetSamples(0)"], 10, "not tried without end") })
-		require.Equal(t, 1, w.log.count("A GPU does not answer"))
+		require.Equal(t, 1, w.log.count("GPU does not respond"))
 		require.Equal(t, 1, w.log.count("gpu=1"))
 		h.change(func() { clear(g.faults) })
 		time.Sleep(25 * time.Second)
@@ -251,7 +251,7 @@ func TestWithoutDriver(t *testing.T) {
 				require.Equal(t, StateDown, status.State)
 				require.Contains(t, status.Problem, c.says)
 				require.False(t, status.Restart)
-				require.Equal(t, 1, w.log.count("NVML cannot be used"))
+				require.Equal(t, 1, w.log.count("NVML is unavailable, retrying"))
 				h.change(func() { h.init = nvml.SUCCESS })
 				time.Sleep(20 * time.Second)
 				require.EqualValues(t, 1, w.ownSeries()["modelserving_nvml_up{}"])

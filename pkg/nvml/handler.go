@@ -31,7 +31,7 @@ func ParseNames(s string) (Names, error) {
 	case NamesModelServing, NamesDCGM, NamesBoth:
 		return n, nil
 	}
-	return "", fmt.Errorf("%q is none of the names that metrics can have: %s, %s or %s", s, NamesModelServing, NamesDCGM, NamesBoth)
+	return "", fmt.Errorf("invalid metric names %q: use %s, %s or %s", s, NamesModelServing, NamesDCGM, NamesBoth)
 }
 
 const (
@@ -67,7 +67,7 @@ func Handler(m *Monitor, names Names, beside prometheus.Gatherer) http.Handler {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		default:
-			http.Error(w, "too many scrapes at once", http.StatusServiceUnavailable)
+			http.Error(w, "too many concurrent scrapes: scrape less often", http.StatusServiceUnavailable)
 			return
 		}
 		window, err := m.windowOf(r)
@@ -88,7 +88,7 @@ func (m *Monitor) windowOf(r *http.Request) (time.Duration, error) {
 	if asked := r.URL.Query().Get(windowParameter); asked != "" {
 		window, err := time.ParseDuration(asked)
 		if err != nil || window < shortestWindow || window > longestWindow {
-			return 0, fmt.Errorf("%s=%s: a window is from %s to %s, such as 30s", windowParameter, asked, shortestWindow, longestWindow)
+			return 0, fmt.Errorf("invalid %s=%s: use a duration from %s to %s, such as 30s", windowParameter, asked, shortestWindow, longestWindow)
 		}
 		return window, nil
 	}

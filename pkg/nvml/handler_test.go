@@ -77,7 +77,7 @@ func TestHandlerRefusesWhatItCannotAnswer(t *testing.T) {
 	for _, window := range []string{"0s", "10ms", "1h", "-5s", "soon"} {
 		status, page := scrapeOver(t, server.Client(), server.URL+"?window="+window)
 		require.Equal(t, http.StatusBadRequest, status, window)
-		require.Contains(t, page, "a window is from 1s to 5m0s")
+		require.Contains(t, page, "use a duration from 1s to 5m0s")
 	}
 }
 

@@ -56,7 +56,7 @@ func (l *ledger) record(at place, ret nvml.Return) bool {
 	if unsupported(ret) {
 		if !l.unsupported[at] {
 			l.unsupported[at] = true
-			l.logger.Info("Not supported here, and left out", "call", at.call, "gpu", at.gpu, "mig_instance", at.migInstance, "reason", reasonOf(ret))
+			l.logger.Info("NVML call not supported, skipped", "call", at.call, "gpu", at.gpu, "mig_instance", at.migInstance, "reason", reasonOf(ret))
 		}
 		return false
 	}
@@ -66,7 +66,7 @@ func (l *ledger) record(at place, ret nvml.Return) bool {
 	}
 	if f := (failure{at, ret}); !l.logged[f] {
 		l.logged[f] = true
-		l.logger.Warn("A call of NVML failed; it is tried again, and further failures are only counted", "call", at.call, "gpu", at.gpu, "mig_instance", at.migInstance, "problem", explain(at.call, ret))
+		l.logger.Warn("NVML call failed, retrying (further failures are only counted)", "call", at.call, "gpu", at.gpu, "mig_instance", at.migInstance, "problem", explain(at.call, ret))
 	}
 	return false
 }

@@ -47,14 +47,14 @@ func counter(name, help, source string, labels ...string) *Metric {
 	return define(prometheus.CounterValue, name, help, source, slices.Concat(deviceLabels, labels))
 }
 
-// About devices. The first word of a help text is lower case: it continues "the device's".
+// About devices. A help text starts in lower case, because it continues "the device's".
 var (
-	gpuInfo      = gauge("modelserving_gpu_info", "1 for each GPU and MIG device that is known, with the GPU's PCI address", "nvmlDeviceGetHandleByIndex, nvmlDeviceGetMigDeviceHandleByIndex, nvmlDeviceGetPciInfo", "pci_bus_id")
-	gpuAvailable = gauge("modelserving_gpu_available", "1 while the GPU answers, 0 since it was lost or stopped answering; /-/health says why", "all")
+	gpuInfo      = gauge("modelserving_gpu_info", "1 for each GPU and MIG device, with the GPU's PCI address", "nvmlDeviceGetHandleByIndex, nvmlDeviceGetMigDeviceHandleByIndex, nvmlDeviceGetPciInfo", "pci_bus_id")
+	gpuAvailable = gauge("modelserving_gpu_available", "1 while the GPU responds, 0 if it is lost or hangs (reason in /-/health)", "all")
 
-	gpuUtilization      = gauge("modelserving_gpu_utilization_ratio", "mean, over the window, of the share of time in which a kernel ran", "nvmlDeviceGetSamples, else nvmlDeviceGetUtilizationRates; nvmlGpmMetricsGet for MIG devices")
+	gpuUtilization      = gauge("modelserving_gpu_utilization_ratio", "mean, over the window, of the share of time in which a kernel ran", "nvmlDeviceGetSamples, else nvmlDeviceGetUtilizationRates (nvmlGpmMetricsGet for MIG devices)")
 	gpuUtilizationMax   = gauge("modelserving_gpu_utilization_max_ratio", "highest sample in the window of the share of time in which a kernel ran", "as modelserving_gpu_utilization_ratio")
-	gpuMemoryActivity   = gauge("modelserving_gpu_memory_activity_ratio", "share of time in which memory was read or written; not how full it is", "nvmlDeviceGetUtilizationRates")
+	gpuMemoryActivity   = gauge("modelserving_gpu_memory_activity_ratio", "share of time in which memory was read or written, not how full it is", "nvmlDeviceGetUtilizationRates")
 	gpuMemoryUsed       = gauge("modelserving_gpu_memory_used_bytes", "memory in use, without what is reserved for the driver", "nvmlDeviceGetMemoryInfo_v2, else nvmlDeviceGetMemoryInfo, which counts reserved memory as used")
 	gpuMemoryReserved   = gauge("modelserving_gpu_memory_reserved_bytes", "memory reserved for the driver and firmware", "nvmlDeviceGetMemoryInfo_v2")
 	gpuMemoryFree       = gauge("modelserving_gpu_memory_free_bytes", "memory that is neither used nor reserved", "nvmlDeviceGetMemoryInfo_v2, else nvmlDeviceGetMemoryInfo")
@@ -77,7 +77,7 @@ var (
 	gpuXID              = counter("modelserving_gpu_xid_errors_total", "XID errors that the driver reported since the endpoint started", "nvmlEventSetWait", "xid")
 	gpuEncoder          = gauge("modelserving_gpu_encoder_utilization_ratio", "share of time in which the video encoder was busy", "nvmlDeviceGetEncoderUtilization")
 	gpuDecoder          = gauge("modelserving_gpu_decoder_utilization_ratio", "share of time in which the video decoder was busy", "nvmlDeviceGetDecoderUtilization")
-	gpuProcessesLeftOut = gauge("modelserving_gpu_processes_dropped", "processes that have no series because the device has too many; the smallest are left out", "nvmlDeviceGetComputeRunningProcesses")
+	gpuProcessesDropped = gauge("modelserving_gpu_processes_dropped", "processes without series, because the device has too many (the smallest are dropped)", "nvmlDeviceGetComputeRunningProcesses")
 )
 
 var processLabels = []string{"pid", "process", "container", "pod", "namespace"}
@@ -85,22 +85,22 @@ var processLabels = []string{"pid", "process", "container", "pod", "namespace"}
 // About processes and models.
 var (
 	processMemory      = gauge("modelserving_gpu_process_memory_bytes", "memory of the process on the device", "nvmlDeviceGetComputeRunningProcesses, nvmlDeviceGetGraphicsRunningProcesses, nvmlDeviceGetMPSComputeRunningProcesses", processLabels...)
-	processUtilization = gauge("modelserving_gpu_process_utilization_ratio", "mean over the window of the process's share of the GPU's compute time", "nvmlDeviceGetProcessUtilization; that of the MIG device for the only process on it", processLabels...)
-	processLifetime    = gauge("modelserving_gpu_process_lifetime_utilization_ratio", "share of the process's life in which a kernel of it ran; only where accounting mode is on", "nvmlDeviceGetAccountingStats", processLabels...)
-	processMemoryMax   = gauge("modelserving_gpu_process_memory_max_bytes", "most memory that the process ever had; only where accounting mode is on", "nvmlDeviceGetAccountingStats", processLabels...)
+	processUtilization = gauge("modelserving_gpu_process_utilization_ratio", "mean over the window of the process's share of the GPU's compute time", "nvmlDeviceGetProcessUtilization (the MIG device's for the only process on it)", processLabels...)
+	processLifetime    = gauge("modelserving_gpu_process_lifetime_utilization_ratio", "share of the process's life in which one of its kernels ran (only in accounting mode)", "nvmlDeviceGetAccountingStats", processLabels...)
+	processMemoryMax   = gauge("modelserving_gpu_process_memory_max_bytes", "maximum memory of the process over its life (only in accounting mode)", "nvmlDeviceGetAccountingStats", processLabels...)
 
-	modelMemory      = gauge("modelserving_gpu_model_memory_bytes", "memory of the model on the device; model is empty for what belongs to no model", "as for processes; see Models", "model", "version", "server", "provenance")
-	modelUtilization = gauge("modelserving_gpu_model_utilization_ratio", "mean over the window of the model's share of the GPU's compute time; model is empty for what belongs to no model", "as for processes; see Models", "model", "version", "server", "provenance")
+	modelMemory      = gauge("modelserving_gpu_model_memory_bytes", "memory of the model on the device (empty model: not attributed)", "as for processes, see Models", "model", "version", "server", "provenance")
+	modelUtilization = gauge("modelserving_gpu_model_utilization_ratio", "mean over the window of the model's share of the GPU's compute time (empty model: not attributed)", "as for processes, see Models", "model", "version", "server", "provenance")
 )
 
 // About the endpoint itself.
 var (
-	nvmlUp             = define(prometheus.GaugeValue, "modelserving_nvml_up", "1 while NVML answers, 0 otherwise; /-/health says why", "", nil)
+	nvmlUp             = define(prometheus.GaugeValue, "modelserving_nvml_up", "1 if NVML is available, 0 otherwise (reason in /-/health)", "", nil)
 	nvmlInfo           = define(prometheus.GaugeValue, "modelserving_nvml_info", "1, with the versions of the driver, of NVML and of CUDA that the driver supports", "", []string{"driver_version", "nvml_version", "cuda_version"})
-	nvmlGPUs           = define(prometheus.GaugeValue, "modelserving_nvml_gpus", "GPUs that answer; a GPU that is divided by MIG counts once", "", nil)
-	nvmlCallErrors     = define(prometheus.CounterValue, "modelserving_nvml_call_errors_total", "calls of NVML that failed, by NVML's reason; calls that are not supported do not count", "", []string{"call", "reason"})
-	nvmlUnsupported    = define(prometheus.GaugeValue, "modelserving_nvml_unsupported", "1 for each call that a device does not support, or that this driver's library does not have; it is not tried again", "", []string{"call", "gpu", "mig_instance"})
-	nvmlWindow         = define(prometheus.GaugeValue, "modelserving_nvml_window_seconds", "the window over which this scrape's means and maxima are taken", "", nil)
-	nvmlScrapeDuration = define(prometheus.GaugeValue, "modelserving_nvml_scrape_duration_seconds", "time that this scrape's readings took", "", nil)
-	nvmlAttribution    = define(prometheus.GaugeValue, "modelserving_nvml_attribution_errors", "problems met in this scrape while processes were assigned to containers and models; /-/health lists them", "", nil)
+	nvmlGPUs           = define(prometheus.GaugeValue, "modelserving_nvml_gpus", "GPUs that respond (a GPU divided by MIG counts once)", "", nil)
+	nvmlCallErrors     = define(prometheus.CounterValue, "modelserving_nvml_call_errors_total", "failed NVML calls by reason, without unsupported calls", "", []string{"call", "reason"})
+	nvmlUnsupported    = define(prometheus.GaugeValue, "modelserving_nvml_unsupported", "1 for each call that the device or the driver's library does not support (not retried)", "", []string{"call", "gpu", "mig_instance"})
+	nvmlWindow         = define(prometheus.GaugeValue, "modelserving_nvml_window_seconds", "window of this scrape's means and maxima", "", nil)
+	nvmlScrapeDuration = define(prometheus.GaugeValue, "modelserving_nvml_scrape_duration_seconds", "duration of this scrape's readings", "", nil)
+	nvmlAttribution    = define(prometheus.GaugeValue, "modelserving_nvml_attribution_errors", "errors in this scrape while processes were attributed to containers and models (listed in /-/health)", "", nil)
 )

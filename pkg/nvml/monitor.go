@@ -56,7 +56,7 @@ const (
 
 func (s *Settings) complete() error {
 	if s.Library == nil {
-		return errors.New("no NVML library given")
+		return errors.New("no NVML library: set Settings.Library")
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
@@ -72,14 +72,14 @@ func (s *Settings) complete() error {
 			*d.set = d.standard
 		}
 		if *d.set < 0 {
-			return fmt.Errorf("%s: a duration cannot be negative", *d.set)
+			return fmt.Errorf("negative duration %s: use a positive one", *d.set)
 		}
 	}
 	if s.SampleInterval < shortestSampleEvery {
-		return fmt.Errorf("sampling every %s costs more than it tells: the shortest is %s", s.SampleInterval, shortestSampleEvery)
+		return fmt.Errorf("sample interval %s is too short: use at least %s", s.SampleInterval, shortestSampleEvery)
 	}
 	if s.Window > longestWindow {
-		return fmt.Errorf("a window of %s is more than is kept: the longest is %s", s.Window, longestWindow)
+		return fmt.Errorf("window %s is too long: use at most %s", s.Window, longestWindow)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func New(settings Settings) (*Monitor, error) {
 	}
 	return &Monitor{
 		settings: settings, logger: settings.Logger, ledger: newLedger(settings.Logger), xids: newXIDCounts(),
-		why: "NVML is being initialised",
+		why: "NVML is being initialized",
 	}, nil
 }
 
@@ -131,7 +131,7 @@ func (m *Monitor) Run(ctx context.Context) {
 			}
 			m.down(why, stale)
 			if why != told {
-				m.logger.Error("NVML cannot be used; it is tried again", "problem", why, "every", m.settings.RetryInterval.String())
+				m.logger.Error("NVML is unavailable, retrying", "problem", why, "every", m.settings.RetryInterval.String())
 				told = why
 			}
 			pause(ctx, m.settings.RetryInterval)
@@ -140,7 +140,7 @@ func (m *Monitor) Run(ctx context.Context) {
 		told, hadSession = "", true
 		why, clean := m.runSession(ctx)
 		if ctx.Err() == nil {
-			m.logger.Error("NVML is initialised anew", "problem", why)
+			m.logger.Error("Initializing NVML again", "problem", why)
 		}
 		m.down(why, false)
 		if clean { // otherwise a call is still under way
@@ -164,7 +164,7 @@ func (m *Monitor) runSession(ctx context.Context) (why string, clean bool) {
 	m.mu.Lock()
 	m.session, m.why, m.stale, m.versions = s, "", false, found
 	m.mu.Unlock()
-	m.logger.Info("NVML is in use", "driver", found.driver, "nvml", found.nvml, "cuda", found.cuda)
+	m.logger.Info("NVML initialized", "driver", found.driver, "nvml", found.nvml, "cuda", found.cuda)
 	return s.run(ctx)
 }
 

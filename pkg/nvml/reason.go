@@ -79,18 +79,18 @@ func isLost(ret nvml.Return) bool {
 	return false
 }
 
-// explain says what a failed call means and what to do.
+// explain describes a failed call: call, reason, meaning and what to do.
 func explain(call string, ret nvml.Return) string {
 	advice := map[nvml.Return]string{
-		nvml.ERROR_LIBRARY_NOT_FOUND:       "libnvidia-ml.so.1 cannot be loaded: install NVIDIA's driver on this host; in a container, use the NVIDIA container runtime with NVIDIA_DRIVER_CAPABILITIES=utility, or mount the library",
+		nvml.ERROR_LIBRARY_NOT_FOUND:       "libnvidia-ml.so.1 cannot be loaded: install NVIDIA's driver on this host. In a container, use the NVIDIA container runtime with NVIDIA_DRIVER_CAPABILITIES=utility, or mount the library",
 		nvml.ERROR_DRIVER_NOT_LOADED:       "the kernel module nvidia is not loaded or /dev/nvidiactl is missing: load the driver (nvidia-smi does so), or this host has no NVIDIA GPU",
-		nvml.ERROR_LIB_RM_VERSION_MISMATCH: "libnvidia-ml.so.1 and the loaded kernel module are of different driver versions: the driver was updated without a restart; restart the host or reload the nvidia modules",
+		nvml.ERROR_LIB_RM_VERSION_MISMATCH: "libnvidia-ml.so.1 and the loaded kernel module are of different driver versions: the driver was updated without a restart. Restart the host or reload the nvidia modules",
 		nvml.ERROR_NO_PERMISSION:           "this user may not open NVIDIA's devices: give it read and write access to /dev/nvidiactl and /dev/nvidia*, or run the program as root",
-		nvml.ERROR_GPU_IS_LOST:             "the GPU fell off the bus or cannot be reached: see the kernel log for NVRM and Xid lines; it usually takes a reset or a restart of the host",
+		nvml.ERROR_GPU_IS_LOST:             "the GPU fell off the bus or cannot be reached: check the kernel log for NVRM and Xid lines. Usually the GPU or the host has to be reset",
 		nvml.ERROR_RESET_REQUIRED:          "the GPU needs a reset before it can be used again (nvidia-smi --gpu-reset)",
-		nvml.ERROR_GPU_NOT_FOUND:           "the GPU is no longer there",
+		nvml.ERROR_GPU_NOT_FOUND:           "the GPU was removed: check the kernel log",
 		nvml.ERROR_INSUFFICIENT_POWER:      "the GPU's external power cables are not attached",
-		nvml.ERROR_IRQ_ISSUE:               "the kernel found a problem with the GPU's interrupts: see the kernel log",
+		nvml.ERROR_IRQ_ISSUE:               "the kernel found a problem with the GPU's interrupts: check the kernel log",
 		nvml.ERROR_UNINITIALIZED:           "NVML was shut down",
 	}
 	text := fmt.Sprintf("%s: %s", call, reasonOf(ret))

@@ -94,7 +94,7 @@ func (s *sampler) drain(w *worker, now time.Time) {
 	s.take(kind, fetched, first, now, w.clock(now))
 	if now.Sub(s.arrived) > silentBuffer {
 		s.polled = true
-		w.logger.Info("NVML's buffer stays empty; the value is polled in its place", "call", call, "gpu", w.gpu.device.GPU)
+		w.logger.Info("NVML's buffer stays empty, polling the value instead", "call", call, "gpu", w.gpu.device.GPU)
 	}
 }
 

@@ -146,7 +146,7 @@ func (s *session) workerFor(ctx context.Context, g *gpu, before []*worker) (*wor
 		if l != nil {
 			break
 		}
-		s.logger.Info("A GPU has changed", "gpu", g.device.GPU, "uuid", g.device.UUID, "mig", g.mig, "mig_devices", len(g.divided))
+		s.logger.Info("GPU changed", "gpu", g.device.GPU, "uuid", g.device.UUID, "mig", g.mig, "mig_devices", len(g.divided))
 	}
 	w := newWorker(*g, s)
 	var running context.Context
@@ -181,7 +181,7 @@ func (s *session) tellLost(workers []*worker, missing []absent) {
 		key := device.UUID + " " + device.GPU
 		if !s.told[key] {
 			s.told[key] = true
-			s.logger.Error("A GPU does not answer; it is tried again", "gpu", device.GPU, "uuid", device.UUID, "problem", problem)
+			s.logger.Error("GPU does not respond, retrying", "gpu", device.GPU, "uuid", device.UUID, "problem", problem)
 		}
 	}
 	for _, w := range workers {
@@ -244,12 +244,12 @@ func (s *session) close() bool {
 	for _, w := range workers {
 		if !w.endsWithin(s.stopWithin) {
 			clean = false
-			s.logger.Error("A call of NVML does not return", "gpu", w.gpu.device.GPU, "problem", w.stuck())
+			s.logger.Error("NVML call does not return", "gpu", w.gpu.device.GPU, "problem", w.stuck())
 		}
 	}
 	if !s.stopListening(s.stopWithin) {
 		clean = false
-		s.logger.Error("A call of NVML does not return", "problem", "the driver hangs while events are waited for; see the kernel log for NVRM and Xid lines")
+		s.logger.Error("NVML call does not return", "problem", "the driver hangs while waiting for events: check the kernel log for NVRM and Xid lines")
 	}
 	return clean
 }
@@ -257,7 +257,7 @@ func (s *session) close() bool {
 // stuck says what the worker is waiting for.
 func (w *worker) stuck() string {
 	if c := w.calling.Load(); c != nil {
-		return fmt.Sprintf("%s has not returned for %s: the GPU or its driver hangs; see the kernel log for NVRM and Xid lines", c.call, time.Since(c.since).Round(time.Millisecond))
+		return fmt.Sprintf("%s has not returned for %s: the GPU or its driver hangs: check the kernel log for NVRM and Xid lines", c.call, time.Since(c.since).Round(time.Millisecond))
 	}
 	return "busy"
 }

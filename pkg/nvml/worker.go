@@ -264,7 +264,7 @@ func (w *worker) readProcessesInto(r *reading, device *Device, handle nvml.Devic
 	processes, leftOut := w.readProcesses(device, handle, computeInstance)
 	w.account(device, handle, processes)
 	r.processes = append(r.processes, processes...)
-	r.values = append(r.values, value{metric: gpuProcessesLeftOut, device: device, number: float64(leftOut)})
+	r.values = append(r.values, value{metric: gpuProcessesDropped, device: device, number: float64(leftOut)})
 }
 
 // use reads one instrument, or what stands in for it.

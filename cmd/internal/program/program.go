@@ -1,4 +1,4 @@
-// Package program is how the project's own programs start, log and end.
+// Package program starts and ends the project's own programs and sets up their logs.
 package program
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 // Main runs a program with the arguments of the process until it ends or a signal ends its context. It logs to standard error. An
-// error is told there, too, and makes the exit status 1; asking for help is none.
+// error is printed there, too, and makes the exit status 1. The flag -help is no error.
 func Main(name string, run func(ctx context.Context, args []string, output io.Writer) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stderr)
@@ -25,7 +25,7 @@ func Main(name string, run func(ctx context.Context, args []string, output io.Wr
 	}
 }
 
-// LogHandler writes what is logged, from level debug on if asked for, else from level info.
+// LogHandler writes log lines from level debug on if debug is set, else from level info.
 func LogHandler(output io.Writer, debug bool) slog.Handler {
 	level := slog.LevelInfo
 	if debug {
