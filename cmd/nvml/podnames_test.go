@@ -37,13 +37,13 @@ func TestPodsHaveTheNamesOfTheirFolders(t *testing.T) {
 func TestAFolderOfLogsThatIsMissingIsToldOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var told bytes.Buffer
-		pods := &podNames{folder: filepath.Join(t.TempDir(), "none"), log: slog.New(slog.NewTextHandler(&told, nil))}
+		var logged bytes.Buffer
+		pods := &podNames{folder: filepath.Join(t.TempDir(), "none"), log: slog.New(slog.NewTextHandler(&logged, nil))}
 		for range 3 {
 			_, name := pods.lookup("7a1c")
 			require.Empty(t, name)
 			time.Sleep(lookForPods + time.Second)
 		}
-		require.Equal(t, 1, bytes.Count(told.Bytes(), []byte("-path.pod-logs")))
+		require.Equal(t, 1, bytes.Count(logged.Bytes(), []byte("-path.pod-logs")))
 	})
 }

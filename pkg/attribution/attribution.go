@@ -88,15 +88,15 @@ type Attributor struct {
 	pages    *pages
 
 	mutex sync.Mutex
-	known map[uint32]*acquaintance
+	known map[uint32]*knownProcess
 	// anySeen is whether a process of the driver's was ever found here.
 	anySeen bool
 	// hidden is whether processes of others are hidden, known once it was asked.
 	hidden *bool
 }
 
-// acquaintance is a process that was read.
-type acquaintance struct {
+// knownProcess is a process that was read.
+type knownProcess struct {
 	started    uint64
 	read, seen time.Time
 	owner      Owner
@@ -135,7 +135,7 @@ func New(s Settings) (*Attributor, error) {
 		return nil, fmt.Errorf("HTTP client for metrics pages: %w", err)
 	}
 	return &Attributor{
-		settings: s, proc: proc, known: map[uint32]*acquaintance{},
+		settings: s, proc: proc, known: map[uint32]*knownProcess{},
 		pages: &pages{client: client, settings: s, known: map[pageKey]*page{}, wake: make(chan struct{}, 1)},
 	}, nil
 }
@@ -152,8 +152,8 @@ func (a *Attributor) Run(ctx context.Context) error {
 // device, the shares add up to exactly what it uses, memory in whole bytes. Problems are *Problem; they, and a context that
 // ends early, leave shares without a model, never out.
 func (a *Attributor) Attribute(ctx context.Context, processes []Process) (map[uint32]Owner, []ModelShare, []error) {
-	var found problems
-	met := a.meet(ctx, processes, &found)
+	var found processErrors
+	met := a.lookUpAll(ctx, processes, &found)
 	owners := map[uint32]Owner{}
 	uses := map[int]*use{}
 	for _, p := range processes {
@@ -169,7 +169,7 @@ func (a *Attributor) Attribute(ctx context.Context, processes []Process) (map[ui
 	for _, p := range processes {
 		m := met[p.PID]
 		if m == nil {
-			shares = append(shares, whole(p, claim{}))
+			shares = append(shares, wholeShare(p, claim{}))
 			continue
 		}
 		if m.claim.problem != nil {
@@ -180,22 +180,22 @@ func (a *Attributor) Attribute(ctx context.Context, processes []Process) (map[ui
 	return owners, shares, found.errors()
 }
 
-// meet reads the processes that are not known, each once. Those that cannot be read are missing.
-func (a *Attributor) meet(ctx context.Context, processes []Process, found *problems) map[uint32]*acquaintance {
+// lookUpAll reads the processes that are not known, each once. Those that cannot be read are missing.
+func (a *Attributor) lookUpAll(ctx context.Context, processes []Process, found *processErrors) map[uint32]*knownProcess {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	out := map[uint32]*acquaintance{}
-	asked := map[uint32]bool{}
-	var unseen problems
+	out := map[uint32]*knownProcess{}
+	seen := map[uint32]bool{}
+	var unseen processErrors
 	for _, p := range processes {
-		if asked[p.PID] {
+		if seen[p.PID] {
 			continue
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		asked[p.PID] = true
-		m, problem := a.meetOne(p.PID)
+		seen[p.PID] = true
+		m, problem := a.lookUp(p.PID)
 		if m != nil {
 			out[p.PID] = m
 		}
@@ -206,7 +206,7 @@ func (a *Attributor) meet(ctx context.Context, processes []Process, found *probl
 	a.anySeen = a.anySeen || len(out) > 0
 	for _, p := range unseen.order {
 		if p.Kind == ProcessGone && !a.anySeen {
-			p = &Problem{Kind: NoProcessVisible, PIDs: p.PIDs, cause: p.cause, Sentence: fmt.Sprintf(
+			p = &ProcessError{Kind: NoProcessVisible, PIDs: p.PIDs, cause: p.cause, Sentence: fmt.Sprintf(
 				"None of the driver's processes is in %s: it belongs to another process namespace than the driver's. "+
 					"Run in the host's (hostPID in Kubernetes, --pid=host in docker), or mount the host's and set --path.procfs.", a.settings.Procfs)}
 		}
@@ -222,21 +222,21 @@ func (a *Attributor) meet(ctx context.Context, processes []Process, found *probl
 	return out
 }
 
-// meetOne answers what is known of a process. One that has just ended is still known.
-func (a *Attributor) meetOne(pid uint32) (*acquaintance, *Problem) {
+// lookUp answers what is known of a process. One that has just ended is still known.
+func (a *Attributor) lookUp(pid uint32) (*knownProcess, *ProcessError) {
 	m := a.known[pid]
 	started, err := a.started(pid)
-	var problem *Problem
+	var problem *ProcessError
 	switch {
 	case err != nil && isGone(err) && m == nil && a.hidesProcesses():
-		return nil, &Problem{Kind: NoPermission, cause: err, Sentence: "Processes of other users are hidden: " + a.settings.Procfs +
+		return nil, &ProcessError{Kind: NoPermission, cause: err, Sentence: "Processes of other users are hidden: " + a.settings.Procfs +
 			" is mounted with hidepid. Run as root or with the capability SYS_PTRACE, or as a member of the mount's group."}
 	case err != nil && isGone(err):
 		return m, unreadable("A process", err)
 	case err != nil:
 		return m, unreadable("The state of a process", err)
 	case m != nil && m.started != started:
-		problem = &Problem{Kind: ProcessReplaced, Sentence: "Another process has the process id of one that ended. Earlier readings may belong to either."}
+		problem = &ProcessError{Kind: ProcessReplaced, Sentence: "Another process has the process id of one that ended. Earlier readings may belong to either."}
 	case m != nil && time.Since(m.read) < rereadAfter:
 		m.seen = time.Now()
 		return m, nil
@@ -247,7 +247,7 @@ func (a *Attributor) meetOne(pid uint32) (*acquaintance, *Problem) {
 		return nil, unreadable("The command line or the control groups of a process", err)
 	}
 	now := time.Now()
-	m = &acquaintance{started: p.started, read: now, seen: now, owner: a.ownerOf(p), claim: a.claimOf(p)}
+	m = &knownProcess{started: p.started, read: now, seen: now, owner: a.ownerOf(p), claim: a.claimOf(p)}
 	a.known[pid] = m
 	return m, problem
 }

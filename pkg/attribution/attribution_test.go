@@ -62,10 +62,10 @@ func TestPodOfLogFolder(t *testing.T) {
 }
 
 // problem is the one of a kind among errs.
-func problem(t *testing.T, errs []error, kind attribution.ProblemKind) *attribution.Problem {
+func problem(t *testing.T, errs []error, kind attribution.ErrorKind) *attribution.ProcessError {
 	t.Helper()
 	for _, err := range errs {
-		var p *attribution.Problem
+		var p *attribution.ProcessError
 		require.ErrorAs(t, err, &p)
 		if p.Kind == kind {
 			return p
@@ -143,7 +143,7 @@ func TestHiddenProcesses(t *testing.T) {
 		options string
 		// first is whether the first process is seen.
 		first bool
-		want  attribution.ProblemKind
+		want  attribution.ErrorKind
 	}{
 		"hidden":                      {options: "rw,hidepid=invisible", want: attribution.NoPermission},
 		"hidden, by number":           {options: "rw,gid=5,hidepid=2", want: attribution.NoPermission},

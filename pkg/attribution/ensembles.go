@@ -38,7 +38,7 @@ func (ps *pages) newModels(key pageKey, read reading) []string {
 		return nil
 	}
 	listed := read.names()
-	names := p.unasked(key, &read)
+	names := p.unconfigured(key, &read)
 	for name, c := range p.configurations {
 		switch {
 		case !listed[name]:
@@ -50,8 +50,8 @@ func (ps *pages) newModels(key pageKey, read reading) []string {
 	return names
 }
 
-// unasked are the models of a reading that the server has not told of. The only model is no ensemble: that has steps beside it.
-func (p *page) unasked(key pageKey, read *reading) []string {
+// unconfigured are the models of a reading that the server has not told of. The only model is no ensemble: that has steps beside it.
+func (p *page) unconfigured(key pageKey, read *reading) []string {
 	listed := read.names()
 	if key.models == "" || len(listed) < 2 {
 		return nil
@@ -133,16 +133,16 @@ func configurationOf(ctx context.Context, client *http.Client, timeout time.Dura
 	case response.StatusCode != http.StatusOK:
 		return configuration{}, subject.ExplainStatus(response.StatusCode)
 	}
-	var told struct {
+	var config struct {
 		Name     string          `json:"name"`
 		Platform string          `json:"platform"`
 		Backend  string          `json:"backend"`
 		Groups   []instanceGroup `json:"instance_group"`
 	}
-	if err := json.Unmarshal(body, &told); err != nil || told.Name != model {
+	if err := json.Unmarshal(body, &config); err != nil || config.Name != model {
 		return configuration{}, fmt.Errorf("invalid model configuration from %s", target.Redact(u))
 	}
-	return configuration{ensemble: told.Platform == ensemblePlatform, backend: told.Backend, groups: told.Groups}, nil
+	return configuration{ensemble: config.Platform == ensemblePlatform, backend: config.Backend, groups: config.Groups}, nil
 }
 
 // isUnknownModel recognises Triton's answer for a model that it does not have, by its error in JSON: nobody else's.

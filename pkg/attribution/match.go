@@ -29,7 +29,7 @@ type claim struct {
 	sees visible
 	// owner is the number of the process that the rule fits: this one or a parent.
 	owner   int
-	problem *Problem
+	problem *ProcessError
 }
 
 // claimOf holds a process, and then its parents in the same container, against the rules.
@@ -90,7 +90,7 @@ func (a *Attributor) addPage(c *claim, m *Metrics, p *process, groups map[string
 	c.rule = m
 	page, err := a.serverURL(p, m.Port, m.Address, groups)
 	if err != nil {
-		c.problem = &Problem{Kind: ServerMetrics, cause: err, Sentence: "Metrics page of a server cannot be read: " + withoutPath(err) + "."}
+		c.problem = &ProcessError{Kind: ServerMetrics, cause: err, Sentence: "Metrics page of a server cannot be read: " + withoutPath(err) + "."}
 		return
 	}
 	c.worker = firstOf(m.Worker, p, groups)
@@ -98,7 +98,7 @@ func (a *Attributor) addPage(c *claim, m *Metrics, p *process, groups map[string
 		c.sees = visibleTo(p)
 		models, err := a.serverURL(p, m.Ensembles.Port, m.Ensembles.Address, groups)
 		if err != nil {
-			c.problem = configurationsProblem(err)
+			c.problem = configurationsError(err)
 		} else {
 			c.models = models.String()
 		}
@@ -125,8 +125,8 @@ func (a *Attributor) serverURL(p *process, ports, addresses []Source, groups map
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.FormatUint(port, 10))}, nil
 }
 
-func configurationsProblem(cause error) *Problem {
-	return &Problem{Kind: ServerMetrics, cause: cause, Sentence: "Model configurations of a server are unavailable, so ensembles take a share of their steps " +
+func configurationsError(cause error) *ProcessError {
+	return &ProcessError{Kind: ServerMetrics, cause: cause, Sentence: "Model configurations of a server are unavailable, so ensembles take a share of their steps " +
 		"and each GPU is divided evenly: " + sentence(cause)}
 }
 

@@ -16,8 +16,8 @@ import (
 const (
 	// maxPages bounds how many servers of a host are asked.
 	maxPages = 200
-	// atOnce is how many are asked side by side.
-	atOnce = 4
+	// maxConcurrentReads is how many pages are read at the same time.
+	maxConcurrentReads = 4
 	// forgetAfter is how long a page is still read that no process needs.
 	forgetAfter = 2 * time.Minute
 )
@@ -62,9 +62,9 @@ type account struct {
 	configurationsErr error
 }
 
-// need has a page read from now on for a server's process, and answers what is known of it so far. The error says why the
+// register has a page read from now on for a server's process, and answers what is known of it so far. The error says why the
 // page cannot be read.
-func (ps *pages) need(key pageKey, server int) (account, error) {
+func (ps *pages) register(key pageKey, server int) (account, error) {
 	ps.mutex.Lock()
 	defer ps.mutex.Unlock()
 	p := ps.known[key]
@@ -95,7 +95,7 @@ func (ps *pages) need(key pageKey, server int) (account, error) {
 	if key.rule.Workers == nil && apart.looked.IsZero() {
 		return account{}, nil
 	}
-	if p.configurationsErr == nil && len(p.unasked(key, latest)) > 0 {
+	if p.configurationsErr == nil && len(p.unconfigured(key, latest)) > 0 {
 		return account{}, nil // for as long as there are models that were not asked about
 	}
 	out := account{latest: latest, apart: apart, configurations: maps.Clone(p.configurations), configurationsErr: p.configurationsErr}
@@ -126,7 +126,7 @@ func (ps *pages) run(ctx context.Context, a *Attributor) {
 // readAll reads those pages that were never read, or all.
 func (ps *pages) readAll(ctx context.Context, a *Attributor, onlyNew bool) {
 	var group errgroup.Group
-	group.SetLimit(atOnce)
+	group.SetLimit(maxConcurrentReads)
 	for _, key := range ps.due(onlyNew) {
 		group.Go(func() error {
 			asked, cancel := context.WithTimeout(ctx, ps.settings.Timeout)

@@ -7,28 +7,28 @@ import (
 	"strings"
 )
 
-// ProblemKind is a class of reasons why something cannot be attributed.
-type ProblemKind string
+// ErrorKind is a class of reasons why something cannot be attributed.
+type ErrorKind string
 
 // The kinds of problems.
 const (
 	// ProcessGone is a process that ended between the driver's answer and this one.
-	ProcessGone ProblemKind = "process_gone"
+	ProcessGone ErrorKind = "process_gone"
 	// ProcessReplaced is a number that another process has now.
-	ProcessReplaced ProblemKind = "process_replaced"
+	ProcessReplaced ErrorKind = "process_replaced"
 	// NoProcessVisible is that none of the driver's processes exists here: another process namespace.
-	NoProcessVisible ProblemKind = "no_process_visible"
+	NoProcessVisible ErrorKind = "no_process_visible"
 	// NoPermission is a file of a process that must not be read.
-	NoPermission ProblemKind = "no_permission"
+	NoPermission ErrorKind = "no_permission"
 	// Unreadable is a file of a process that cannot be read for another reason.
-	Unreadable ProblemKind = "unreadable"
+	Unreadable ErrorKind = "unreadable"
 	// ServerMetrics is a server whose metrics page cannot be used to share its processes out.
-	ServerMetrics ProblemKind = "server_metrics"
+	ServerMetrics ErrorKind = "server_metrics"
 )
 
-// Problem says what is missing, for which processes, why, and what to do.
-type Problem struct {
-	Kind ProblemKind
+// ProcessError says what is missing, for which processes, why, and what to do.
+type ProcessError struct {
+	Kind ErrorKind
 	PIDs []uint32
 	// Sentence explains the kind, without the processes.
 	Sentence string
@@ -38,7 +38,7 @@ type Problem struct {
 // maxListed is how many processes a sentence lists.
 const maxListed = 5
 
-func (p *Problem) Error() string {
+func (p *ProcessError) Error() string {
 	if len(p.PIDs) == 0 {
 		return p.Sentence
 	}
@@ -54,22 +54,22 @@ func (p *Problem) Error() string {
 }
 
 // Unwrap is the error that the problem comes from, or nil.
-func (p *Problem) Unwrap() error { return p.cause }
+func (p *ProcessError) Unwrap() error { return p.cause }
 
-// problems gathers, so that many processes with the same problem are one.
-type problems struct {
-	order []*Problem
-	known map[string]*Problem
+// processErrors gathers, so that many processes with the same problem are one.
+type processErrors struct {
+	order []*ProcessError
+	known map[string]*ProcessError
 }
 
-func (ps *problems) add(found *Problem, pid uint32) {
+func (ps *processErrors) add(found *ProcessError, pid uint32) {
 	if ps.known == nil {
-		ps.known = map[string]*Problem{}
+		ps.known = map[string]*ProcessError{}
 	}
 	key := string(found.Kind) + found.Sentence
 	p := ps.known[key]
 	if p == nil {
-		p = &Problem{Kind: found.Kind, Sentence: found.Sentence, cause: found.cause}
+		p = &ProcessError{Kind: found.Kind, Sentence: found.Sentence, cause: found.cause}
 		ps.known[key], ps.order = p, append(ps.order, p)
 	}
 	if !slices.Contains(p.PIDs, pid) {
@@ -77,7 +77,7 @@ func (ps *problems) add(found *Problem, pid uint32) {
 	}
 }
 
-func (ps *problems) errors() []error {
+func (ps *processErrors) errors() []error {
 	out := make([]error, 0, len(ps.order))
 	for _, p := range ps.order {
 		slices.Sort(p.PIDs)

@@ -144,16 +144,16 @@ func (a *Attributor) mountedWithHidepid() bool {
 }
 
 // unreadable is the problem of a process that cannot be read.
-func unreadable(what string, err error) *Problem {
+func unreadable(what string, err error) *ProcessError {
 	switch {
 	case isGone(err):
-		return &Problem{Kind: ProcessGone, cause: err,
+		return &ProcessError{Kind: ProcessGone, cause: err,
 			Sentence: "A process ended before it was looked up. Its readings in this scrape have no name."}
 	case errors.Is(err, os.ErrPermission):
-		return &Problem{Kind: NoPermission, cause: err, Sentence: fmt.Sprintf(
+		return &ProcessError{Kind: NoPermission, cause: err, Sentence: fmt.Sprintf(
 			"%s must not be read; run as root or with the capability SYS_PTRACE, and with the host's process namespace.", what)}
 	}
-	return &Problem{Kind: Unreadable, cause: err, Sentence: fmt.Sprintf("%s cannot be read: %s.", what, withoutPath(err))}
+	return &ProcessError{Kind: Unreadable, cause: err, Sentence: fmt.Sprintf("%s cannot be read: %s.", what, withoutPath(err))}
 }
 
 // withoutPath leaves the path with its process number away, so that the same reason reads the same.

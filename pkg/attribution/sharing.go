@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// whole gives a process to one model, or to none.
-func whole(p Process, c claim) ModelShare {
+// wholeShare gives a process to one model, or to none.
+func wholeShare(p Process, c claim) ModelShare {
 	return ModelShare{
 		Device: p.Device, PID: p.PID, Server: c.server, Model: c.model, Version: c.version, Provenance: Measured,
 		MemoryBytes: float64(p.MemoryBytes), HasMemory: p.HasMemory, Utilization: p.Utilization, HasUtilization: p.HasUtilization,
@@ -34,40 +34,40 @@ func (u *use) add(p Process) {
 }
 
 // share shares one process on one device out. The use is that of its server.
-func (a *Attributor) share(p Process, c claim, u *use, found *problems) []ModelShare {
+func (a *Attributor) share(p Process, c claim, u *use, found *processErrors) []ModelShare {
 	if c.rule == nil || c.address == "" {
-		return []ModelShare{whole(p, c)}
+		return []ModelShare{wholeShare(p, c)}
 	}
-	told, err := a.pages.need(pageKey{c.address, c.rule, c.models}, c.owner)
+	reported, err := a.pages.register(pageKey{c.address, c.rule, c.models}, c.owner)
 	if err != nil {
-		found.add(&Problem{Kind: ServerMetrics, cause: err,
+		found.add(&ProcessError{Kind: ServerMetrics, cause: err,
 			Sentence: "Processes of a server cannot be divided among its models: " + sentence(err)}, p.PID)
 	}
-	if told.latest == nil {
-		return []ModelShare{whole(p, c)}
+	if reported.latest == nil {
+		return []ModelShare{wholeShare(p, c)}
 	}
 	if c.rule.Workers != nil {
-		key := told.latest.workers[c.worker]
+		key := reported.latest.workers[c.worker]
 		c.model, c.version = key.model, key.version
-		return []ModelShare{whole(p, c)}
+		return []ModelShare{wholeShare(p, c)}
 	}
-	if told.configurationsErr != nil {
-		found.add(configurationsProblem(told.configurationsErr), p.PID)
+	if reported.configurationsErr != nil {
+		found.add(configurationsError(reported.configurationsErr), p.PID)
 	}
-	s := splitOf(told)
+	s := splitOf(reported)
 	switch len(s.models) {
 	case 0:
-		return []ModelShare{whole(p, c)}
+		return []ModelShare{wholeShare(p, c)}
 	case 1:
 		c.model, c.version = s.models[0].model, s.models[0].version
-		return []ModelShare{whole(p, c)}
+		return []ModelShare{wholeShare(p, c)}
 	}
-	order, uncertain := s.order(c.sees, u.gpus, told.configurations)
+	order, uncertain := s.order(c.sees, u.gpus, reported.configurations)
 	if uncertain != "" {
-		found.add(&Problem{Kind: ServerMetrics, Sentence: "Each GPU of a server is divided evenly, although its models are on different GPUs: " +
+		found.add(&ProcessError{Kind: ServerMetrics, Sentence: "Each GPU of a server is divided evenly, although its models are on different GPUs: " +
 			"the CUDA numbering is uncertain, because " + uncertain + "."}, p.PID)
 	}
-	return s.share(p, c, u, order, told.configurations)
+	return s.share(p, c, u, order, reported.configurations)
 }
 
 // order is the uuids of the server's GPUs as its models' configurations number them. Where that is not certain, it is nil, with the
@@ -94,12 +94,12 @@ func (s split) share(p Process, c claim, u *use, order []string, known map[strin
 	case len(s.models):
 	case 0:
 		if len(s.restrictedTo(known, func(c configuration) float64 { return c.partOn("", nil) }).models) > 0 {
-			return []ModelShare{whole(p, c)} // models are on other GPUs
+			return []ModelShare{wholeShare(p, c)} // models are on other GPUs
 		}
 		return s.sharesOf(p, c, u.memory) // it uses GPUs, whatever its models are said to do
 	case 1:
 		c.model, c.version = here.models[0].model, here.models[0].version
-		share := whole(p, c)
+		share := wholeShare(p, c)
 		share.Provenance = Estimated
 		return []ModelShare{share}
 	}
@@ -132,17 +132,17 @@ type split struct {
 	ever, memory []float64
 }
 
-func splitOf(told account) split {
+func splitOf(reported account) split {
 	var s split
 	knowsMemory := false
-	for _, key := range slices.SortedFunc(maps.Keys(told.latest.models), compareKeys) {
-		if told.apart.has(key) || told.configurations[key.model].ensemble {
+	for _, key := range slices.SortedFunc(maps.Keys(reported.latest.models), compareKeys) {
+		if reported.apart.has(key) || reported.configurations[key.model].ensemble {
 			continue
 		}
-		amount := told.latest.models[key]
+		amount := reported.latest.models[key]
 		lately := 0.0
-		if told.earlier != nil {
-			lately = increase(told.latest, told.earlier, key)
+		if reported.earlier != nil {
+			lately = increase(reported.latest, reported.earlier, key)
 		}
 		s.models = append(s.models, key)
 		s.computed, s.ever, s.memory = append(s.computed, lately), append(s.ever, amount.compute), append(s.memory, amount.memory)
@@ -165,7 +165,7 @@ func (s split) sharesOf(p Process, c claim, serverMemory uint64) []ModelShare {
 		}
 	}
 	if p.HasUtilization {
-		for i, part := range parts(p.Utilization, precision(p.Utilization), orToNobody(s.computed)) {
+		for i, part := range parts(p.Utilization, precision(p.Utilization), withRemainder(s.computed)) {
 			shares[i].Utilization = part
 		}
 	}
@@ -190,8 +190,8 @@ func parts(total, unit float64, weights []float64) []float64 {
 	return divide(total, unit, weights)
 }
 
-// orToNobody adds a weight for no model, which has all where no model has any.
-func orToNobody(weights []float64) []float64 {
+// withRemainder adds a weight for no model, which has all where no model has any.
+func withRemainder(weights []float64) []float64 {
 	if slices.Max(weights) > 0 {
 		return append(slices.Clone(weights), 0)
 	}

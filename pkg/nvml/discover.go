@@ -46,8 +46,8 @@ func (g *gpu) same(other *gpu) bool {
 	return true
 }
 
-// absent is a GPU that is listed and does not answer.
-type absent struct {
+// missingGPU is a GPU that is listed and does not answer.
+type missingGPU struct {
 	device Device
 	ret    nvml.Return
 }
@@ -68,13 +68,13 @@ func newDiscoverer(library nvml.Interface, lookup func(symbol string) error, led
 }
 
 // discover lists the GPUs that answer and those that do not. The outcome is that of the listing itself.
-func (d *discoverer) discover() ([]gpu, []absent, nvml.Return) {
+func (d *discoverer) discover() ([]gpu, []missingGPU, nvml.Return) {
 	count, ret := d.library.DeviceGetCount()
-	if !d.ledger.record(place{call: "nvmlDeviceGetCount"}, ret) {
+	if !d.ledger.check(place{call: "nvmlDeviceGetCount"}, ret) {
 		return nil, nil, ret
 	}
 	var present []gpu
-	var missing []absent
+	var missing []missingGPU
 	told := map[string]bool{}
 	for index := range count {
 		g, ret := d.gpu(index)
@@ -83,7 +83,7 @@ func (d *discoverer) discover() ([]gpu, []absent, nvml.Return) {
 			d.known[index], d.seen[g.device.UUID] = g.device, g.device
 			told[g.device.UUID] = true
 			present = append(present, g)
-		case isLost(ret):
+		case needsInit(ret):
 			return nil, nil, ret
 		default:
 			device, ok := d.known[index]
@@ -91,12 +91,12 @@ func (d *discoverer) discover() ([]gpu, []absent, nvml.Return) {
 				device = Device{GPU: strconv.Itoa(index)}
 			}
 			told[device.UUID] = true
-			missing = append(missing, absent{device, ret})
+			missing = append(missing, missingGPU{device, ret})
 		}
 	}
 	for uuid, device := range d.seen {
 		if !told[uuid] {
-			missing = append(missing, absent{device, nvml.ERROR_GPU_NOT_FOUND})
+			missing = append(missing, missingGPU{device, nvml.ERROR_GPU_NOT_FOUND})
 		}
 	}
 	return present, missing, nvml.SUCCESS
@@ -105,21 +105,21 @@ func (d *discoverer) discover() ([]gpu, []absent, nvml.Return) {
 func (d *discoverer) gpu(index int) (gpu, nvml.Return) {
 	at := place{gpu: strconv.Itoa(index)}
 	handle, ret := d.library.DeviceGetHandleByIndex(index)
-	if at.call = "nvmlDeviceGetHandleByIndex"; !d.ledger.record(at, ret) {
+	if at.call = "nvmlDeviceGetHandleByIndex"; !d.ledger.check(at, ret) {
 		return gpu{}, ret
 	}
 	g := gpu{handle: handle, device: Device{GPU: at.gpu}}
 	if g.device.UUID, ret = handle.GetUUID(); ret != nvml.SUCCESS {
 		at.call = "nvmlDeviceGetUUID"
-		d.ledger.record(at, ret)
+		d.ledger.check(at, ret)
 		return gpu{}, ret
 	}
 	name, ret := handle.GetName()
-	if at.call = "nvmlDeviceGetName"; d.ledger.record(at, ret) {
+	if at.call = "nvmlDeviceGetName"; d.ledger.check(at, ret) {
 		g.device.Name = text(name)
 	}
 	pci, ret := handle.GetPciInfo()
-	if at.call = "nvmlDeviceGetPciInfo"; d.ledger.record(at, ret) {
+	if at.call = "nvmlDeviceGetPciInfo"; d.ledger.check(at, ret) {
 		id, _, _ := bytes.Cut(pci.BusId[:], []byte{0})
 		g.device.PCIBusID = text(string(id))
 	}
@@ -128,12 +128,12 @@ func (d *discoverer) gpu(index int) (gpu, nvml.Return) {
 		return g, nvml.SUCCESS
 	}
 	mode, _, ret := handle.GetMigMode()
-	if lost(ret) || isLost(ret) {
-		d.ledger.record(at, ret)
+	if isGPULost(ret) || needsInit(ret) {
+		d.ledger.check(at, ret)
 		return gpu{}, ret
 	}
 	// Most GPUs have no MIG: that is nothing to tell anybody.
-	if unsupported(ret) || !d.ledger.record(at, ret) || mode != nvml.DEVICE_MIG_ENABLE {
+	if isUnsupported(ret) || !d.ledger.check(at, ret) || mode != nvml.DEVICE_MIG_ENABLE {
 		return g, nvml.SUCCESS
 	}
 	g.mig = true
@@ -148,7 +148,7 @@ func (d *discoverer) lacks(at place) bool {
 func (d *discoverer) migDevices(g *gpu) []migDevice {
 	at := place{gpu: g.device.GPU, call: "nvmlDeviceGetMaxMigDeviceCount"}
 	most, ret := g.handle.GetMaxMigDeviceCount()
-	if !d.ledger.record(at, ret) {
+	if !d.ledger.check(at, ret) {
 		return nil
 	}
 	var found []migDevice
@@ -158,7 +158,7 @@ func (d *discoverer) migDevices(g *gpu) []migDevice {
 		if ret == nvml.ERROR_NOT_FOUND || ret == nvml.ERROR_INVALID_ARGUMENT {
 			continue // indexes have gaps
 		}
-		if at.call = "nvmlDeviceGetMigDeviceHandleByIndex"; !d.ledger.record(at, ret) {
+		if at.call = "nvmlDeviceGetMigDeviceHandleByIndex"; !d.ledger.check(at, ret) {
 			continue
 		}
 		m, ok := d.migDevice(g, handle)
@@ -178,19 +178,19 @@ func (d *discoverer) migDevice(g *gpu, handle nvml.Device) (migDevice, bool) {
 	var ret nvml.Return
 	if m.device.UUID, ret = handle.GetUUID(); ret != nvml.SUCCESS {
 		at.call = "nvmlDeviceGetUUID"
-		d.ledger.record(at, ret)
+		d.ledger.check(at, ret)
 		return migDevice{}, false
 	}
 	if m.gpuInstance, ret = handle.GetGpuInstanceId(); ret != nvml.SUCCESS {
 		at.call = "nvmlDeviceGetGpuInstanceId"
-		d.ledger.record(at, ret)
+		d.ledger.check(at, ret)
 		return migDevice{}, false
 	}
 	m.device.MIGInstance = strconv.Itoa(m.gpuInstance)
 	at.migInstance = m.device.MIGInstance
 	if m.computeInstance, ret = handle.GetComputeInstanceId(); ret != nvml.SUCCESS {
 		at.call = "nvmlDeviceGetComputeInstanceId"
-		d.ledger.record(at, ret)
+		d.ledger.check(at, ret)
 		m.computeInstance = -1
 	}
 	m.device.MIGProfile = d.profile(at, handle)
@@ -212,7 +212,7 @@ func (d *discoverer) profile(at place, handle nvml.Device) string {
 		return ""
 	}
 	attributes, ret := handle.GetAttributes()
-	if !d.ledger.record(at, ret) {
+	if !d.ledger.check(at, ret) {
 		return ""
 	}
 	const mebibytesInGibibyte = 1024

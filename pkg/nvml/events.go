@@ -88,11 +88,11 @@ type listener struct {
 func (l *listener) run(ctx context.Context) {
 	const create, wait = "nvmlEventSetCreate", "nvmlEventSetWait"
 	if l.lookup != nil && (l.ledger.lacks(create, l.lookup) || l.ledger.lacks(wait, l.lookup)) {
-		l.ledger.record(place{call: create}, nvml.ERROR_FUNCTION_NOT_FOUND)
+		l.ledger.check(place{call: create}, nvml.ERROR_FUNCTION_NOT_FOUND)
 		return
 	}
 	set, ret := l.library.EventSetCreate()
-	if !l.ledger.record(place{call: create}, ret) {
+	if !l.ledger.check(place{call: create}, ret) {
 		return
 	}
 	defer func() { _ = set.Free() }() // the session ends either way
@@ -106,11 +106,11 @@ func (l *listener) run(ctx context.Context) {
 		case nvml.SUCCESS:
 			l.take(event)
 		default:
-			l.ledger.record(place{call: wait}, ret)
-			if unsupported(ret) || isLost(ret) {
+			l.ledger.check(place{call: wait}, ret)
+			if isUnsupported(ret) || needsInit(ret) {
 				return
 			}
-			if lost(ret) {
+			if isGPULost(ret) {
 				l.changed()
 			}
 			pause(ctx, waitForEvents) // a failing wait returns at once
@@ -125,7 +125,7 @@ func (l *listener) register(set nvml.EventSet) bool {
 		g := &l.gpus[i]
 		at := place{gpu: g.device.GPU, call: "nvmlDeviceGetSupportedEventTypes"}
 		supported, ret := g.handle.GetSupportedEventTypes()
-		if !l.ledger.record(at, ret) {
+		if !l.ledger.check(at, ret) {
 			continue
 		}
 		wanted := supported & (nvml.EventTypeXidCriticalError | nvml.EventMigConfigChange)
@@ -133,7 +133,7 @@ func (l *listener) register(set nvml.EventSet) bool {
 			continue
 		}
 		at.call = "nvmlDeviceRegisterEvents"
-		registered = l.ledger.record(at, g.handle.RegisterEvents(wanted, set)) || registered
+		registered = l.ledger.check(at, g.handle.RegisterEvents(wanted, set)) || registered
 	}
 	return registered
 }

@@ -74,8 +74,8 @@ func TestReasonsAreWords(t *testing.T) {
 	require.Equal(t, "nvmlInit: code_12345", explain("nvmlInit", 12345))
 	for ret, reason := range reasons {
 		require.Regexp(t, `^[a-z_]+$`, reason, int(ret))
-		require.False(t, isLost(ret) && lost(ret), reason)
-		require.False(t, unsupported(ret) && (isLost(ret) || lost(ret)), reason)
+		require.False(t, needsInit(ret) && isGPULost(ret), reason)
+		require.False(t, isUnsupported(ret) && (needsInit(ret) || isGPULost(ret)), reason)
 	}
 }
 

@@ -107,7 +107,7 @@ func (m *Monitor) windowOf(r *http.Request) (time.Duration, error) {
 // timeoutOf keeps within what Prometheus says that it waits.
 func (m *Monitor) timeoutOf(r *http.Request) time.Duration {
 	const most = 2 // times AnswerWithin: GPUs, then processes
-	timeout := most * m.settings.AnswerWithin
+	timeout := most * m.settings.AnswerTimeout
 	if seconds, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64); err == nil && seconds > 0 {
 		told := time.Duration(min(seconds, longestWindow.Seconds()) * float64(time.Second))
 		timeout = min(timeout, max(told-answerBefore, told/most))

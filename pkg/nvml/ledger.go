@@ -20,7 +20,7 @@ type ledger struct {
 	missing     map[string]bool // calls that the library does not have, of those that were looked up
 	unsupported map[place]bool
 	logged      map[failure]bool
-	errors      map[failed]uint64
+	errors      map[callReason]uint64
 }
 
 // place is a call on one device.
@@ -36,32 +36,32 @@ type failure struct {
 	ret nvml.Return
 }
 
-type failed struct {
+type callReason struct {
 	call, reason string
 }
 
 func newLedger(logger *slog.Logger) *ledger {
 	return &ledger{
-		logger: logger, missing: map[string]bool{}, unsupported: map[place]bool{}, logged: map[failure]bool{}, errors: map[failed]uint64{},
+		logger: logger, missing: map[string]bool{}, unsupported: map[place]bool{}, logged: map[failure]bool{}, errors: map[callReason]uint64{},
 	}
 }
 
-// record takes the outcome of a call and says whether it succeeded. Outcomes that are no failures must not come here.
-func (l *ledger) record(at place, ret nvml.Return) bool {
+// check takes the outcome of a call and says whether it succeeded. Outcomes that are no failures must not come here.
+func (l *ledger) check(at place, ret nvml.Return) bool {
 	if ret == nvml.SUCCESS {
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if unsupported(ret) {
+	if isUnsupported(ret) {
 		if !l.unsupported[at] {
 			l.unsupported[at] = true
 			l.logger.Info("NVML call not supported, skipped", "call", at.call, "gpu", at.gpu, "mig_instance", at.migInstance, "reason", reasonOf(ret))
 		}
 		return false
 	}
-	l.errors[failed{at.call, reasonOf(ret)}]++
-	if lost(ret) || isLost(ret) || at.call == initCall {
+	l.errors[callReason{at.call, reasonOf(ret)}]++
+	if isGPULost(ret) || needsInit(ret) || at.call == initCall {
 		return false // told by whoever deals with it
 	}
 	if f := (failure{at, ret}); !l.logged[f] {
@@ -124,7 +124,7 @@ func (l *ledger) unsupportedPlaces() []place {
 	return places
 }
 
-func (l *ledger) eachError(visit func(failed, uint64)) {
+func (l *ledger) eachError(visit func(callReason, uint64)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for f, count := range l.errors {

@@ -37,21 +37,21 @@ type Settings struct {
 	DiscoveryInterval time.Duration
 	// RetryInterval is how often NVML is tried again while it cannot be used. Default 15 s.
 	RetryInterval time.Duration
-	// AnswerWithin is the longest that a scrape waits for a GPU. Default 5 s.
-	AnswerWithin time.Duration
+	// AnswerTimeout is the longest that a scrape waits for a GPU. Default 5 s.
+	AnswerTimeout time.Duration
 	// Hostname is the label that dcgm-exporter's names have.
 	Hostname string
 	Logger   *slog.Logger
 }
 
 const (
-	defaultSampleEvery   = 100 * time.Millisecond
-	shortestSampleEvery  = 10 * time.Millisecond
-	defaultWindow        = 15 * time.Second
-	defaultDiscoverEvery = 10 * time.Second
-	defaultRetryEvery    = 15 * time.Second
-	defaultAnswerWithin  = 5 * time.Second
-	stopWithin           = 5 * time.Second
+	defaultSampleInterval    = 100 * time.Millisecond
+	minSampleInterval        = 10 * time.Millisecond
+	defaultWindow            = 15 * time.Second
+	defaultDiscoveryInterval = 10 * time.Second
+	defaultRetryInterval     = 15 * time.Second
+	defaultAnswerTimeout     = 5 * time.Second
+	stopWithin               = 5 * time.Second
 )
 
 func (s *Settings) complete() error {
@@ -65,8 +65,8 @@ func (s *Settings) complete() error {
 		set      *time.Duration
 		standard time.Duration
 	}{
-		{&s.SampleInterval, defaultSampleEvery}, {&s.Window, defaultWindow}, {&s.DiscoveryInterval, defaultDiscoverEvery},
-		{&s.RetryInterval, defaultRetryEvery}, {&s.AnswerWithin, defaultAnswerWithin},
+		{&s.SampleInterval, defaultSampleInterval}, {&s.Window, defaultWindow}, {&s.DiscoveryInterval, defaultDiscoveryInterval},
+		{&s.RetryInterval, defaultRetryInterval}, {&s.AnswerTimeout, defaultAnswerTimeout},
 	} {
 		if *d.set == 0 {
 			*d.set = d.standard
@@ -75,8 +75,8 @@ func (s *Settings) complete() error {
 			return fmt.Errorf("negative duration %s: use a positive one", *d.set)
 		}
 	}
-	if s.SampleInterval < shortestSampleEvery {
-		return fmt.Errorf("sample interval %s is too short: use at least %s", s.SampleInterval, shortestSampleEvery)
+	if s.SampleInterval < minSampleInterval {
+		return fmt.Errorf("sample interval %s is too short: use at least %s", s.SampleInterval, minSampleInterval)
 	}
 	if s.Window > longestWindow {
 		return fmt.Errorf("window %s is too long: use at most %s", s.Window, longestWindow)
@@ -123,7 +123,7 @@ func (m *Monitor) Run(ctx context.Context) {
 	hadSession := false
 	for ctx.Err() == nil {
 		ret := m.settings.Library.Init()
-		if !m.ledger.record(place{call: initCall}, ret) {
+		if !m.ledger.check(place{call: initCall}, ret) {
 			why := explain(initCall, ret)
 			stale := hadSession && ret == nvml.ERROR_LIB_RM_VERSION_MISMATCH
 			if stale {
@@ -144,7 +144,7 @@ func (m *Monitor) Run(ctx context.Context) {
 		}
 		m.down(why, false)
 		if clean { // otherwise a call is still under way
-			m.ledger.record(place{call: "nvmlShutdown"}, m.settings.Library.Shutdown())
+			m.ledger.check(place{call: "nvmlShutdown"}, m.settings.Library.Shutdown())
 		}
 		m.ledger.forget("")
 		if ctx.Err() == nil {
@@ -157,8 +157,8 @@ func (m *Monitor) runSession(ctx context.Context) (why string, clean bool) {
 	s := &session{
 		library: m.settings.Library, lookup: m.settings.Lookup, ledger: m.ledger, logger: m.logger, xids: m.xids,
 		sampleInterval: m.settings.SampleInterval, discoveryInterval: m.settings.DiscoveryInterval, stopWithin: stopWithin,
-		discoverer: newDiscoverer(m.settings.Library, m.settings.Lookup, m.ledger),
-		told:       map[string]bool{}, poked: make(chan struct{}, 1), failed: make(chan string, 1),
+		discoverer:   newDiscoverer(m.settings.Library, m.settings.Lookup, m.ledger),
+		loggedLosses: map[string]bool{}, poked: make(chan struct{}, 1), failed: make(chan string, 1),
 	}
 	found := m.readVersions()
 	m.mu.Lock()
@@ -177,15 +177,15 @@ func (m *Monitor) down(why string, stale bool) {
 func (m *Monitor) readVersions() versions {
 	var v versions
 	driver, ret := m.settings.Library.SystemGetDriverVersion()
-	if m.ledger.record(place{call: "nvmlSystemGetDriverVersion"}, ret) {
+	if m.ledger.check(place{call: "nvmlSystemGetDriverVersion"}, ret) {
 		v.driver = text(driver)
 	}
 	library, ret := m.settings.Library.SystemGetNVMLVersion()
-	if m.ledger.record(place{call: "nvmlSystemGetNVMLVersion"}, ret) {
+	if m.ledger.check(place{call: "nvmlSystemGetNVMLVersion"}, ret) {
 		v.nvml = text(library)
 	}
 	cuda, ret := m.settings.Library.SystemGetCudaDriverVersion()
-	if m.ledger.record(place{call: "nvmlSystemGetCudaDriverVersion"}, ret) {
+	if m.ledger.check(place{call: "nvmlSystemGetCudaDriverVersion"}, ret) {
 		v.cuda = fmt.Sprintf("%d.%d", cuda/1000, cuda%1000/10)
 	}
 	return v
@@ -212,7 +212,7 @@ func (m *Monitor) scrape(ctx context.Context, window time.Duration) scrape {
 	result := scrape{window: window, up: s != nil, versions: m.versions}
 	m.mu.Unlock()
 	if s != nil {
-		reading, cancel := context.WithTimeout(ctx, m.settings.AnswerWithin)
+		reading, cancel := context.WithTimeout(ctx, m.settings.AnswerTimeout)
 		result.gpus = s.read(reading, began.Add(-window))
 		cancel()
 		m.attribute(ctx, &result)

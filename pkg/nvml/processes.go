@@ -27,11 +27,11 @@ type process struct {
 	// utilization is the mean over the window, 0..1.
 	utilization    float64
 	hasUtilization bool
-	accounted      *accounted
+	accounted      *accountingStats
 }
 
-// accounted is what accounting mode tells of a process's whole life.
-type accounted struct {
+// accountingStats is what accounting mode tells of a process's whole life.
+type accountingStats struct {
 	utilization float64 // 0..1
 	memoryMax   uint64  // bytes
 }
@@ -112,7 +112,7 @@ func (w *worker) account(device *Device, handle nvml.Device, processes []process
 		}
 		const unknown = ^uint32(0)
 		if known && stats.GpuUtilization != unknown && stats.MaxMemoryUsage != notBySize {
-			processes[i].accounted = &accounted{utilization: float64(stats.GpuUtilization) * percent, memoryMax: stats.MaxMemoryUsage}
+			processes[i].accounted = &accountingStats{utilization: float64(stats.GpuUtilization) * percent, memoryMax: stats.MaxMemoryUsage}
 		}
 	}
 }
@@ -146,7 +146,7 @@ func (s *processSampler) sample(w *worker, now time.Time) {
 		return ret
 	})
 	if ret != nvml.SUCCESS {
-		s.off = unsupported(ret)
+		s.off = isUnsupported(ret)
 		return
 	}
 	s.take(fetched, now, clock)
@@ -199,7 +199,7 @@ func (s *processSampler) take(fetched []nvml.ProcessUtilizationSample, now time.
 		sums[entry.Pid] = sum
 		newest = max(newest, entry.TimeStamp)
 	}
-	s.stamps.saw(newest, clock)
+	s.stamps.update(newest, clock)
 	s.questions.add(now, 1)
 	for pid, sum := range sums {
 		if s.busy[pid] == nil {

@@ -51,8 +51,8 @@ func reasonOf(ret nvml.Return) string {
 	return fmt.Sprintf("code_%d", int(ret))
 }
 
-// unsupported says that asking again is no use: the device, the driver or the library does not have it.
-func unsupported(ret nvml.Return) bool {
+// isUnsupported says that asking again is no use: the device, the driver or the library does not have it.
+func isUnsupported(ret nvml.Return) bool {
 	switch ret {
 	case nvml.ERROR_NOT_SUPPORTED, nvml.ERROR_FUNCTION_NOT_FOUND, nvml.ERROR_ARGUMENT_VERSION_MISMATCH, nvml.ERROR_DEPRECATED,
 		nvml.ERROR_VGPU_ECC_NOT_SUPPORTED:
@@ -61,8 +61,8 @@ func unsupported(ret nvml.Return) bool {
 	return false
 }
 
-// lost says that the GPU itself is gone until somebody acts.
-func lost(ret nvml.Return) bool {
+// isGPULost says that the GPU itself is gone until somebody acts.
+func isGPULost(ret nvml.Return) bool {
 	switch ret {
 	case nvml.ERROR_GPU_IS_LOST, nvml.ERROR_RESET_REQUIRED, nvml.ERROR_GPU_NOT_FOUND:
 		return true
@@ -70,8 +70,8 @@ func lost(ret nvml.Return) bool {
 	return false
 }
 
-// isLost says that NVML as a whole has to be initialised again.
-func isLost(ret nvml.Return) bool {
+// needsInit says that NVML as a whole has to be initialised again.
+func needsInit(ret nvml.Return) bool {
 	switch ret {
 	case nvml.ERROR_UNINITIALIZED, nvml.ERROR_DRIVER_NOT_LOADED, nvml.ERROR_LIB_RM_VERSION_MISMATCH:
 		return true
@@ -84,7 +84,7 @@ func explain(call string, ret nvml.Return) string {
 	advice := map[nvml.Return]string{
 		nvml.ERROR_LIBRARY_NOT_FOUND:       "libnvidia-ml.so.1 cannot be loaded: install NVIDIA's driver on this host. In a container, use the NVIDIA container runtime with NVIDIA_DRIVER_CAPABILITIES=utility, or mount the library",
 		nvml.ERROR_DRIVER_NOT_LOADED:       "the kernel module nvidia is not loaded or /dev/nvidiactl is missing: load the driver (nvidia-smi does so), or this host has no NVIDIA GPU",
-		nvml.ERROR_LIB_RM_VERSION_MISMATCH: "libnvidia-ml.so.1 and the loaded kernel module are of different driver versions: the driver was updated without a restart. Restart the host or reload the nvidia modules",
+		nvml.ERROR_LIB_RM_VERSION_MISMATCH: "libnvidia-ml.so.1 and the loaded kernel module have different driver versions after a driver update: restart the host or reload the nvidia modules",
 		nvml.ERROR_NO_PERMISSION:           "this user may not open NVIDIA's devices: give it read and write access to /dev/nvidiactl and /dev/nvidia*, or run the program as root",
 		nvml.ERROR_GPU_IS_LOST:             "the GPU fell off the bus or cannot be reached: check the kernel log for NVRM and Xid lines. Usually the GPU or the host has to be reset",
 		nvml.ERROR_RESET_REQUIRED:          "the GPU needs a reset before it can be used again (nvidia-smi --gpu-reset)",

@@ -150,7 +150,7 @@ func (r *rendering) collectEndpoint(to chan<- prometheus.Metric) {
 		}
 	}
 	send(to, nvmlGPUs, float64(gpus))
-	r.monitor.ledger.eachError(func(f failed, count uint64) {
+	r.monitor.ledger.eachError(func(f callReason, count uint64) {
 		send(to, nvmlCallErrors, float64(count), f.call, f.reason)
 	})
 	for _, at := range r.monitor.ledger.unsupportedPlaces() {

@@ -88,7 +88,7 @@ func (s *sampler) drain(w *worker, now time.Time) {
 		return ret
 	})
 	if ret != nvml.SUCCESS {
-		s.polled = unsupported(ret)
+		s.polled = isUnsupported(ret)
 		return
 	}
 	s.take(kind, fetched, first, now, w.clock(now))
@@ -118,7 +118,7 @@ func (s *sampler) take(kind nvml.ValueType, fetched []nvml.Sample, first bool, n
 	if first && newest > 0 {
 		s.samples.add(now, latest*s.scale)
 	}
-	s.stamps.saw(newest, clock)
+	s.stamps.update(newest, clock)
 }
 
 func (s *sampler) pollOnce(w *worker, now time.Time) {
@@ -130,7 +130,7 @@ func (s *sampler) pollOnce(w *worker, now time.Time) {
 	switch {
 	case ret == nvml.SUCCESS:
 		s.samples.add(now, value*s.scale)
-	case unsupported(ret):
+	case isUnsupported(ret):
 		s.off = true
 	}
 }
@@ -157,7 +157,7 @@ func (s *sliceSampler) sample(w *worker, m *migDevice, now time.Time) {
 		return w.library.GpmMigSampleGet(w.gpu.handle, m.gpuInstance, s.current)
 	})
 	if ret != nvml.SUCCESS {
-		s.off, s.filled = unsupported(ret), false
+		s.off, s.filled = isUnsupported(ret), false
 		return
 	}
 	if s.filled {
@@ -178,7 +178,7 @@ func (s *sliceSampler) compare(w *worker, m *migDevice, now time.Time) {
 	switch {
 	case ret == nvml.SUCCESS:
 		s.samples.add(now, question.Metrics[0].Value*percent)
-	case unsupported(ret):
+	case isUnsupported(ret):
 		s.off = true
 	}
 }
@@ -197,7 +197,7 @@ func (s *sliceSampler) allocate(w *worker, m *migDevice) bool {
 			return ret
 		})
 		if ret != nvml.SUCCESS {
-			s.off = unsupported(ret)
+			s.off = isUnsupported(ret)
 			return false
 		}
 	}

@@ -30,17 +30,17 @@ type session struct {
 
 	mu      sync.Mutex
 	workers []*worker
-	absent  []absent
+	absent  []missingGPU
 	// problem is why GPUs could not be listed.
 	problem string
 
-	// listened is closed when the listener has ended; nil where there is none. Only run uses it, stopListener and unheard, which
+	// listenerDone is closed when the listener has ended; nil where there is none. Only run uses it, stopListener and unheard, which
 	// says that there are GPUs whose events nobody waits for.
-	listened     chan struct{}
-	stopListener context.CancelFunc
-	unheard      bool
-	// told are the GPUs whose loss was logged and that have not answered for long since. Only run uses it.
-	told map[string]bool
+	listenerDone    chan struct{}
+	stopListener    context.CancelFunc
+	withoutListener bool
+	// loggedLosses are the GPUs whose loss was logged and that have not answered for long since. Only run uses it.
+	loggedLosses map[string]bool
 	// retired are the workers of GPUs that are gone, until they have ended. Only run uses it.
 	retired []*worker
 }
@@ -50,7 +50,7 @@ type session struct {
 func (s *session) run(ctx context.Context) (why string, clean bool) {
 	defer func() { clean = s.close() }()
 	for {
-		if ret := s.discover(ctx); isLost(ret) {
+		if ret := s.discover(ctx); needsInit(ret) {
 			return explain("nvmlDeviceGetCount", ret), false
 		}
 		timer := time.NewTimer(s.discoveryInterval)
@@ -114,11 +114,11 @@ func (s *session) discover(ctx context.Context) nvml.Return {
 		}
 	}
 	s.retired = retired
-	s.tellLost(workers, missing)
+	s.logLosses(workers, missing)
 	s.mu.Lock()
 	s.workers, s.absent, s.problem = workers, missing, ""
 	s.mu.Unlock()
-	if changed || s.unheard {
+	if changed || s.withoutListener {
 		s.listen(ctx, present)
 	}
 	return nvml.SUCCESS
@@ -175,12 +175,12 @@ func closedWithin(c <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// tellLost logs once for each GPU that was lost, until it has been there again for a while.
-func (s *session) tellLost(workers []*worker, missing []absent) {
+// logLosses logs once for each GPU that was lost, until it has been there again for a while.
+func (s *session) logLosses(workers []*worker, missing []missingGPU) {
 	tell := func(device *Device, problem string) {
 		key := device.UUID + " " + device.GPU
-		if !s.told[key] {
-			s.told[key] = true
+		if !s.loggedLosses[key] {
+			s.loggedLosses[key] = true
 			s.logger.Error("GPU does not respond, retrying", "gpu", device.GPU, "uuid", device.UUID, "problem", problem)
 		}
 	}
@@ -189,7 +189,7 @@ func (s *session) tellLost(workers []*worker, missing []absent) {
 		case l != nil:
 			tell(&w.gpu.device, l.why)
 		case time.Since(w.started) > s.discoveryInterval:
-			delete(s.told, w.gpu.device.UUID+" "+w.gpu.device.GPU)
+			delete(s.loggedLosses, w.gpu.device.UUID+" "+w.gpu.device.GPU)
 		}
 	}
 	for i := range missing {
@@ -197,17 +197,17 @@ func (s *session) tellLost(workers []*worker, missing []absent) {
 	}
 }
 
-func (a absent) explain() string { return explain("nvmlDeviceGetHandleByIndex", a.ret) }
+func (a missingGPU) explain() string { return explain("nvmlDeviceGetHandleByIndex", a.ret) }
 
 // listen waits for events of these GPUs, and no longer for those of before. A listener that hangs in a call is not waited for: it
 // is tried again the next time.
 func (s *session) listen(ctx context.Context, gpus []gpu) {
-	if s.unheard = !s.stopListening(listenerEndsWithin); s.unheard {
+	if s.withoutListener = !s.stopListening(listenerEndsWithin); s.withoutListener {
 		return
 	}
 	listening, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
-	s.stopListener, s.listened = stop, ended
+	s.stopListener, s.listenerDone = stop, ended
 	l := &listener{library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, xids: s.xids, changed: s.poke, gpus: gpus}
 	go func() {
 		defer close(ended)
@@ -220,14 +220,14 @@ const listenerEndsWithin = 2 * waitForEvents
 
 // stopListening says whether the listener has ended in time.
 func (s *session) stopListening(within time.Duration) bool {
-	if s.listened == nil {
+	if s.listenerDone == nil {
 		return true
 	}
 	s.stopListener()
-	if !closedWithin(s.listened, within) {
+	if !closedWithin(s.listenerDone, within) {
 		return false
 	}
-	s.listened = nil
+	s.listenerDone = nil
 	return true
 }
 
@@ -244,7 +244,7 @@ func (s *session) close() bool {
 	for _, w := range workers {
 		if !w.endsWithin(s.stopWithin) {
 			clean = false
-			s.logger.Error("NVML call does not return", "gpu", w.gpu.device.GPU, "problem", w.stuck())
+			s.logger.Error("NVML call does not return", "gpu", w.gpu.device.GPU, "problem", w.describeCall())
 		}
 	}
 	if !s.stopListening(s.stopWithin) {
@@ -254,8 +254,8 @@ func (s *session) close() bool {
 	return clean
 }
 
-// stuck says what the worker is waiting for.
-func (w *worker) stuck() string {
+// describeCall says what the worker is waiting for.
+func (w *worker) describeCall() string {
 	if c := w.calling.Load(); c != nil {
 		return fmt.Sprintf("%s has not returned for %s: the GPU or its driver hangs: check the kernel log for NVRM and Xid lines", c.call, time.Since(c.since).Round(time.Millisecond))
 	}
@@ -272,21 +272,21 @@ type workerResult struct {
 }
 
 const (
-	// askAgainAfter and mostAsks are for GPUs that change during a scrape.
-	askAgainAfter = 50 * time.Millisecond
-	mostAsks      = 20
+	// requeryDelay and mostAsks are for GPUs that change during a scrape.
+	requeryDelay = 50 * time.Millisecond
+	maxRequeries = 20
 )
 
 // read asks all workers at once and waits for their answers until the context ends. GPUs that do not answer come with the
 // reason.
 func (s *session) read(ctx context.Context, start time.Time) []workerResult {
-	answers, missing := s.ask(ctx, start)
-	for range mostAsks {
+	answers, missing := s.queryWorkers(ctx, start)
+	for range maxRequeries {
 		if ctx.Err() != nil || !slices.ContainsFunc(answers, func(a workerResult) bool { return a.replaced }) {
 			break
 		}
-		pause(ctx, askAgainAfter)
-		answers, missing = s.ask(ctx, start)
+		pause(ctx, requeryDelay)
+		answers, missing = s.queryWorkers(ctx, start)
 	}
 	for _, a := range missing {
 		if !slices.ContainsFunc(answers, func(b workerResult) bool { return b.gpu.device == a.device }) {
@@ -297,14 +297,14 @@ func (s *session) read(ctx context.Context, start time.Time) []workerResult {
 	return answers
 }
 
-func (s *session) ask(ctx context.Context, start time.Time) ([]workerResult, []absent) {
+func (s *session) queryWorkers(ctx context.Context, start time.Time) ([]workerResult, []missingGPU) {
 	s.mu.Lock()
 	workers, missing := s.workers, s.absent
 	s.mu.Unlock()
 	answers := make([]workerResult, len(workers))
 	var waiting sync.WaitGroup
 	for i, w := range workers {
-		waiting.Go(func() { answers[i] = w.ask(ctx, start) })
+		waiting.Go(func() { answers[i] = w.query(ctx, start) })
 	}
 	waiting.Wait()
 	return answers, missing
@@ -319,12 +319,12 @@ func (w *worker) problem() string {
 		return l.why
 	}
 	if c := w.calling.Load(); c != nil && time.Since(c.since) > hungAfter {
-		return w.stuck()
+		return w.describeCall()
 	}
 	return ""
 }
 
-func (w *worker) ask(ctx context.Context, start time.Time) workerResult {
+func (w *worker) query(ctx context.Context, start time.Time) workerResult {
 	a := workerResult{gpu: w.gpu}
 	// Whoever has hung for long is not waited for by each scrape anew.
 	if a.problem = w.problem(); a.problem != "" {
@@ -332,18 +332,18 @@ func (w *worker) ask(ctx context.Context, start time.Time) workerResult {
 	}
 	answer := make(chan reading, 1)
 	select {
-	case w.questions <- question{start: start, answer: answer}:
+	case w.questions <- query{start: start, answer: answer}:
 	case <-w.stopped:
 		a.problem, a.replaced = "its MIG devices or its index have just changed", true
 		return a
 	case <-ctx.Done():
-		a.problem = w.stuck()
+		a.problem = w.describeCall()
 		return a
 	}
 	select {
 	case a.reading = <-answer:
 	case <-ctx.Done():
-		a.problem = w.stuck()
+		a.problem = w.describeCall()
 		return a
 	}
 	if l := w.lost.Load(); l != nil {

@@ -17,7 +17,7 @@ type stamps struct {
 
 // since is the stamp after which NVML is asked for samples.
 func (s *stamps) since(clock int64) uint64 {
-	if s.ahead(s.last, clock) {
+	if s.isAhead(s.last, clock) {
 		s.last = uint64(max(clock-s.behind-drainEvery.Microseconds(), 0))
 	}
 	return s.last
@@ -25,15 +25,15 @@ func (s *stamps) since(clock int64) uint64 {
 
 // isNew says whether a sample was not handed out before.
 func (s *stamps) isNew(stamp uint64, clock int64) bool {
-	return stamp > s.last && !s.ahead(stamp, clock)
+	return stamp > s.last && !s.isAhead(stamp, clock)
 }
 
-func (s *stamps) ahead(stamp uint64, clock int64) bool {
+func (s *stamps) isAhead(stamp uint64, clock int64) bool {
 	return s.seen && clock-int64(stamp) < s.behind-setBack.Microseconds()
 }
 
-// saw takes the newest stamp among new samples.
-func (s *stamps) saw(newest uint64, clock int64) {
+// update takes the newest stamp among new samples.
+func (s *stamps) update(newest uint64, clock int64) {
 	if newest <= s.last {
 		return
 	}

@@ -23,7 +23,7 @@ type clocked struct {
 func newClocked(t *testing.T) *clocked {
 	t.Helper()
 	h := newHost(1)
-	s := &session{library: h, ledger: newLedger(slog.New(slog.DiscardHandler)), logger: slog.New(slog.DiscardHandler), sampleInterval: defaultSampleEvery}
+	s := &session{library: h, ledger: newLedger(slog.New(slog.DiscardHandler)), logger: slog.New(slog.DiscardHandler), sampleInterval: defaultSampleInterval}
 	c := &clocked{t: t, gpu: h.gpus[0], worker: newWorker(gpu{handle: h.gpus[0], device: Device{GPU: "0", UUID: "GPU-0"}}, s), now: time.Now()}
 	c.clock = func(at time.Time) int64 { return at.Add(c.set).UnixMicro() }
 	return c

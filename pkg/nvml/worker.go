@@ -28,14 +28,14 @@ type worker struct {
 	changed func()
 	ended   func(call string, ret nvml.Return)
 
-	questions chan question
+	questions chan query
 	stopped   chan struct{}
 	stop      context.CancelFunc
 	// lost is set once, by the call that found out.
 	lost    atomic.Pointer[loss]
 	started time.Time
 	// calling is the call that is under way.
-	calling atomic.Pointer[callUnderWay]
+	calling atomic.Pointer[pendingCall]
 
 	utilization *sampler // nil where the GPU is divided, or could be: NVML measures MIG devices only
 	power       *sampler
@@ -53,13 +53,13 @@ type loss struct {
 	since time.Time
 }
 
-type callUnderWay struct {
+type pendingCall struct {
 	call  string
 	since time.Time
 }
 
-// question asks for a reading with means and maxima from start on.
-type question struct {
+// query asks for a reading with means and maxima from start on.
+type query struct {
 	start  time.Time
 	answer chan<- reading // holds one
 }
@@ -83,7 +83,7 @@ func newWorker(g gpu, s *session) *worker {
 	w := &worker{
 		gpu: g, library: s.library, lookup: s.lookup, ledger: s.ledger, logger: s.logger, every: s.sampleInterval, clock: time.Time.UnixMicro,
 		changed: s.poke, ended: s.fail,
-		questions: make(chan question), stopped: make(chan struct{}),
+		questions: make(chan query), stopped: make(chan struct{}),
 		power: powerSampler(), started: time.Now(),
 	}
 	if !g.mig {
@@ -155,18 +155,18 @@ func (w *worker) call(call string, device *Device, do func() nvml.Return) nvml.R
 		return nvml.ERROR_NOT_SUPPORTED
 	}
 	if w.lookup != nil && w.ledger.lacks(symbol(call), w.lookup) {
-		w.ledger.record(at, nvml.ERROR_FUNCTION_NOT_FOUND)
+		w.ledger.check(at, nvml.ERROR_FUNCTION_NOT_FOUND)
 		return nvml.ERROR_FUNCTION_NOT_FOUND
 	}
-	w.calling.Store(&callUnderWay{call, time.Now()})
+	w.calling.Store(&pendingCall{call, time.Now()})
 	ret := do()
 	w.calling.Store(nil)
 	switch {
-	case w.ledger.record(at, ret):
-	case lost(ret):
+	case w.ledger.check(at, ret):
+	case isGPULost(ret):
 		w.lost.Store(&loss{explain(call, ret), time.Now()})
 		w.changed()
-	case isLost(ret):
+	case needsInit(ret):
 		w.ended(call, ret)
 	}
 	return ret
@@ -270,7 +270,7 @@ func (w *worker) readProcessesInto(r *reading, device *Device, handle nvml.Devic
 // use reads one instrument, or what stands in for it.
 func (w *worker) use(i *instrument, device *Device, handle nvml.Device, r *reading) {
 	ret := w.call(i.call, device, func() nvml.Return { return i.read(handle, r.emitFor(device)) })
-	if unsupported(ret) && i.instead != nil {
+	if isUnsupported(ret) && i.instead != nil {
 		w.use(i.instead, device, handle, r)
 	}
 }
