@@ -93,7 +93,7 @@ func (s *store) table(set profile.Set) string {
 			parts := set.Compile(q, environ)
 			if len(parts) == 0 {
 				why := set.Explain(sig, st, s.has)
-				if reason := strings.ReplaceAll(why, string(st), "statistic"); !unanswered[reason] {
+				if reason := anyStatistic(why, st); !unanswered[reason] {
 					fmt.Fprintf(&b, "%s: %s\n", sig.Name, reason)
 					unanswered[reason] = true
 				}
@@ -163,4 +163,9 @@ func words(labels []signal.Label) []string {
 		out[i] = string(l)
 	}
 	return out
+}
+
+// anyStatistic is a reason that names a statistic, such as "does not report p95 of queue_time", for whichever statistic.
+func anyStatistic(reason string, st signal.Statistic) string {
+	return strings.NewReplacer("report "+string(st)+" of ", "report statistic of ", "its "+string(st)+".", "its statistic.").Replace(reason)
 }
