@@ -3,6 +3,7 @@
 package admission
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -25,9 +26,12 @@ const (
 
 // Limits are the bounds of a process. The zero value of a field means its default.
 type Limits struct {
-	// Slots is how many queries of panels are evaluated at once. One organisation has at most one less, so that another one
-	// always finds a slot. AlertSlots come in addition, for alert rules alone.
+	// Slots is how many queries of panels are evaluated at once. AlertSlots come in addition, for alert rules alone; None for none.
 	Slots, AlertSlots int
+	// Alone is set where there is one organisation only. Otherwise each leaves a slot free, so that another one always finds one.
+	Alone bool
+	// Of names what the slots are, in a sentence: the plugin's query slots, if empty.
+	Of string
 	// Memory is how many bytes evaluations and results may take together, AlertMemory the part of it that panels leave free.
 	Memory, AlertMemory int64
 	// OrganizationMemory and RequestMemory bound one organisation and the results of one request.
@@ -37,6 +41,9 @@ type Limits struct {
 	// Waiting is how many queries of one organisation may wait.
 	Waiting int
 }
+
+// None is no slot.
+const None = -1
 
 const (
 	mebibyte = 1 << 20
@@ -54,7 +61,12 @@ const (
 
 func (l Limits) withDefaults() Limits {
 	fill(&l.Slots, defaultSlots)
-	fill(&l.AlertSlots, defaultAlertSlots)
+	if fill(&l.AlertSlots, defaultAlertSlots); l.AlertSlots == None {
+		l.AlertSlots = 0
+	}
+	if l.Of == "" {
+		l.Of = fmt.Sprintf("the plugin's %d query slots", l.Slots)
+	}
 	fill(&l.Memory, DefaultMemory)
 	fill(&l.AlertMemory, l.Memory/8)
 	fill(&l.OrganizationMemory, l.Memory*3/4)
@@ -66,7 +78,7 @@ func (l Limits) withDefaults() Limits {
 }
 
 func fill[T int | int64 | time.Duration](field *T, value T) {
-	if *field <= 0 {
+	if *field == 0 {
 		*field = value
 	}
 }
@@ -104,6 +116,14 @@ func (u *usage) slots() (n int) {
 		n += of
 	}
 	return n
+}
+
+// own is how many slots one organisation may have of so many.
+func (l Limits) own(slots int) int {
+	if l.Alone {
+		return slots
+	}
+	return max(1, slots-1)
 }
 
 func (u *usage) unused() bool { return u.memory == 0 && len(u.running) == 0 && u.waiting == 0 }

@@ -37,8 +37,8 @@ func (c *Controller) refuse(r *Request, bound Bound, bytes int64) error {
 	var text string
 	switch bound {
 	case Slots:
-		text = fmt.Sprintf("The query waited %s for one of the plugin's %d query slots: other queries take them (%d of this organization). "+
-			"Refresh less often, or make the slowest panels cheaper.", l.Wait, l.Slots, c.usage(r.tenant.OrgID).slots())
+		text = fmt.Sprintf("The query waited %s for one of %s: other queries take them (%d of this organization). "+
+			"Refresh less often, or make the slowest panels cheaper.", l.Wait, l.Of, c.usage(r.tenant.OrgID).slots())
 	case WaitingQueries:
 		text = fmt.Sprintf("%d queries of this organization wait already, the most that may. Refresh less often, or split the dashboard.", l.Waiting)
 	case ProcessMemory:

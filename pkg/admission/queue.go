@@ -161,7 +161,7 @@ func (c *Controller) allowed(w *waiter) bool {
 	all := c.limits.Slots + c.limits.AlertSlots
 	own := c.usage(w.request.tenant.OrgID).slots()
 	if w.request.class == Panel {
-		return c.running < all && c.panels < c.limits.Slots && own < max(1, c.limits.Slots-1)
+		return c.running < all && c.panels < c.limits.Slots && own < c.limits.own(c.limits.Slots)
 	}
-	return c.running < all && own < max(1, all-1)
+	return c.running < all && own < c.limits.own(all)
 }

@@ -22,6 +22,14 @@ func (c *Controller) Begin(tenant Tenant, class Class) *Request {
 	return &Request{controller: c, tenant: tenant, class: class}
 }
 
+// On starts a request at another controller, for the same tenant and class; for the plugin itself, if r is nil.
+func (r *Request) On(other *Controller) *Request {
+	if r == nil {
+		return other.Begin(Tenant{}, Background)
+	}
+	return other.Begin(r.tenant, r.class)
+}
+
 type requestKey struct{}
 
 // WithRequest carries a request to whoever evaluates its queries.

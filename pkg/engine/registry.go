@@ -14,6 +14,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -38,6 +39,8 @@ type Options struct {
 	IdlePeriod time.Duration
 	// Profiles tells which servers list their models; nil if none do.
 	Profiles Profiles
+	// Admission shares the process among organisations; nil for a controller with default limits.
+	Admission *admission.Controller
 }
 
 // Registry holds the engines of a process. Engines outlive the handles to them.
@@ -74,7 +77,10 @@ func NewRegistry(o Options) *Registry {
 	if o.IdlePeriod == 0 {
 		o.IdlePeriod = DefaultIdlePeriod
 	}
-	r := &Registry{promql: newQueryRunner(), slots: map[Key]*slot{}, open: map[Key]*engine{}}
+	if o.Admission == nil {
+		o.Admission = admission.New(admission.Limits{})
+	}
+	r := &Registry{promql: newQueryRunner(o.Admission), slots: map[Key]*slot{}, open: map[Key]*engine{}}
 	if o.DataPath == "" {
 		o.DataPath = filepath.Join(temporaryFolder(runtime.GOOS), "coldhit-modelserving-datasource")
 		r.warnings = append(r.warnings, fmt.Sprintf("Data is stored in the temporary folder %s and is lost when the system "+
@@ -83,6 +89,9 @@ func NewRegistry(o Options) *Registry {
 	r.options = o
 	return r
 }
+
+// Admission is what shares the process among organisations.
+func (r *Registry) Admission() *admission.Controller { return r.options.Admission }
 
 // temporaryFolder is where programs may write without being told where. It is not asked of the os package, because plugins
 // of Grafana's catalogue may not look around in the file system themselves.

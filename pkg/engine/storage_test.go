@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -55,7 +56,7 @@ func TestRetentionChangesInPlace(t *testing.T) {
 		writeBlock(t, key.dataFolder(o.DataPath), now.Add(-age))
 	}
 	s := settings.Embedded{Interval: time.Second, ScrapeTimeout: time.Second, RetentionTime: 15 * 24 * time.Hour}
-	e, err := openEngine(key, o, newQueryRunner(), s)
+	e, err := openEngine(key, o, newQueryRunner(admission.New(admission.Limits{})), s)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.close()) }()
 	apply(t, e, s)

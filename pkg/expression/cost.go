@@ -29,6 +29,8 @@ type Leaf struct {
 	Points int64
 	// Window is how long before the first step samples are read.
 	Window time.Duration
+	// AnyTime is set where samples of other times are read: by an offset or by @.
+	AnyTime bool
 }
 
 // Cost is what an evaluation needs at most.
@@ -44,7 +46,7 @@ type Cost struct {
 func Estimate(statement *parser.EvalStmt, interval time.Duration) Cost {
 	e := estimate{interval: max(interval, time.Millisecond)}
 	at := times{span: statement.End.Sub(statement.Start), step: max(statement.Interval, time.Millisecond)}
-	growth := e.walk(statement.Expr, at, statement.LookbackDelta)
+	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta, false})
 	return Cost{Leaves: e.leaves, visits: e.visits, Growth: growth}
 }
 
@@ -65,54 +67,65 @@ type times struct{ span, step time.Duration }
 
 func (t times) count() int64 { return int64(t.span/t.step) + 1 }
 
+// reach is which samples are read for a step: those of a while before it, or of any time.
+type reach struct {
+	before  time.Duration
+	anyTime bool
+}
+
+func (r reach) further(before, offset time.Duration, at *int64, startOrEnd parser.ItemType) reach {
+	return reach{r.before + before, r.anyTime || offset != 0 || at != nil || startOrEnd != 0}
+}
+
 type estimate struct {
 	interval time.Duration
 	leaves   []Leaf
 	visits   float64
 }
 
-// walk adds the cost of an expression and returns how much longer it makes labels. before is how long before its first step it reads. Its
-// depth is bounded by Check on texts; plans of the project are not deep.
-func (e *estimate) walk(node parser.Expr, at times, before time.Duration) (growth float64) {
+// walk adds the cost of an expression and returns how much longer it makes labels. Its depth is bounded by Check on texts, and plans of the
+// project are not deep.
+func (e *estimate) walk(node parser.Expr, at times, reads reach) (growth float64) {
 	switch n := node.(type) {
 	case *parser.StepInvariantExpr:
-		return e.walk(n.Expr, times{0, at.step}, before)
+		return e.walk(n.Expr, times{0, at.step}, reads)
 	case *parser.VectorSelector:
-		e.leaf(n.LabelMatchers, at.count(), before)
+		e.leaf(n, at.count(), reads)
 		e.visits += float64(at.count())
 		return 1
 	case *parser.MatrixSelector:
-		return e.window(n, at, before, 1)
+		return e.window(n, at, reads, 1)
 	case *parser.SubqueryExpr:
-		return e.subquery(n, at, before, 1)
+		return e.subquery(n, at, reads, 1)
 	case *parser.Call:
-		return e.call(n, at, before)
+		return e.call(n, at, reads)
 	}
 	growth = 1
 	for child := range parser.ChildrenIter(node) {
 		if expr, ok := child.(parser.Expr); ok {
-			growth = max(growth, e.walk(expr, at, before))
+			growth = max(growth, e.walk(expr, at, reads))
 		}
 	}
 	return growth
 }
 
-func (e *estimate) leaf(matchers []*labels.Matcher, points int64, window time.Duration) {
-	e.leaves = append(e.leaves, Leaf{matchers, points, window})
+func (e *estimate) leaf(n *parser.VectorSelector, points int64, reads reach) {
+	reads = reads.further(0, n.OriginalOffset, n.Timestamp, n.StartOrEnd)
+	e.leaves = append(e.leaves, Leaf{n.LabelMatchers, points, reads.before, reads.anyTime})
 }
 
 // window is a range of samples for each step.
-func (e *estimate) window(n *parser.MatrixSelector, at times, before time.Duration, weight float64) float64 {
+func (e *estimate) window(n *parser.MatrixSelector, at times, reads reach, weight float64) float64 {
 	inWindow := int64(n.Range/e.interval) + 1
 	if selector, ok := n.VectorSelector.(*parser.VectorSelector); ok {
-		e.leaf(selector.LabelMatchers, at.count()+inWindow, before+n.Range)
+		e.leaf(selector, at.count()+inWindow, reach{reads.before + n.Range, reads.anyTime})
 	}
 	e.visits += weight * float64(at.count()) * float64(inWindow)
 	return 1
 }
 
 // subquery is a range of an expression's values for each step: they are computed once, and visited for each step.
-func (e *estimate) subquery(n *parser.SubqueryExpr, at times, before time.Duration, weight float64) float64 {
+func (e *estimate) subquery(n *parser.SubqueryExpr, at times, reads reach, weight float64) float64 {
 	step := n.Step
 	if step <= 0 {
 		step = defaultSubqueryStep
@@ -121,13 +134,13 @@ func (e *estimate) subquery(n *parser.SubqueryExpr, at times, before time.Durati
 		at.span = 0
 	}
 	e.visits += weight * float64(at.count()) * float64(int64(n.Range/step)+1)
-	return e.walk(n.Expr, times{at.span + n.Range, step}, before+n.Range)
+	return e.walk(n.Expr, times{at.span + n.Range, step}, reads.further(n.Range, n.OriginalOffset, n.Timestamp, n.StartOrEnd))
 }
 
 // sorting are the functions that sort each window.
 var sorting = map[string]bool{"quantile_over_time": true, "mad_over_time": true}
 
-func (e *estimate) call(n *parser.Call, at times, before time.Duration) float64 {
+func (e *estimate) call(n *parser.Call, at times, reads reach) float64 {
 	weight := 1.0
 	if sorting[n.Func.Name] {
 		weight = sortedWeight
@@ -143,11 +156,11 @@ func (e *estimate) call(n *parser.Call, at times, before time.Duration) float64 
 		}
 		switch a := argument.(type) {
 		case *parser.MatrixSelector:
-			growth = max(growth, e.window(a, at, before, weight))
+			growth = max(growth, e.window(a, at, reads, weight))
 		case *parser.SubqueryExpr:
-			growth = max(growth, e.subquery(a, at, before, weight))
+			growth = max(growth, e.subquery(a, at, reads, weight))
 		default:
-			growth = max(growth, e.walk(a, at, before))
+			growth = max(growth, e.walk(a, at, reads))
 		}
 	}
 	return growth * longer(n)

@@ -72,6 +72,15 @@ func TestLeaves(t *testing.T) {
 	require.Equal(t, time.Hour+5*time.Minute+time.Minute, costOf(t, "max_over_time(rate(up[5m])[1h:1m])").Leaves[0].Window)
 }
 
+func TestSamplesOfOtherTimes(t *testing.T) {
+	for text, want := range map[string]bool{
+		"up": false, "up offset 1h": true, "up offset -1h": true, "up @ 100": true, "rate(up[5m] @ end())": true,
+		"max_over_time(up[1h:1m])": false, "max_over_time(up[1h:1m] offset 1d)": true, "max_over_time(up[1h:1m] @ start())": true,
+	} {
+		require.Equal(t, want, costOf(t, text).Leaves[0].AnyTime, text)
+	}
+}
+
 func TestWhatCannotBeStopped(t *testing.T) {
 	for text, says := range map[string]string{
 		"max_over_time(max_over_time(up[1d:1s])[1d:1s])":                          "samples of each series",

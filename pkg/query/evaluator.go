@@ -81,6 +81,9 @@ func (t Type) Known() bool { return slices.Contains(types, t) }
 
 // Evaluate evaluates a query of any type; one without a type is for a signal.
 func (e *Evaluator) Evaluate(ctx context.Context, r Request) (data.Frames, error) {
+	if err := r.check(); err != nil {
+		return nil, UserError{err}
+	}
 	evaluators := map[Type]func(context.Context, Request) (data.Frames, error){
 		"": e.signalQuery, Signal: e.signalQuery, Models: e.modelsQuery, Events: e.eventsQuery, PromQL: e.promqlQuery,
 		Objectives: e.objectivesQuery, Diagnosis: e.diagnosisQuery,
