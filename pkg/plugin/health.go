@@ -59,7 +59,8 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	}
 	findings = append(findings, discovered...)
 	written, writes := d.checkWriting(ctx)
-	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
+	stored := d.checkStorage()
+	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(stored.lines(), written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
 	detailsJSON, err := json.Marshal(details)
 	if err != nil {
 		return nil, err
@@ -69,12 +70,13 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	if writes && written.problem != "" {
 		status, message = backend.HealthStatusError, written.problem+" "+message
 	}
+	status, message = stored.judge(status, message)
 	if len(d.Mistakes) > 0 {
 		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.Mistakes), message), " ")
 	}
 	if status == backend.HealthStatusOk {
 		// Grafana 10 shows the message alone where the check passes.
-		message = strings.Join(slices.Concat([]string{message}, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
+		message = strings.Join(slices.Concat([]string{message}, stored.warnings, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
 	}
 	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
 }
