@@ -101,9 +101,13 @@ func (e *estimate) walk(node parser.Expr, at times, reads reach) (growth float64
 		return e.call(n, at, reads)
 	}
 	growth = 1
+	more := int64(0)
+	if _, binary := node.(*parser.BinaryExpr); binary { // operands and result are held together
+		more = at.count()
+	}
 	for child := range parser.ChildrenIter(node) {
 		if expr, ok := child.(parser.Expr); ok {
-			growth = max(growth, e.walk(expr, at, reads))
+			growth = max(growth, e.inside(expr, at, reads, more))
 		}
 	}
 	return growth
@@ -180,7 +184,7 @@ func (e *estimate) call(n *parser.Call, at times, reads reach) float64 {
 		case *parser.SubqueryExpr:
 			growth = max(growth, e.subquery(a, at, reads, weight))
 		default:
-			growth = max(growth, e.walk(a, at, reads))
+			growth = max(growth, e.inside(a, at, reads, at.count())) // argument and result are held together
 		}
 	}
 	return growth * longer(n)
