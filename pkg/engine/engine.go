@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,11 +20,10 @@ import (
 	"github.com/prometheus/prometheus/discovery"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
-	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/util/compression"
 
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // errClosed is the answer of an engine that the registry has closed.
@@ -37,7 +35,7 @@ type engine struct {
 	options  Options
 	promql   *queryRunner
 	logger   log.Logger
-	db       *tsdb.DB
+	db       *storage.Store
 	scraping *scrape.Manager
 	finding  *discovery.Manager
 
@@ -85,9 +83,11 @@ func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*
 	logger := o.Logger.With("org", key.OrgID, "datasource", key.UID)
 	folder := key.dataFolder(o.DataPath)
 	registry := prometheus.NewRegistry()
-	db, err := tsdb.Open(folder, bridge(logger, "tsdb"), registry, storageOptions(s), nil)
+	db, err := storage.Open(storage.Options{
+		Dir: folder, Retention: s.RetentionTime, RetentionBytes: s.RetentionBytes, Logger: bridge(logger, "tsdb"),
+	})
 	if err != nil {
-		return nil, explainOpening(folder, err)
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &engine{key: key, options: o, promql: runner, logger: logger, db: db, ctx: ctx, cancel: cancel}
@@ -101,38 +101,6 @@ func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*
 	e.loops.Go(e.applyRevisions)
 	e.loops.Go(e.residency.run)
 	return e, nil
-}
-
-// storageOptions sizes the TSDB for thousands of series, where Prometheus's own defaults are for millions.
-func storageOptions(s settings.Embedded) *tsdb.Options {
-	o := tsdb.DefaultOptions()
-	o.RetentionDuration = s.RetentionTime.Milliseconds()
-	o.MaxBytes = s.RetentionBytes
-	o.WALSegmentSize = 16 << 20
-	o.WALCompression = compression.Snappy
-	o.WALReplayConcurrency = 2
-	o.StripeSize = 1 << 10
-	o.HeadChunksWriteBufferSize = 256 << 10
-	// A counter was zero when it began. Without that sample the first failure or cold hit of a model would be in no rate: it is
-	// the first value of a new series.
-	o.EnableSTAsZeroSample = true
-	// Blocks are merged up to a tenth of the retention, so that retention drops data in small pieces.
-	longest := min(s.RetentionTime/10, 36*time.Hour)
-	o.MaxBlockDuration = max(longest.Milliseconds(), o.MinBlockDuration)
-	return o
-}
-
-func explainOpening(folder string, err error) error {
-	const setting = "`[plugin.coldhit-modelserving-datasource] data_path` in grafana.ini"
-	switch text := err.Error(); {
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("the folder %s cannot be written: %w. Give Grafana's user write permission, or name another "+
-			"folder with %s", folder, err, setting)
-	case strings.Contains(text, "lock DB directory"):
-		return fmt.Errorf("the folder %s is in use by another process. Stop the other Grafana, or give each a folder of its "+
-			"own with %s", folder, setting)
-	}
-	return fmt.Errorf("the storage in %s cannot be opened: %w. The folder is set with %s", folder, err, setting)
 }
 
 func (e *engine) startScraping(registry *prometheus.Registry) error {

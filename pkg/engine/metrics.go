@@ -52,16 +52,13 @@ func (e *engine) collect(to chan<- prometheus.Metric) {
 	for _, scraped := range e.activeTargets() {
 		targets += len(scraped)
 	}
-	size := e.db.Head().Size()
-	for _, block := range e.db.Blocks() {
-		size += block.Size()
-	}
+	stored := e.db.Status()
 	succeeded, failed := e.scrapes.counts()
 	to <- prometheus.MustNewConstMetric(scrapesDesc, prometheus.CounterValue, float64(succeeded), append([]string{"success"}, of...)...)
 	to <- prometheus.MustNewConstMetric(scrapesDesc, prometheus.CounterValue, float64(failed), append([]string{"error"}, of...)...)
 	to <- prometheus.MustNewConstMetric(targetsDesc, prometheus.GaugeValue, float64(targets), of...)
-	to <- prometheus.MustNewConstMetric(headSeriesDesc, prometheus.GaugeValue, float64(e.db.Head().NumSeries()), of...)
-	to <- prometheus.MustNewConstMetric(storageSizeDesc, prometheus.GaugeValue, float64(size), of...)
+	to <- prometheus.MustNewConstMetric(headSeriesDesc, prometheus.GaugeValue, float64(stored.Series), of...)
+	to <- prometheus.MustNewConstMetric(storageSizeDesc, prometheus.GaugeValue, float64(stored.SizeBytes), of...)
 }
 
 // scrapeCounts counts scrapes by looking at targets about once a second: Prometheus's scrape package counts none by outcome. A second

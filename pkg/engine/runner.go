@@ -121,10 +121,7 @@ func (e *engine) memoryOf(ctx context.Context, query engineql.Query) (int64, err
 	if err := cost.Check(); err != nil {
 		return 0, err
 	}
-	stored := int64(e.db.Head().NumSeries())
-	for _, block := range e.db.Blocks() {
-		stored += int64(block.Meta().Stats.NumSeries)
-	}
+	stored := e.db.SeriesBound()
 	bound := int64(0)
 	for _, leaf := range cost.Leaves {
 		bound += evaluationBytes(stored, leaf.Points, cost.Growth)

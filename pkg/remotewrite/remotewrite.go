@@ -12,7 +12,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/prometheus/prometheus/prompb"
-	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/storage"
 )
 
 const (
@@ -59,9 +59,17 @@ type Options struct {
 	Logger log.Logger
 }
 
+// Storage is the TSDB that is copied. Its methods may answer errors for a time, after which they are tried again.
+type Storage interface {
+	storage.Queryable
+	storage.Appendable
+	// StartTime is that of the oldest sample, in unix milliseconds; math.MaxInt64 if there is none.
+	StartTime() (int64, error)
+}
+
 // Sender copies from one TSDB to one destination, from Run until its context ends.
 type Sender struct {
-	db      *tsdb.DB
+	db      Storage
 	to      Destination
 	options Options
 
@@ -95,7 +103,7 @@ func (s Status) Behind(now time.Time) time.Duration {
 }
 
 // New makes a sender. The destination is closed when Run ends.
-func New(db *tsdb.DB, to Destination, o Options) *Sender {
+func New(db Storage, to Destination, o Options) *Sender {
 	return &Sender{db: db, to: to, options: o, status: Status{Destination: to.Name(), Settling: o.Settling}}
 }
 
