@@ -6,7 +6,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
-	"github.com/coldhit/modelserving-datasource/pkg/target"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // bridge hands the log lines of Prometheus's packages to the SDK's logger; to nothing if logger is nil. Prometheus's
@@ -36,7 +36,7 @@ func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
 		arguments = append(arguments, redactAttribute(a)...)
 		return true
 	})
-	message := target.RedactText(record.Message)
+	message := redact.URLsIn(record.Message)
 	switch {
 	case record.Level >= slog.LevelError:
 		h.logger.Error(message, arguments...)
@@ -60,5 +60,5 @@ func (h *bridgeHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
 func (h *bridgeHandler) WithGroup(string) slog.Handler { return h }
 
 func redactAttribute(a slog.Attr) []any {
-	return []any{a.Key, target.RedactText(a.Value.Resolve().String())}
+	return []any{a.Key, redact.URLsIn(a.Value.Resolve().String())}
 }

@@ -28,12 +28,13 @@ type healthDetails struct {
 
 // CheckHealth asks every target now, whatever scraping has found so far, and says what each one is or why it does not
 // answer. Its own failures are results too, because of an error Grafana shows only that there was one.
-func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+func (d *Datasource) CheckHealth(ctx context.Context, r *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	ctx, secrets := d.guard(ctx, r.GetHTTPHeaders())
 	result, err := d.check(ctx)
 	if err != nil {
-		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "The check failed: " + err.Error()}, nil
+		result = &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "The check failed: " + err.Error()}
 	}
-	return result, nil
+	return &backend.CheckHealthResult{Status: result.Status, Message: secrets.Text(result.Message), JSONDetails: secrets.Bytes(result.JSONDetails)}, nil
 }
 
 func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -35,6 +36,7 @@ type Client struct {
 	timeout  time.Duration
 	http     *http.Client
 	perUser  bool
+	secrets  *redact.Redactor
 	// slots are the requests that may be under way.
 	slots chan struct{}
 	// behind is how far the server's clock was behind this one at its last answer.
@@ -58,7 +60,7 @@ func New(ctx context.Context, instance backend.DataSourceInstanceSettings, s set
 		return nil, backend.DownstreamError(err)
 	}
 	return &Client{
-		base: base, settings: s, timeout: transport.timeout, http: transport.client, perUser: transport.perUser,
+		base: base, settings: s, timeout: transport.timeout, http: transport.client, perUser: transport.perUser, secrets: transport.secrets,
 		slots: make(chan struct{}, max(1, s.MaxConcurrentQueries)),
 	}, nil
 }
@@ -81,6 +83,20 @@ func baseURL(text string) (*url.URL, error) {
 
 // Close lets go of idle connections. Requests under way go on.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Address is the server's URL without what may be secret.
+func (c *Client) Address() string { return redact.URL(c.base) }
+
+// Secrets are what the client sends, tokens among them that it fetched, and the rest of the data source's secrets.
+func (c *Client) Secrets() *redact.Redactor { return c.secrets }
+
+// redactor is that of a context, which has a user's own secrets as well, or else the client's.
+func (c *Client) redactor(ctx context.Context) *redact.Redactor {
+	if r := redact.FromContext(ctx); r != nil {
+		return r
+	}
+	return c.secrets
+}
 
 // Grid is that of the scrape interval in the settings.
 func (c *Client) Grid() executor.Grid { return executor.Scraped(c.settings.TimeInterval) }
@@ -142,7 +158,7 @@ func (c *Client) send(ctx context.Context, method string, u *url.URL, parameters
 	// The HTTP client's own timeout begins with the request; this one includes whatever middlewares do.
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	about := subject{url: u, timeout: c.timeout}
+	about := subject{url: u, timeout: c.timeout, secrets: c.redactor(ctx)}
 	request, err := newRequest(limited, method, u, parameters)
 	if err != nil {
 		return 0, about.explain(ctx, err)
