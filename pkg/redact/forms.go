@@ -40,14 +40,7 @@ func forms(secret string) (anywhere, words []string) {
 	if len(secret) < wordBytes {
 		return anywhere, words
 	}
-	for _, encoded := range slices.Concat(inBase64(secret), inHex(secret)) {
-		if len(encoded) >= anywhereBytes {
-			anywhere = append(anywhere, encoded)
-		} else {
-			words = append(words, encoded)
-		}
-	}
-	return anywhere, words
+	return slices.Concat(anywhere, inBase64(secret), inHex(secret)), words
 }
 
 // escaped is a text as it is and as it is written in JSON, URLs, HTML and Go, once and within one another.
@@ -133,7 +126,7 @@ func inBase64(secret string) []string {
 		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			text := encoding.EncodeToString(padded)
 			first, last := (offset*8+5)/6, len(padded)*8/6
-			if form := text[first:last]; len(form) >= wordBytes && !slices.Contains(out, form) {
+			if form := text[first:last]; len(form) > wordBytes && !slices.Contains(out, form) {
 				out = append(out, form)
 			}
 		}

@@ -149,7 +149,7 @@ func newRules(secrets []string) *rules {
 		for i, w := range words {
 			words[i] = regexp.QuoteMeta(w)
 		}
-		out.words = regexp.MustCompile(`(^|[^\pL\pN])(?:` + strings.Join(words, "|") + `)($|[^\pL\pN])`)
+		out.words = regexp.MustCompile(`(^|[^\pL\pN]|%[0-9A-Fa-f]{2}|\\[nrt])(?:` + strings.Join(words, "|") + `)($|[^\pL\pN])`)
 	}
 	return out
 }

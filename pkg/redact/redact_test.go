@@ -47,7 +47,7 @@ func TestEveryEncodingIsRedacted(t *testing.T) {
 			require.Contains(t, shown, redact.Mark, "%s of %q", name, secret)
 			require.NotContains(t, shown, secret, name)
 			require.True(t, strings.HasPrefix(shown, "the server says: <") && strings.HasSuffix(shown, "> and more"), shown)
-			if !strings.Contains(name, "base") && name != "header" && name != "query in lower case" {
+			if !strings.Contains(name, "bas") && name != "header" && name != "query in lower case" {
 				require.Less(t, len(shown), len("the server says: <> and more")+len(redact.Mark)+7, "%s leaves a part of %q: %s", name, secret, shown)
 			}
 		}

@@ -5,6 +5,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -76,6 +77,9 @@ func baseURL(text string) (*url.URL, error) {
 	}
 	if base.User != nil {
 		return nil, errors.New("the URL holds a user name or password; remove it and use basic authentication instead")
+	}
+	if name := redact.CredentialIn(base.Query()); name != "" {
+		return nil, fmt.Errorf("the URL holds the parameter %q, which is not stored encrypted; remove it and use basic authentication or a custom HTTP header instead", name)
 	}
 	base.Path, base.RawPath = strings.TrimSuffix(strings.TrimSuffix(base.Path, "/"), "/api/v1"), ""
 	return base, nil

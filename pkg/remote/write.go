@@ -76,6 +76,9 @@ func writeAddress(server, whole string) (*url.URL, error) {
 	if to.User != nil {
 		return nil, errors.New("the URL holds a user name or password; remove it and use basic authentication instead")
 	}
+	if name := redact.CredentialIn(to.Query()); name != "" {
+		return nil, fmt.Errorf("the URL holds the parameter %q, which is not stored encrypted; remove it and use basic authentication or a custom HTTP header instead", name)
+	}
 	return to, nil
 }
 
