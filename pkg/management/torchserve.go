@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
 
@@ -101,11 +102,11 @@ func (c *Client) torchServeNames(ctx context.Context) ([]string, error) {
 		}
 		switch {
 		case len(names) > maxDescribed:
-			return nil, fmt.Errorf("%s lists more than %d models; each takes a request, and more are not asked for.", target.Redact(u), maxDescribed)
+			return nil, fmt.Errorf("%s lists more than %d models; each takes a request, and more are not asked for.", redact.URL(u), maxDescribed)
 		case page.Next == "":
 			return names, nil
 		case seen[page.Next], len(page.Models) == 0:
-			return nil, fmt.Errorf("%s lists its models in pages that never end. See the server's log, and any proxy between.", target.Redact(u))
+			return nil, fmt.Errorf("%s lists its models in pages that never end. See the server's log, and any proxy between.", redact.URL(u))
 		}
 		seen[page.Next] = true
 		token = page.Next

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/target"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // triton is the Open Inference Protocol with Triton's statistics extension, which tells memory and the last use.
@@ -68,7 +68,7 @@ func (c *Client) addStatistics(ctx context.Context, models []Model) error {
 	}
 	err := c.get(ctx, u, &answer)
 	if errors.Is(err, errNotFound) {
-		return fmt.Errorf("%s does not exist (HTTP 404): this server, or a proxy in front of it, has no statistics extension", target.Redact(u))
+		return fmt.Errorf("%s does not exist (HTTP 404): this server, or a proxy in front of it, has no statistics extension", redact.URL(u))
 	}
 	if err != nil {
 		return err

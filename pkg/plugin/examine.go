@@ -9,6 +9,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
@@ -89,7 +90,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		return f
 	}
 	defer client.Close()
-	f.URL = target.Redact(client.URL())
+	f.URL = redact.URL(client.URL())
 	result := client.Probe(ctx, d.settings.Embedded.ScrapeLimits)
 	if result.Err != nil {
 		f.Problem = result.Err.Sentence

@@ -2,9 +2,7 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,12 +28,13 @@ type healthDetails struct {
 
 // CheckHealth asks every target now, whatever scraping has found so far, and says what each one is or why it does not
 // answer. Its own failures are results too, because of an error Grafana shows only that there was one.
-func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+func (d *Datasource) CheckHealth(ctx context.Context, r *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	ctx, secrets := d.guard(ctx, r.GetHTTPHeaders())
 	result, err := d.check(ctx)
 	if err != nil {
-		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "The check failed: " + err.Error()}, nil
+		result = &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "The check failed: " + err.Error()}
 	}
-	return result, nil
+	return &backend.CheckHealthResult{Status: result.Status, Message: secrets.Text(result.Message), JSONDetails: secrets.Bytes(result.JSONDetails)}, nil
 }
 
 func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, error) {
@@ -58,25 +57,8 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 		return nil, err
 	}
 	findings = append(findings, discovered...)
-	written, writes := d.checkWriting(ctx)
-	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
-	detailsJSON, err := json.Marshal(details)
-	if err != nil {
-		return nil, err
-	}
-	status, message := summarize(findings)
-	message = strings.Join(append([]string{message}, firstOf(wrong)...), " ")
-	if writes && written.problem != "" {
-		status, message = backend.HealthStatusError, written.problem+" "+message
-	}
-	if len(d.Mistakes) > 0 {
-		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.Mistakes), message), " ")
-	}
-	if status == backend.HealthStatusOk {
-		// Grafana 10 shows the message alone where the check passes.
-		message = strings.Join(slices.Concat([]string{message}, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
-	}
-	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
+	found := report{findings: findings, profileMistakes: wrong, parts: d.checkParts(ctx)}
+	return found.result()
 }
 
 // pagesOf are the pages that were read for findings, and whether some could not be read.
@@ -142,65 +124,6 @@ func (d *Datasource) findingOf(t engine.TargetStatus, models modelCounts) findin
 		f.Missing = append(f.Missing, t.ManagementError)
 	}
 	return f
-}
-
-// summarize makes one line of what was found.
-func summarize(findings []finding) (backend.HealthStatus, string) {
-	if len(findings) == 0 {
-		return backend.HealthStatusError, "No targets. Add the metrics URL of a model server, then save again."
-	}
-	var answering, problems []string
-	for _, f := range findings {
-		if f.Problem != "" {
-			problems = append(problems, f.Problem)
-		} else {
-			answering = append(answering, f.short())
-		}
-	}
-	if len(problems) == 0 {
-		return backend.HealthStatusOk, fmt.Sprintf("%s: %s.", count(len(findings), "target is up", "targets are up"), strings.Join(firstOf(answering), "; "))
-	}
-	return backend.HealthStatusError, fmt.Sprintf("%d of %s: %s", len(problems), count(len(findings), "target has a problem", "targets have a problem"), strings.Join(firstOf(problems), " "))
-}
-
-// missing lists what is not switched on, each once, however many targets lack it.
-func missing(findings []finding) []string {
-	var out []string
-	for _, f := range findings {
-		for _, m := range f.Missing {
-			if !slices.Contains(out, m) {
-				out = append(out, m)
-			}
-		}
-	}
-	if len(out) > 0 {
-		out[0] = "Not available yet: " + out[0]
-	}
-	return out
-}
-
-// firstOf keeps a line short; the details have everything.
-func firstOf(texts []string) []string {
-	const shown = 4
-	if len(texts) > shown {
-		return append(texts[:shown:shown], fmt.Sprintf("and %d more", len(texts)-shown))
-	}
-	return texts
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-func verbose(findings []finding, warnings []string) string {
-	var lines []string
-	for _, f := range findings {
-		lines = append(lines, f.long()...)
-	}
-	return strings.Join(append(lines, warnings...), "\n")
 }
 
 // identityOf is how a user knows a target: its deployment and environment.

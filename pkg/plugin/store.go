@@ -37,7 +37,7 @@ func (d *Datasource) remote(ctx context.Context, stored backend.DataSourceInstan
 	if err != nil {
 		return err
 	}
-	d.server = client
+	d.server, d.secrets = client, client.Secrets()
 	store, forget := remoteStore(client, d.settings.Prometheus)
 	d.Store, d.forgetCache = telemetry.Observe(store, "prometheus"), forget
 	if !client.PerUser() {

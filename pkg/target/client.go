@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -32,6 +33,8 @@ type Client struct {
 	url      *url.URL
 	timeout  time.Duration
 	http     *http.Client
+	// secrets are what this client sends, which a server may repeat.
+	secrets *redact.Redactor
 }
 
 // New makes the client of one target; embedded gives the timeout and the CA certificate. The error is an *Error with
@@ -70,7 +73,7 @@ func New(t settings.Target, embedded settings.Embedded) (*Client, error) {
 	if err != nil {
 		return nil, &Error{Problem: InvalidSettings, Sentence: "The HTTP client cannot be made: " + err.Error() + ".", cause: err}
 	}
-	return &Client{settings: t, url: u, timeout: embedded.ScrapeTimeout, http: client}, nil
+	return &Client{settings: t, url: u, timeout: embedded.ScrapeTimeout, http: client, secrets: Secrets(t)}, nil
 }
 
 // redirectPolicy follows no redirect when credentials go along, so that they reach no other server.
@@ -94,6 +97,20 @@ func AuthScheme(t settings.Target) string {
 	return t.AuthScheme
 }
 
+// Secrets are the redactor of what is sent to these targets, which may come back in whatever they answer.
+func Secrets(targets ...settings.Target) *redact.Redactor {
+	var secrets []string
+	for _, t := range targets {
+		secrets = append(secrets, t.APIKey)
+		for _, address := range []string{t.URL, t.ManagementURL} {
+			if u, err := url.Parse(address); err == nil {
+				secrets = append(secrets, redact.OfURL(u)...)
+			}
+		}
+	}
+	return redact.New(secrets...)
+}
+
 // URL is the target's metrics page.
 func (c *Client) URL() *url.URL {
 	u := *c.url
@@ -101,7 +118,7 @@ func (c *Client) URL() *url.URL {
 }
 
 func (c *Client) subject(u *url.URL) Subject {
-	return Subject{URL: u, KeySet: c.settings.APIKey != "", Timeout: c.timeout}
+	return Subject{URL: u, KeySet: c.settings.APIKey != "", Timeout: c.timeout, Secrets: c.secrets}
 }
 
 // Close lets go of the client's idle connections.
@@ -121,11 +138,11 @@ type Request struct {
 	Body   []byte
 }
 
-// Do sends one request with the target's authorization and reads the whole answer. The answer's body, decompressed, may
+// Do sends one request with the target's authorization and reads the whole answer, without the secrets that were sent. The answer's body, decompressed, may
 // have at most limit bytes (no bound if limit is 0). Errors are *Error; any status other than 200 is one.
 func (c *Client) Do(ctx context.Context, r Request, limit int64) (Response, error) {
 	ctx, span := tracing.DefaultTracer().Start(ctx, "target request", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String("http.method", r.Method), attribute.String("http.url", Redact(r.URL))))
+		attribute.String("http.method", r.Method), attribute.String("http.url", redact.URL(r.URL))))
 	defer span.End()
 	answer, err := c.do(ctx, r, limit)
 	if err != nil {
@@ -162,13 +179,13 @@ func (c *Client) do(ctx context.Context, r Request, limit int64) (Response, erro
 	if err != nil {
 		return Response{}, subject.Explain(err)
 	}
-	return Response{ContentType: response.Header.Get("Content-Type"), Body: body}, nil
+	return Response{ContentType: response.Header.Get("Content-Type"), Body: c.secrets.Bytes(body)}, nil
 }
 
 // TooLarge is the reason when a body has more bytes than the limit.
 func (s Subject) TooLarge(limit int64) *Error {
 	return s.problem(TooLarge, errBodyTooLarge, "The page of %s is larger than the limit of %d bytes. Raise the limit or let the "+
-		"server export less.", Redact(s.URL), limit)
+		"server export less.", redact.URL(s.URL), limit)
 }
 
 var errBodyTooLarge = errors.New("body too large")
