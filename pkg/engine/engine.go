@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/prometheus/util/compression"
 
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/state"
 )
 
 // errClosed is the answer of an engine that the registry has closed.
@@ -62,6 +63,8 @@ type engine struct {
 	own atomic.Pointer[Profiles]
 	// writing belongs to mu.
 	writing writing
+	// state is what the engine remembers beside the scraped data. The storage's lock protects it, too.
+	state *state.Store
 }
 
 // profiles are those that the engine goes by; nil if there are none.
@@ -90,7 +93,7 @@ func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*
 		return nil, explainOpening(folder, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &engine{key: key, options: o, promql: runner, logger: logger, db: db, ctx: ctx, cancel: cancel}
+	e := &engine{key: key, options: o, promql: runner, logger: logger, db: db, ctx: ctx, cancel: cancel, state: state.Open(key.stateFolder(o.DataPath))}
 	if err := e.startScraping(registry); err != nil {
 		cancel()
 		return nil, errors.Join(err, db.Close())
