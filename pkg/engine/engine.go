@@ -24,6 +24,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/state"
 	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
@@ -63,6 +64,8 @@ type engine struct {
 	own atomic.Pointer[Profiles]
 	// writing belongs to mu.
 	writing writing
+	// state is what the engine remembers beside the scraped data. The storage's lock protects it, too.
+	state *state.Store
 }
 
 // profiles are those that the engine goes by; nil if there are none.
@@ -96,7 +99,7 @@ func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e.logger, e.db, e.ctx, e.cancel = logger, db, ctx, cancel
+	e.logger, e.db, e.ctx, e.cancel, e.state = logger, db, ctx, cancel, state.Open(key.stateFolder(o.DataPath))
 	if err := e.startScraping(registry); err != nil {
 		cancel()
 		return nil, errors.Join(err, db.Close())
