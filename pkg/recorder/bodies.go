@@ -23,6 +23,7 @@ type requestBody struct {
 	reading sync.Mutex
 	// overdue says that search set a deadline that passed. net/http then cancels all further requests of the connection.
 	overdue bool
+	timeout bodyTimeout
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -34,9 +35,13 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // read is Read; the caller holds the lock.
 func (b *requestBody) read(p []byte) (int, error) {
 	b.asked.Store(true)
+	b.timeout.begin()
 	n, err := b.ReadCloser.Read(p)
+	b.timeout.end()
 	b.exchange.sawRequestBytes(p[:n])
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && b.timeout.expired.Load():
+		b.exchange.requestEnded(errClientSilent)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.overdue = true
 	case err != nil:
@@ -162,7 +167,7 @@ func (b responseBody) Read(p []byte) (int, error) {
 	if x.protocol != protocolGRPC {
 		return n, err
 	}
-	x.failure = failureOf(x.ctx, err, nil)
+	x.failed(failureOf(x.ctx, err, nil), err)
 	x.response.Trailer = nil
 	x.client.Header().Set(http.TrailerPrefix+grpcStatusHeader, strconv.Itoa(int(x.grpcCode(time.Now()))))
 	x.client.Header().Set(http.TrailerPrefix+grpcMessageHeader, x.failure.message())

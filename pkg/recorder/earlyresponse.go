@@ -36,6 +36,41 @@ func delayError(err error) {
 	}
 }
 
+// plainConn is a connection without TLS. It recognizes the alert with which a TLS server answers.
+type plainConn struct {
+	net.Conn
+	received bool
+}
+
+// Read returns errTLSServer if the server's first bytes are an alert: neither HTTP/1 nor HTTP/2 begins like that.
+func (c *plainConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if !c.received && n > 0 {
+		c.received = true
+		const alert, version = 0x15, 0x03
+		if n > 1 && p[0] == alert && p[1] == version {
+			return 0, errTLSServer
+		}
+	}
+	return n, err
+}
+
+// ReadFrom is what net/http writes bodies with.
+func (c *plainConn) ReadFrom(r io.Reader) (int64, error) {
+	if from, ok := c.Conn.(io.ReaderFrom); ok {
+		return from.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+}
+
+// CloseWrite ends what is sent.
+func (c *plainConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
 // dial connects to a server.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
@@ -43,4 +78,13 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 		return earlyResponseConn{tcp}, nil
 	}
 	return conn, err
+}
+
+// dialPlain connects to a server without TLS.
+func dialPlain(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &plainConn{Conn: conn}, nil
 }
