@@ -37,7 +37,7 @@ const (
 	// headerPatience is how long a client that sends its header slowly is safe from those who wait for a place.
 	headerPatience = time.Second
 	// mostRefusing bounds the connections that are told why they get no place. The rest is closed.
-	mostRefusing  = 64
+	mostRefusing  = 256
 	refusalPeriod = time.Second
 )
 

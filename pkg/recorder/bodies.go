@@ -24,6 +24,17 @@ type requestBody struct {
 	// overdue says that search set a deadline that passed. net/http then cancels all further requests of the connection.
 	overdue bool
 	timeout bodyTimeout
+	// closed says that the recorder does not want the rest of the body. What a Read returns then says nothing about the client.
+	closed atomic.Bool
+}
+
+// errBodyClosed is what a body ends with that the recorder closed before its end.
+var errBodyClosed = errors.New("the recorder closed the request body")
+
+// Close ends a Read under way.
+func (b *requestBody) Close() error {
+	b.closed.Store(true)
+	return b.ReadCloser.Close()
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -44,6 +55,8 @@ func (b *requestBody) read(p []byte) (int, error) {
 		b.exchange.requestEnded(errClientSilent)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.overdue = true
+	case err != nil && !errors.Is(err, io.EOF) && b.closed.Load():
+		b.exchange.requestEnded(errBodyClosed)
 	case err != nil:
 		b.exchange.requestEnded(err)
 	}

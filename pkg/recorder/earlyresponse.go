@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +41,8 @@ func delayError(err error) {
 type plainConn struct {
 	net.Conn
 	received bool
+	// alerted says that the server answered with a TLS alert.
+	alerted atomic.Bool
 }
 
 // Read returns errTLSServer if the server's first bytes are an alert: neither HTTP/1 nor HTTP/2 begins like that.
@@ -49,18 +52,34 @@ func (c *plainConn) Read(p []byte) (int, error) {
 		c.received = true
 		const alert, version = 0x15, 0x03
 		if n > 1 && p[0] == alert && p[1] == version {
+			c.alerted.Store(true)
 			return 0, errTLSServer
 		}
 	}
 	return n, err
 }
 
+func (c *plainConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	return n, c.explain(err)
+}
+
 // ReadFrom is what net/http writes bodies with.
 func (c *plainConn) ReadFrom(r io.Reader) (int64, error) {
-	if from, ok := c.Conn.(io.ReaderFrom); ok {
-		return from.ReadFrom(r)
+	from, ok := c.Conn.(io.ReaderFrom)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{c}, r)
 	}
-	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+	n, err := from.ReadFrom(r)
+	return n, c.explain(err)
+}
+
+// explain returns why a connection failed: after the alert net/http closes it, and whatever is being written fails for that.
+func (c *plainConn) explain(err error) error {
+	if err != nil && c.alerted.Load() {
+		return errTLSServer
+	}
+	return err
 }
 
 // CloseWrite ends what is sent.

@@ -123,9 +123,9 @@ func (x *exchange) requestEndedWith() error {
 	return x.requestEnd
 }
 
-// requestBodyError is what the client's body ended with, if not with its end.
+// requestBodyError is what the client's body ended with, if not with its end or because of the recorder.
 func (x *exchange) requestBodyError() error {
-	if err := x.requestEndedWith(); !errors.Is(err, io.EOF) {
+	if err := x.requestEndedWith(); !errors.Is(err, io.EOF) && !errors.Is(err, errBodyClosed) {
 		return err
 	}
 	return nil

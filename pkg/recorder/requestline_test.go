@@ -202,7 +202,9 @@ func TestServerResetsAStream(t *testing.T) {
 
 func TestClientResetsAStream(t *testing.T) {
 	for name, end := range map[string]func(*rawHTTP2, uint32){
-		"reset":      func(c *rawHTTP2, stream uint32) { require.NoError(c.t, c.framer.WriteRSTStream(stream, http2.ErrCodeCancel)) },
+		"reset": func(c *rawHTTP2, stream uint32) {
+			require.NoError(c.t, c.framer.WriteRSTStream(stream, http2.ErrCodeCancel))
+		},
 		"connection": func(c *rawHTTP2, _ uint32) { require.NoError(c.t, c.conn.Close()) },
 	} {
 		t.Run(name, func(t *testing.T) {
