@@ -36,6 +36,7 @@ type exchange struct {
 	serverError       error // the response's body could not be read to its end
 	clientError       error // the response could not be written
 	failure           failure
+	resetCode         codes.Code // of a stream that the server reset
 	// waited says that the server could not be connected to when the request arrived.
 	waited   bool
 	watching bool
@@ -122,9 +123,9 @@ func (x *exchange) requestEndedWith() error {
 	return x.requestEnd
 }
 
-// requestBodyError is what the client's body ended with, if not with its end.
+// requestBodyError is what the client's body ended with, if not with its end or because of the recorder.
 func (x *exchange) requestBodyError() error {
-	if err := x.requestEndedWith(); !errors.Is(err, io.EOF) {
+	if err := x.requestEndedWith(); !errors.Is(err, io.EOF) && !errors.Is(err, errBodyClosed) {
 		return err
 	}
 	return nil
@@ -246,10 +247,21 @@ func (x *exchange) code(now time.Time, finished bool) string {
 // call, and it depends on chance who is first. The client began to wait before its call arrived here.
 func (x *exchange) grpcCode(now time.Time) codes.Code {
 	overdue := x.deadline > 0 && now.Sub(x.arrival) >= x.deadline-x.deadline/20
-	if overdue && (x.failure == clientGone || x.failure == serverGone) {
+	if overdue && (x.failure == clientGone || x.failure == serverGone || x.failure == serverReset) {
 		return codes.DeadlineExceeded
 	}
+	if x.failure == serverReset {
+		return x.resetCode
+	}
 	return x.failure.grpcCode()
+}
+
+// failed notes why the request failed.
+func (x *exchange) failed(why failure, err error) {
+	x.failure = why
+	name, _ := resetCode(err)
+	x.resetCode = resetGRPCCode(name)
+	x.recorder.logFailure(why, err)
 }
 
 // laterFailure tells what broke a response that had begun.
@@ -259,6 +271,8 @@ func (x *exchange) laterFailure(finished bool) failure {
 		return recorderStopped
 	case x.clientError != nil:
 		return clientGone
+	case errors.Is(x.requestEndedWith(), errClientSilent):
+		return clientSilent
 	case x.serverError != nil:
 		return failureOf(x.ctx, x.serverError, nil)
 	case !finished, x.status == 0 && x.session == nil:
