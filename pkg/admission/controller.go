@@ -143,6 +143,13 @@ func (c *Controller) Waiting() int {
 	return len(c.waiters)
 }
 
+// Running is how many slots are taken at present.
+func (c *Controller) Running() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running
+}
+
 // usage finds or makes an organisation's. The caller holds mu.
 func (c *Controller) usage(org int64) *usage {
 	found := c.orgs[org]

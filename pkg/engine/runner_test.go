@@ -126,3 +126,25 @@ func TestResultsCountAgainstTheirRequest(t *testing.T) {
 	_, err = e.rangeQuery(admission.WithRequest(t.Context(), request), "sum(x_bucket)", whole)
 	require.NoError(t, err)
 }
+
+// TestCancelledQueriesLeaveAtOnce runs what may visit most samples of one series, within which Prometheus's engine does not look whether
+// its query was cancelled.
+func TestCancelledQueriesLeaveAtOnce(t *testing.T) {
+	e, end := filled(t, admission.Limits{}, 1)
+	for _, expr := range []string{"max_over_time(vector(1)[5h:1s])", "quantile_over_time(0.5, vector(1)[17m:1s])", "sum(max_over_time(rate(x_bucket[5m])[5h:1s]))"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := e.rangeQuery(ctx, expr, executor.Range{Start: end, End: end.Add(10_999 * time.Second), Step: time.Second})
+			done <- err
+		}()
+		require.Eventually(t, func() bool { return e.promql.admission.Running() == 1 }, 5*time.Second, time.Millisecond, expr)
+		cancelled := time.Now()
+		cancel()
+		err := <-done
+		t.Logf("%s left %s after it was cancelled: %v", expr, time.Since(cancelled).Round(time.Millisecond), err)
+		require.ErrorIs(t, err, context.Canceled, expr)
+		require.Less(t, time.Since(cancelled), 5*time.Second, expr)
+		require.Zero(t, e.promql.admission.Running())
+	}
+}

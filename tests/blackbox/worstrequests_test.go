@@ -80,6 +80,7 @@ func worstQueries(t testing.TB) map[string]struct {
 		"nested calls":      {atEverySecond(t, "nested calls", 10, promQL(strings.Repeat("abs(", 625_000)+"up"+strings.Repeat(")", 10))), "bytes and 524288 are allowed"},
 		"nested enough":     {atEverySecond(t, "nested enough", 10, promQL(strings.Repeat("abs(", 60_000)+"up")), "nested more than 100 levels"},
 		"signs":             {atEverySecond(t, "signs", 10, promQL(strings.Repeat("-", 250_000)+"1")), "nested more than 100 levels"},
+		"signs of 15 MB":    {atEverySecond(t, "signs of 15 MB", 10, promQL(strings.Repeat("-", 15_000_000)+"1")), "bytes and 524288 are allowed"},
 		"many tokens":       {atEverySecond(t, "many tokens", 10, promQL("1"+strings.Repeat("+1", 100_000))), "more than 10000 names"},
 		"filter values":     {atEverySecond(t, "filter values", 100, with(map[string]any{"filters": map[string]any{"model": values}})), "bytes and 524288 are allowed"},
 		"some values":       {atEverySecond(t, "some values", 100, with(map[string]any{"filters": map[string]any{"model": values[:5001]}})), "more than 5000 values"},
