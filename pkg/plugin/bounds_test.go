@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/expression"
 )
 
 func TestRequestsThatAreTooLarge(t *testing.T) {
@@ -100,4 +104,26 @@ func TestLimitsAreNobodysBug(t *testing.T) {
 	}
 	_, err := decode(queryOf(`{"filters": {"model": ["`+strings.Repeat("x", 1025)+`"]}}`), executor.Scraped(1))
 	require.NoError(t, err, "the evaluator checks it")
+}
+
+// TestTheDocumentedLimits reads the page for administrators.
+func TestTheDocumentedLimits(t *testing.T) {
+	page, err := os.ReadFile("../../docs/security.md")
+	require.NoError(t, err)
+	l := admission.New(admission.Limits{}).Limits()
+	for row, value := range map[string]string{
+		"Queries of one request":                   strconv.Itoa(maxQueries),
+		"Size of one query, and of the parameters": fmt.Sprintf("%d KiB", maxQueryBytes>>10),
+		"Size of a PromQL expression":              fmt.Sprintf("%d KiB", expression.MaxBytes>>10),
+		"Query slots":                              fmt.Sprintf("%d, and %d for alert rules", l.Slots, l.AlertSlots),
+		"Memory of all queries":                    fmt.Sprintf("%d MiB", l.Memory>>20),
+		"Part of it that only alert rules use":     fmt.Sprintf("%d MiB", l.AlertMemory>>20),
+		"Memory of one organization":               fmt.Sprintf("%d MiB", l.OrganizationMemory>>20),
+		"Results of one request":                   fmt.Sprintf("%d MiB", l.RequestMemory>>20),
+		"Wait for a slot and memory":               fmt.Sprintf("%.0f s", l.Wait.Seconds()),
+		"Queries of one organization that wait":    strconv.Itoa(l.Waiting),
+	} {
+		require.Regexp(t, `(?m)^\| `+regexp.QuoteMeta(row)+`.* \| `+regexp.QuoteMeta(value)+`[ ,]`, string(page))
+	}
+	require.Equal(t, maxQueryBytes, maxParameterBytes)
 }
