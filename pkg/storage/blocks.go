@@ -101,28 +101,22 @@ func blockBounds(meta *tsdb.BlockMeta, id ulid.ULID) (from, to time.Time) {
 // verifyBlocks reads all blocks once, at half speed, and has those set aside that are damaged inside: opening a block does not read it.
 func (s *Store) verifyBlocks(ctx context.Context) {
 	for _, block := range s.blocks() {
+		begin := time.Now()
+		err := verifyBlock(ctx, block.Dir())
 		if ctx.Err() != nil {
 			return
 		}
-		begin := time.Now()
-		err := verifyBlock(ctx, block.Dir())
-		if err != nil && ctx.Err() == nil && isDamage(err) && s.hasBlock(block.Meta().ULID) {
+		name := block.Meta().ULID.String()
+		// A block that was merged into another one meanwhile is no longer there.
+		present, listing := contains(s.options.Dir, name)
+		if err != nil && isDamage(err) && present && listing == nil {
 			s.mu.Lock()
-			s.suspects[block.Meta().ULID.String()], s.reopen = err, true
+			s.suspects[name], s.reopen = err, true
 			s.mu.Unlock()
 			s.wakeUp()
 		}
 		s.sleep(ctx, time.Since(begin))
 	}
-}
-
-func (s *Store) hasBlock(id ulid.ULID) bool {
-	for _, block := range s.blocks() {
-		if block.Meta().ULID == id {
-			return true
-		}
-	}
-	return false
 }
 
 // verifyBlock reads all series and chunks of a block, with their checksums.

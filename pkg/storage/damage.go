@@ -155,8 +155,9 @@ func (s *Store) prepare() error {
 }
 
 func (s *Store) setDamagedAside(found []string) (missing []Part, err error) {
+	var used chunks.HeadSeriesRef
 	if slices.Contains(found, headChunksFolder) {
-		if err := s.checkHeadChunks(); err != nil {
+		if used, err = s.checkHeadChunks(); err != nil {
 			return nil, err
 		}
 	}
@@ -164,52 +165,54 @@ func (s *Store) setDamagedAside(found []string) (missing []Part, err error) {
 		return nil, err
 	}
 	if slices.Contains(found, logFolder) {
-		return s.mendLog()
+		return s.mendLog(used)
 	}
 	return nil, nil
 }
 
 // checkHeadChunks sets aside what of chunks_head cannot be read: the damaged file and those after it, as the TSDB would delete them, or all.
 // Their samples are read from the log.
-func (s *Store) checkHeadChunks() error {
+// The answer is the highest reference of a series in it.
+func (s *Store) checkHeadChunks() (used chunks.HeadSeriesRef, err error) {
 	folder := filepath.Join(s.options.Dir, headChunksFolder)
-	err := readHeadChunks(folder)
+	used, err = readHeadChunks(folder)
 	if err == nil {
-		return nil
+		return used, nil
 	}
 	if !isDamage(err) {
-		return err
+		return used, err
 	}
 	var damaged *chunks.CorruptionErr
 	if !errors.As(err, &damaged) {
-		return s.setAsideWhole(folder, headChunksFolder, err)
+		return used, s.setAsideWhole(folder, headChunksFolder, err)
 	}
 	files, listing := names(folder)
 	if listing != nil {
-		return listing
+		return used, listing
 	}
 	for _, name := range files {
 		if index, failed := strconv.Atoi(name); failed != nil || index < damaged.FileIndex {
 			continue
 		}
 		if _, err := s.move(filepath.Join(folder, name), entryName(ChunksPart, name, time.Time{}, time.Time{})); err != nil {
-			return err
+			return used, err
 		}
 	}
 	s.options.Logger.Warn("Damaged files of chunks were set aside; their samples are read from the log", "err", err)
-	return nil
+	return used, nil
 }
 
 // readHeadChunks reads all of chunks_head. What a damaged file makes the reader do is an error, too.
-func readHeadChunks(folder string) (err error) {
+func readHeadChunks(folder string) (used chunks.HeadSeriesRef, err error) {
 	defer recovered(&err)
 	files, err := chunks.NewChunkDiskMapper(nil, folder, chunkenc.NewPool(), chunks.DefaultWriteBufferSize, 0)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
 	newest := map[chunks.HeadSeriesRef]int64{}
-	return files.IterateAllChunks(func(series chunks.HeadSeriesRef, _ chunks.ChunkDiskMapperRef, mint, maxt int64, _ uint16, _ chunkenc.Encoding, late bool) error {
+	err = files.IterateAllChunks(func(series chunks.HeadSeriesRef, _ chunks.ChunkDiskMapperRef, mint, maxt int64, _ uint16, _ chunkenc.Encoding, late bool) error {
+		used = max(used, series)
 		if last, known := newest[series]; !late && known && last >= mint {
 			return &chunks.CorruptionErr{Err: fmt.Errorf("a chunk of series %d begins before the end of the one before", series)}
 		}
@@ -218,6 +221,7 @@ func readHeadChunks(folder string) (err error) {
 		}
 		return nil
 	})
+	return used, err
 }
 
 // recovered turns a panic of a reader into an error.

@@ -30,7 +30,7 @@ func (s *Store) run(ctx context.Context) {
 	defer func() { <-verify }()
 	for {
 		wait := s.options.MaintenanceInterval
-		if s.failing() {
+		if s.failing() || s.wantsReopening() {
 			wait = s.options.RetryInterval
 		}
 		timer := time.NewTimer(wait)
@@ -45,7 +45,6 @@ func (s *Store) run(ctx context.Context) {
 		if s.failing() || s.wantsReopening() {
 			if err := s.replace(); err != nil {
 				s.options.Logger.Debug("The storage cannot be opened anew yet", "err", err)
-				s.sleep(ctx, s.options.RetryInterval)
 			}
 			continue
 		}

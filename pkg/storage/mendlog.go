@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/tsdb/fileutil"
 	"github.com/prometheus/prometheus/tsdb/record"
 	"github.com/prometheus/prometheus/tsdb/wlog"
@@ -25,6 +28,8 @@ type logReader struct {
 	store *Store
 	// last is the time of the newest sample read so far, in unix milliseconds; 0 if there was none.
 	last int64
+	// known is the highest reference of a series whose labels were read, used the highest that has samples or chunks.
+	known, used chunks.HeadSeriesRef
 	// open are the damaged parts whose end is not known yet.
 	open []*pendingPart
 	done []*pendingPart
@@ -38,20 +43,26 @@ type pendingPart struct {
 }
 
 // mendLog makes the log readable: gaps are filled with empty segments, and damaged segments replaced by what can be read of them. A record
-// that was cut by a failed write or a kill is cut off: its commit did not succeed. The TSDB itself would delete all that follows.
-func (s *Store) mendLog() (missing []Part, err error) {
+// that was cut by a failed write or a kill is cut off: its commit did not succeed. A checkpoint is written whole or not at all. The TSDB itself
+// would delete all that follows damage. used is the highest reference of a series in chunks_head.
+func (s *Store) mendLog(used chunks.HeadSeriesRef) (missing []Part, err error) {
 	if err := s.finishMending(); err != nil {
 		return nil, err
 	}
 	folder := filepath.Join(s.options.Dir, logFolder)
-	r := &logReader{store: s}
+	r := &logReader{store: s, used: used}
 	first := 0
 	if checkpoint, index, err := wlog.LastCheckpoint(folder); err == nil {
 		segments, err := segmentsIn(checkpoint)
 		if err != nil {
 			return nil, err
 		}
-		if err := r.mendAll(checkpoint, segments, 0); err != nil {
+		if len(segments) == 0 {
+			err = r.fill(checkpoint, 0)
+		} else {
+			err = r.mendAll(checkpoint, segments, 0)
+		}
+		if err != nil {
 			return nil, err
 		}
 		first = index + 1
@@ -71,8 +82,27 @@ func (s *Store) mendLog() (missing []Part, err error) {
 	if err := r.mendAll(folder, kept, first); err != nil {
 		return nil, err
 	}
-	return r.finish()
+	missing, err = r.finish()
+	return missing, errors.Join(err, r.reserve(folder))
 }
+
+// reserve keeps the references of series whose labels are lost from being given to new series, which would get their samples.
+func (r *logReader) reserve(folder string) (err error) {
+	if r.used <= r.known {
+		return nil
+	}
+	log, err := wlog.NewSize(slog.New(slog.DiscardHandler), nil, folder, segmentBytes, compression.Snappy)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	lost := record.RefSeries{Ref: r.used, Labels: labels.FromStrings(model.MetricNameLabel, lostSeries)}
+	encoder := record.Encoder{}
+	return log.Log(encoder.Series([]record.RefSeries{lost}, nil))
+}
+
+// lostSeries is the name of a series without samples that holds the place of those whose labels are lost.
+const lostSeries = "modelserving_storage_lost"
 
 // segmentsIn lists the segments of a folder in order.
 func segmentsIn(folder string) ([]int, error) {
@@ -231,6 +261,14 @@ func readSegment(folder string, index int, from int64, each func([]byte) error) 
 func (r *logReader) note(rec []byte) (samples bool, first int64) {
 	decoder := record.NewDecoder(nil, slog.New(slog.DiscardHandler))
 	switch decoder.Type(rec) {
+	case record.Series:
+		series, err := decoder.Series(rec, nil)
+		if err == nil {
+			for _, one := range series {
+				r.known = max(r.known, one.Ref)
+			}
+		}
+		return false, 0
 	case record.Samples, record.SamplesV2:
 	case record.HistogramSamples, record.CustomBucketsHistogramSamples, record.FloatHistogramSamples, record.CustomBucketsFloatHistogramSamples:
 		return true, 0
@@ -243,7 +281,7 @@ func (r *logReader) note(rec []byte) (samples bool, first int64) {
 	}
 	first = found[0].T
 	for _, one := range found {
-		first, r.last = min(first, one.T), max(r.last, one.T)
+		first, r.last, r.used = min(first, one.T), max(r.last, one.T), max(r.used, one.Ref)
 	}
 	r.close(first)
 	return true, first
@@ -265,7 +303,7 @@ func (r *logReader) mend(folder string, index int, last bool) error {
 	switch {
 	case err != nil || found.failure == nil:
 		return err
-	case found.torn && (last || !found.recordsAfter):
+	case found.torn && (last || !found.recordsAfter) && filepath.Base(folder) == logFolder:
 		r.store.options.Logger.Info("A record of the log that was not written to its end is cut off", "segment", index, "err", found.failure)
 		segment, err := wlog.CreateSegment(folder, index)
 		if err != nil {

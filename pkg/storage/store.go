@@ -161,13 +161,14 @@ func (s *Store) fail(err error) {
 		problem.Reason = DiskFull
 	}
 	s.mu.Lock()
-	if s.problem == nil {
-		s.problem = problem
-		s.gaps = append(s.gaps, Gap{Reason: problem.Reason, From: problem.Since})
-		s.gaps = s.gaps[max(0, len(s.gaps)-maxGaps):]
-		s.options.Logger.Error("Samples are not stored", "err", err)
+	defer s.mu.Unlock()
+	if s.problem != nil {
+		return
 	}
-	s.mu.Unlock()
+	s.problem = problem
+	s.gaps = append(s.gaps, Gap{Reason: problem.Reason, From: problem.Since})
+	s.gaps = s.gaps[max(0, len(s.gaps)-maxGaps):]
+	s.options.Logger.Error("Samples are not stored", "err", err)
 	s.wakeUp()
 }
 
@@ -241,6 +242,7 @@ func (s *Store) ApplyConfig(c *config.Config) error {
 func (s *Store) openGeneration() error {
 	s.mu.Lock()
 	o, applied := s.options, s.config
+	s.reopen = false
 	s.mu.Unlock()
 	if err := s.prepare(); err != nil {
 		return err
@@ -258,7 +260,7 @@ func (s *Store) openGeneration() error {
 	db.DisableCompactions()
 	s.mu.Lock()
 	s.number++
-	s.current, s.reopen = &generation{db: db, number: s.number}, false
+	s.current = &generation{db: db, number: s.number}
 	s.mu.Unlock()
 	return nil
 }
