@@ -46,6 +46,7 @@ type exchange struct {
 	finder       finder // nil once it has found the model, or nothing is to be found
 	model        string // as the client wrote it
 	version      string
+	key          modelKey
 	series       *modelSeries // nil until the model is known
 	ended        bool
 	requestEnd   error // io.EOF if the body is whole
@@ -88,7 +89,7 @@ func (x *exchange) identify(model, version string) {
 	if model != "" {
 		key.model = labels.label(model)
 	}
-	x.finder, x.model, x.version = nil, model, version
+	x.finder, x.model, x.version, x.key = nil, model, version, key
 	x.series = x.recorder.ledger.acquire(key, x.arrival)
 	x.series.inProgress.Add(1)
 }
@@ -177,8 +178,9 @@ func (x *exchange) end(finished time.Time) {
 		model, version, _ := x.finder.result()
 		x.identify(model, version)
 	}
-	model, version, series := x.model, x.version, x.series
+	model, version, key, series := x.model, x.version, x.key, x.series
 	x.mu.Unlock()
+	success := key.model != unknownModel && x.succeeded(code)
 	series.inProgress.Add(-1)
 
 	answered := x.firstByte
@@ -194,8 +196,20 @@ func (x *exchange) end(finished time.Time) {
 	x.recorder.verdicts.judge(served, func(start Start, source string) {
 		o.start, o.source = start, source
 		series.observe(o)
-		x.recorder.ledger.release(series, now)
+		x.recorder.ledger.release(series, key, success, now)
 	})
+}
+
+// succeeded says whether the server served the request, so that it has the model.
+func (x *exchange) succeeded(code string) bool {
+	switch {
+	case x.session != nil:
+		return true
+	case x.protocol == protocolGRPC:
+		return code == codes.OK.String()
+	default:
+		return code >= "200" && code < "400"
+	}
 }
 
 func (x *exchange) observe(now time.Time) *observation {
