@@ -62,6 +62,7 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger, Evaluator: &query.Evaluator{Objectives: s.Objectives, Now: time.Now}}
 		d.use(profiles)
 		if s.Mode == settings.ModePrometheus {
+			registry.Forget(key)
 			err = d.remote(ctx, stored)
 		} else {
 			err = d.embedded(ctx, registry, key, stored)

@@ -15,11 +15,16 @@ var harmlessParameters = map[string]bool{
 	"histogram_buckets": true, "text_readouts": true,
 }
 
+// SecretNeeds is what cannot be scraped without secrets: the ids of targets, and the discovered ones.
+type SecretNeeds struct {
+	Targets       []string
+	FileDiscovery bool
+}
+
 // WithoutSecrets returns what can be scraped without any secret, as the JSON of a data source's settings, which Decode reads. Nothing in it
-// is a secret. It lists as waiting the ids of the targets that are missing in it, and whether file discovery is: a target waits for its
-// API key, for the CA certificate if its URL is https, and for a URL with user information or with a query that may be a secret. Remote
-// write is not in it.
-func (e Embedded) WithoutSecrets() (jsonData []byte, waiting []string, err error) {
+// is a secret. A target is missing in it if it needs its API key, if its URL is https and needs the CA certificate, or if its URL has user
+// information or a query that may be a secret. Remote write is missing, too.
+func (e Embedded) WithoutSecrets() (jsonData []byte, missing SecretNeeds, err error) {
 	s := stored{
 		Mode: ModeEmbedded, Interval: durationText(e.Interval), ScrapeTimeout: durationText(e.ScrapeTimeout), RetentionTime: durationText(e.RetentionTime),
 		RetentionSize: bytesText(e.RetentionBytes),
@@ -30,12 +35,10 @@ func (e Embedded) WithoutSecrets() (jsonData []byte, waiting []string, err error
 		// Discovered targets may be https ones, which would fail without the certificate.
 		FileDiscovery: e.FileDiscovery && e.CACertificate == "",
 	}
-	if e.FileDiscovery && !s.FileDiscovery {
-		waiting = append(waiting, "file discovery")
-	}
+	missing.FileDiscovery = e.FileDiscovery && !s.FileDiscovery
 	for _, t := range e.Targets {
 		if t.needsSecret(e.CACertificate != "") {
-			waiting = append(waiting, t.ID)
+			missing.Targets = append(missing.Targets, t.ID)
 			continue
 		}
 		s.Targets = append(s.Targets, storedTarget{
@@ -44,7 +47,7 @@ func (e Embedded) WithoutSecrets() (jsonData []byte, waiting []string, err error
 		})
 	}
 	jsonData, err = json.Marshal(s)
-	return jsonData, waiting, err
+	return jsonData, missing, err
 }
 
 func (t Target) needsSecret(certificate bool) bool {

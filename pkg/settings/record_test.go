@@ -41,9 +41,9 @@ func TestEverySettingWithoutSecretsComesBack(t *testing.T) {
 	requireComplete(t, reflect.ValueOf(want))
 	requireComplete(t, reflect.ValueOf(want.Targets[0]))
 	requireComplete(t, reflect.ValueOf(want.ScrapeLimits))
-	text, waiting, err := want.WithoutSecrets()
+	text, missing, err := want.WithoutSecrets()
 	require.NoError(t, err)
-	require.Empty(t, waiting)
+	require.Zero(t, missing)
 	got, err := settings.Decode(text, nil)
 	require.NoError(t, err)
 	require.Equal(t, settings.ModeEmbedded, got.Mode)
@@ -58,7 +58,7 @@ func TestEverySettingWithoutSecretsComesBack(t *testing.T) {
 	require.Equal(t, defaults.Embedded, got.Embedded)
 }
 
-func TestTargetsThatNeedASecretWait(t *testing.T) {
+func TestTargetsThatNeedASecretAreMissing(t *testing.T) {
 	t.Parallel()
 	const secret = "f00d-secret"
 	for name, change := range map[string]func(*settings.Target){
@@ -81,24 +81,24 @@ func TestTargetsThatNeedASecretWait(t *testing.T) {
 		other.ID = "other"
 		change(&e.Targets[0])
 		e.Targets = append(e.Targets, other)
-		text, waiting, err := e.WithoutSecrets()
+		text, missing, err := e.WithoutSecrets()
 		require.NoError(t, err, name)
-		require.Equal(t, []string{"one"}, waiting, name)
+		require.Equal(t, settings.SecretNeeds{Targets: []string{"one"}}, missing, name)
 		require.NotContains(t, string(text), secret, name)
 		require.Contains(t, string(text), `"other"`, name)
 	}
 }
 
-func TestTheCertificateIsWaitedForWhereItIsNeeded(t *testing.T) {
+func TestWhatNeedsTheCertificateIsMissing(t *testing.T) {
 	t.Parallel()
 	e := settings.Embedded{CACertificate: "certificate-f00d-secret", FileDiscovery: true}
 	for i, url := range []string{"https://host/metrics", "http://host/metrics", "https://host/metrics", "http://host/metrics"} {
 		e.Targets = append(e.Targets, settings.Target{ID: fmt.Sprint("t", i), URL: url, InsecureSkipVerify: i == 2})
 	}
 	e.Targets[3].ManagementURL = "https://host"
-	text, waiting, err := e.WithoutSecrets()
+	text, missing, err := e.WithoutSecrets()
 	require.NoError(t, err)
-	require.Equal(t, []string{"file discovery", "t0", "t3"}, waiting)
+	require.Equal(t, settings.SecretNeeds{Targets: []string{"t0", "t3"}, FileDiscovery: true}, missing)
 	require.NotContains(t, string(text), "f00d-secret")
 	require.Contains(t, string(text), `"fileDiscovery":false`)
 }
