@@ -64,8 +64,9 @@ type engine struct {
 	own atomic.Pointer[Profiles]
 	// writing belongs to mu.
 	writing writing
-	// state is what the engine remembers beside the scraped data. The storage's lock protects it, too.
-	state *state.Store
+	// state is what the engine remembers beside the scraped data, record a part of it. The storage's lock protects it, too.
+	state  *state.Store
+	record *recorder
 }
 
 // profiles are those that the engine goes by; nil if there are none.
@@ -106,6 +107,8 @@ func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*
 	}
 	e.residency = newResidency(e)
 	e.changed = make(chan struct{}, 1)
+	e.record = newRecorder(key, e.state, o.IdlePeriod)
+	e.loops.Go(func() { e.record.run(ctx, e.recordFailed) })
 	e.loops.Go(e.applyRevisions)
 	e.loops.Go(e.residency.run)
 	return e, nil

@@ -71,6 +71,7 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		d.logger = redact.Logger(log.DefaultLogger, func() *redact.Redactor { return d.secrets })
 		d.use(profiles)
 		if s.Mode == settings.ModePrometheus {
+			registry.Forget(key)
 			err = d.remote(ctx, stored)
 		} else {
 			err = d.embedded(ctx, registry, key, stored)

@@ -62,5 +62,5 @@ func (d *Datasource) checkRemoteWrite(ctx context.Context) healthPart {
 }
 
 func (d *Datasource) checkEngine(context.Context) healthPart {
-	return healthPart{lines: d.engine.Warnings()}
+	return healthPart{lines: slices.Concat(d.engine.Warnings(), d.engine.RestartNotes())}
 }
