@@ -160,7 +160,7 @@ func askEverything(t *testing.T, parent context.Context, d *Datasource) string {
 		for kind, texts := range map[string][]string{
 			"": {`{"signal": "requests", "groupBy": ["model", "replica"]}`, `{"signal": "nothing"}`}, "models": {`{}`}, "objectives": {`{}`}, "diagnosis": {`{}`},
 			"events": {`{}`}, "promql": {`{"expr": "up"}`, `{"expr": "{__name__=~\".+\"}"}`, `{"expr": "up", "instant": true}`, `{"expr": "("}`, `{"expr": "{__name__=~\".+\"} + on(job) {__name__=~\".+\"}"}`,
-				`{"expr": "label_replace({model=~\".+\"}, \"part\", \"$1\", \"model\", \"(.{0,60}).*\")"}`},
+				`{"expr": "label_replace({model=~\".+\"}, \"part\", \"$1\", \"model\", \"(.{0,41}).*\")"}`},
 		} {
 			for _, text := range texts {
 				queries = append(queries, backend.DataQuery{RefID: fmt.Sprint(kind, len(queries)), QueryType: kind, JSON: []byte(text),
