@@ -160,11 +160,11 @@ func askEverything(t *testing.T, parent context.Context, d *Datasource) string {
 		for kind, texts := range map[string][]string{
 			"": {`{"signal": "requests", "groupBy": ["model", "replica"]}`, `{"signal": "nothing"}`}, "models": {`{}`}, "objectives": {`{}`}, "diagnosis": {`{}`},
 			"events": {`{}`}, "promql": {`{"expr": "up"}`, `{"expr": "{__name__=~\".+\"}"}`, `{"expr": "up", "instant": true}`, `{"expr": "("}`, `{"expr": "{__name__=~\".+\"} + on(job) {__name__=~\".+\"}"}`,
-				`{"expr": "label_replace({model=~\".+\"}, \"part\", \"$1\", \"model\", \"(.{0,41}).*\")"}`},
+				`{"expr": "label_replace({model=~\".+\"}, \"part\", \"$1\", \"model\", \"(.{0,41}).*\")", "instant": true}`},
 		} {
 			for _, text := range texts {
 				queries = append(queries, backend.DataQuery{RefID: fmt.Sprint(kind, len(queries)), QueryType: kind, JSON: []byte(text),
-					TimeRange: between(now.Add(-5*time.Minute), now), Interval: 15 * time.Second, MaxDataPoints: 100})
+					TimeRange: between(now.Add(-5*time.Minute), now), Interval: time.Second, MaxDataPoints: 500})
 			}
 		}
 		r, err := d.QueryData(ctx, &backend.QueryDataRequest{PluginContext: c, Queries: queries})
@@ -256,6 +256,12 @@ func TestSecretsThatTargetsRepeat(t *testing.T) {
 		}
 		return up == 2 && failed == 8 && managed > 0
 	}, 20*time.Second, 100*time.Millisecond, "each target was read or failed")
+	require.Eventually(t, func() bool {
+		q := lately("", `{"signal": "requests", "groupBy": ["model"]}`)
+		q.Interval = time.Second
+		frames := d.run(t, t.Context(), q).Frames
+		return len(frames) > 0 && len(frames[0].Fields) > 0
+	}, 20*time.Second, 100*time.Millisecond)
 	recorded, ended := telemetrytest.Record(t, t.Context())
 	shown := askEverything(t, recorded, d)
 	require.Contains(t, shown, "[redacted]", "the servers did repeat something")
