@@ -47,6 +47,7 @@ type Datasource struct {
 	logger log.Logger
 	// secrets are redacted in everything that leaves the data source.
 	secrets *redact.Redactor
+	health  sharedCheck
 	// forgetCache takes the query cache out of the metrics; nil in a data source that cannot have one.
 	forgetCache func()
 }

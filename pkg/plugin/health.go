@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
@@ -15,9 +14,10 @@ import (
 )
 
 const (
-	// healthConcurrency bounds how many targets are queried at once, healthTime how long a check may take in all.
-	healthConcurrency = 8
-	healthTime        = 25 * time.Second
+	// healthTime bounds a check. Grafana and proxies in front of it wait about 30 s. earlierEnd is how much sooner a check ends than
+	// whoever waits for it gives up.
+	healthTime = 25 * time.Second
+	earlierEnd = time.Second
 )
 
 // healthDetails is what a check answers beside its message.
@@ -26,38 +26,70 @@ type healthDetails struct {
 	Targets        []finding `json:"targets"`
 }
 
-// CheckHealth asks every target now, whatever scraping has found so far, and says what each one is or why it does not
-// answer. Its own failures are results too, because of an error Grafana shows only that there was one.
+// CheckHealth probes every target now, whatever scraping has found so far, and reports what each one is or why it does not answer. Users
+// who may not edit the data source get a verdict without names and errors. All share a check and its result. Its own failures are results
+// too, because of an error Grafana shows only that there was one.
 func (d *Datasource) CheckHealth(ctx context.Context, r *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	ctx, secrets := d.guard(ctx, r.GetHTTPHeaders())
-	result, err := d.check(ctx)
-	if err != nil {
-		result = &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "The check failed: " + err.Error()}
+	if err := d.admit(ctx); err != nil {
+		return failedCheck(err).seenBy(nil), nil
 	}
-	return &backend.CheckHealthResult{Status: result.Status, Message: secrets.Text(result.Message), JSONDetails: secrets.Bytes(result.JSONDetails)}, nil
+	ctx, secrets := d.guard(ctx, r.GetHTTPHeaders())
+	found := d.checkFor(ctx).seenBy(backend.PluginConfigFromContext(ctx).User)
+	found.Message, found.JSONDetails = secrets.Text(found.Message), secrets.Bytes(found.JSONDetails)
+	return found, nil
 }
 
-func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, error) {
-	if err := d.admit(ctx); err != nil {
-		return nil, err
+// checkFor checks for one user. Where a server may answer each user differently, nothing is shared.
+func (d *Datasource) checkFor(ctx context.Context) checkResult {
+	if d.server != nil && d.server.PerUser() {
+		return d.check(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	if deadline, set := ctx.Deadline(); set {
+		ctx = context.WithValue(ctx, deadlineKey{}, deadline)
+	}
+	result, err := d.health.get(ctx, d.check)
+	if err != nil {
+		return failedCheck(err)
+	}
+	return result
+}
+
+// deadlineKey is the key of when the user who began a check gives up: a shared check does not end with that user's context.
+type deadlineKey struct{}
+
+// checkTime is how long a check may take.
+func checkTime(ctx context.Context) time.Duration {
+	deadline, set := ctx.Value(deadlineKey{}).(time.Time)
+	if !set {
+		return healthTime
+	}
+	return min(healthTime, max(time.Until(deadline)-earlierEnd, earlierEnd))
+}
+
+func (d *Datasource) check(ctx context.Context) checkResult {
+	limited, cancel := context.WithTimeout(ctx, checkTime(ctx))
 	defer cancel()
 	if d.server != nil {
-		return d.checkRemote(ctx)
+		return d.checkRemote(limited)
 	}
-	findings := d.examineConfigured(ctx)
+	return d.checkEmbedded(limited)
+}
+
+// checkEmbedded probes the targets, and checks the other parts meanwhile.
+func (d *Datasource) checkEmbedded(ctx context.Context) checkResult {
+	parts := make(chan []healthPart, 1)
+	go func() { parts <- d.checkParts(ctx) }()
+	found := report{findings: d.probeTargets(ctx)}
+	pages, unread := pagesOf(found.findings)
 	discovered, err := d.discovered(ctx)
 	if err != nil {
-		return nil, err
+		found.failures = append(found.failures, "Discovered targets could not be listed: "+withPeriod(err.Error()))
 	}
-	pages, unread := pagesOf(findings)
-	wrong, err := d.checkProfiles(ctx, pages, unread)
-	if err != nil {
-		return nil, err
+	if found.profileMistakes, err = d.checkProfiles(ctx, pages, unread); err != nil {
+		found.failures = append(found.failures, "Custom profiles could not be checked: "+withPeriod(err.Error()))
 	}
-	findings = append(findings, discovered...)
-	found := report{findings: findings, profileMistakes: wrong, parts: d.checkParts(ctx)}
+	found.findings = append(found.findings, discovered...)
+	found.parts = <-parts
 	return found.result()
 }
 
@@ -73,22 +105,7 @@ func pagesOf(findings []finding) (pages []profile.Inventory, unread bool) {
 	return pages, unread
 }
 
-func (d *Datasource) examineConfigured(ctx context.Context) []finding {
-	targets := d.settings.Embedded.Targets
-	findings := make([]finding, len(targets))
-	var group errgroup.Group
-	group.SetLimit(healthConcurrency)
-	for i, t := range targets {
-		group.Go(func() error {
-			findings[i] = d.examine(ctx, t)
-			return nil
-		})
-	}
-	_ = group.Wait() // findings carry the errors
-	return findings
-}
-
-// discovered is what scraping found of the targets that files name: they are not asked again here.
+// discovered is what scraping found of the targets that files name: they are not probed again here.
 func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
 	targets, err := d.targets(ctx)
 	if err != nil {
@@ -115,7 +132,7 @@ func (d *Datasource) findingOf(t engine.TargetStatus, models modelCounts) findin
 	p := d.Profiles.Find(t.Profile)
 	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up, Samples: t.Samples, Models: models.countOf(t, p)}
 	if !t.Up && t.LastError == "" {
-		f.Problem = fmt.Sprintf("%s was discovered but not scraped yet.", t.URL)
+		f.Problem, f.reason = fmt.Sprintf("%s was discovered but not scraped yet.", t.URL), "were discovered but not scraped yet"
 	}
 	if p != nil {
 		f.Profile, f.Server = p.ID, p.Name

@@ -2,7 +2,10 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync"
+	"time"
 )
 
 // healthPart is what a check found of one part of the data source, beside its targets. Its texts are sentences for editors.
@@ -25,11 +28,28 @@ func (d *Datasource) partChecks() []func(context.Context) healthPart {
 	}
 }
 
+// partTime bounds the checks of all parts together, so that a silent server of remote write does not hold the targets up.
+const partTime = 20 * time.Second
+
+// checkParts runs all of them at the same time.
 func (d *Datasource) checkParts(ctx context.Context) []healthPart {
-	var out []healthPart
-	for _, check := range d.partChecks() {
-		out = append(out, check(ctx))
+	limited, cancel := context.WithTimeout(ctx, partTime)
+	defer cancel()
+	checks := d.partChecks()
+	out := make([]healthPart, len(checks))
+	var running sync.WaitGroup
+	for i, check := range checks {
+		running.Go(func() {
+			defer func() {
+				// A panic here would end the process, because no handler of the SDK is above.
+				if failure := recover(); failure != nil {
+					out[i] = healthPart{problems: []string{fmt.Sprintf("A part of the check failed with an internal error: %v.", failure)}}
+				}
+			}()
+			out[i] = check(limited)
+		})
 	}
+	running.Wait()
 	return out
 }
 

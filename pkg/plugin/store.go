@@ -46,14 +46,18 @@ func (d *Datasource) remote(ctx context.Context, stored backend.DataSourceInstan
 	return nil
 }
 
-// collector is the embedded engine as the evaluator sees it.
+// collector is the embedded engine as the evaluator sees it. Problems of targets, which name their URLs, are for editors.
 type collector struct{ *engine.Handle }
 
 func (c collector) Targets(ctx context.Context) ([]query.Target, error) {
 	targets, err := c.Handle.Targets(ctx)
 	out := make([]query.Target, len(targets))
+	detailed := mayEdit(backend.PluginConfigFromContext(ctx).User)
 	for i, t := range targets {
-		out[i] = query.Target{Up: t.Up, Problem: t.LastError}
+		out[i] = query.Target{Up: t.Up, Scraped: !t.LastScrape.IsZero()}
+		if detailed {
+			out[i].Problem = t.LastError
+		}
 	}
 	return out, err
 }

@@ -35,6 +35,9 @@ type Client struct {
 	http     *http.Client
 	// secrets are what this client sends, which a server may repeat.
 	secrets *redact.Redactor
+	// large are the slots for large responses; nil for no bound. holds says that one is taken.
+	large chan struct{}
+	holds bool
 }
 
 // New makes the client of one target; embedded gives the timeout and the CA certificate. The error is an *Error with
@@ -121,8 +124,35 @@ func (c *Client) subject(u *url.URL) Subject {
 	return Subject{URL: u, KeySet: c.settings.APIKey != "", Timeout: c.timeout, Secrets: c.secrets}
 }
 
-// Close lets go of the client's idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// largeBytes is the size from which a response takes a slot.
+const largeBytes = 1 << 20
+
+// ShareMemory has the client take one of the slots before it reads on in a response of more than a mebibyte, and keep it until Close. The
+// client must not be used by several goroutines then.
+func (c *Client) ShareMemory(slots chan struct{}) { c.large = slots }
+
+// takeSlot waits for a slot for a large response.
+func (c *Client) takeSlot(ctx context.Context) error {
+	if c.large == nil || c.holds {
+		return nil
+	}
+	select {
+	case c.large <- struct{}{}:
+		c.holds = true
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close lets go of the client's idle connections, and of its slot.
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	if c.holds {
+		c.holds = false
+		<-c.large
+	}
+}
 
 // Response is a complete response with status 200.
 type Response struct {
@@ -172,7 +202,7 @@ func (c *Client) do(ctx context.Context, r Request, limit int64) (Response, erro
 	if response.StatusCode != http.StatusOK {
 		return Response{}, subject.explainResponse(response)
 	}
-	body, err := readWithin(response.Body, limit)
+	body, err := readWithin(response.Body, limit, func() error { return c.takeSlot(ctx) })
 	if errors.Is(err, errBodyTooLarge) {
 		return Response{}, subject.TooLarge(limit)
 	}
@@ -190,14 +220,27 @@ func (s Subject) TooLarge(limit int64) *Error {
 
 var errBodyTooLarge = errors.New("body too large")
 
-func readWithin(body io.Reader, limit int64) ([]byte, error) {
+// readWithin reads a body of at most limit bytes. Before it reads on in a large one, it waits for large.
+func readWithin(body io.Reader, limit int64, large func() error) ([]byte, error) {
 	if limit > 0 {
 		body = io.LimitReader(body, limit+1)
 	}
 	var buffer bytes.Buffer
+	if _, err := io.CopyN(&buffer, body, largeBytes); errors.Is(err, io.EOF) {
+		return withinLimit(&buffer, limit)
+	} else if err != nil {
+		return nil, err
+	}
+	if err := large(); err != nil {
+		return nil, err
+	}
 	if _, err := buffer.ReadFrom(body); err != nil {
 		return nil, err
 	}
+	return withinLimit(&buffer, limit)
+}
+
+func withinLimit(buffer *bytes.Buffer, limit int64) ([]byte, error) {
 	if limit > 0 && int64(buffer.Len()) > limit {
 		return nil, errBodyTooLarge
 	}
