@@ -40,5 +40,6 @@ func run() error {
 	})
 	defer registry.Close()
 	prometheus.MustRegister(registry, controller) // the SDK serves the default registry
+	registry.Restore()
 	return datasource.Manage(plugin.ID, plugin.Factory(registry, profiles), datasource.ManageOpts{})
 }

@@ -136,6 +136,20 @@ func New(limits Limits) *Controller {
 // Limits are the bounds in force.
 func (c *Controller) Limits() Limits { return c.limits }
 
+// Waiting is how many queries and results wait at present.
+func (c *Controller) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.waiters)
+}
+
+// Running is how many slots are taken at present.
+func (c *Controller) Running() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running
+}
+
 // usage finds or makes an organisation's. The caller holds mu.
 func (c *Controller) usage(org int64) *usage {
 	found := c.orgs[org]

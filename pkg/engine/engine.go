@@ -22,7 +22,9 @@ import (
 	"github.com/prometheus/prometheus/scrape"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/state"
 	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
@@ -56,10 +58,15 @@ type engine struct {
 	active    atomic.Pointer[map[string][]*scrape.Target]
 	residency *residency
 	scrapes   scrapeCounts
+	// secrets are redacted in logs and labels.
+	secrets atomic.Pointer[redact.Redactor]
 	// own are the data source's profiles, its user's among them; those of the registry until they are known.
 	own atomic.Pointer[Profiles]
 	// writing belongs to mu.
 	writing writing
+	// state is what the engine remembers beside the scraped data, record a part of it. The storage's lock protects it, too.
+	state  *state.Store
+	record *recorder
 }
 
 // profiles are those that the engine goes by; nil if there are none.
@@ -80,7 +87,10 @@ type revision struct {
 
 // openEngine opens the storage at <data>/<org>/<uid> and starts scraping once settings are applied.
 func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*engine, error) {
-	logger := o.Logger.With("org", key.OrgID, "datasource", key.UID)
+	e := &engine{key: key, options: o, promql: runner}
+	e.active.Store(&map[string][]*scrape.Target{})
+	e.useSecrets(s)
+	logger := redact.Logger(o.Logger.With("org", key.OrgID, "datasource", key.UID), e.redactor)
 	folder := key.dataFolder(o.DataPath)
 	registry := prometheus.NewRegistry()
 	db, err := storage.Open(storage.Options{
@@ -90,14 +100,15 @@ func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &engine{key: key, options: o, promql: runner, logger: logger, db: db, ctx: ctx, cancel: cancel}
+	e.logger, e.db, e.ctx, e.cancel, e.state = logger, db, ctx, cancel, state.Open(key.stateFolder(o.DataPath))
 	if err := e.startScraping(registry); err != nil {
 		cancel()
 		return nil, errors.Join(err, db.Close())
 	}
-	e.active.Store(&map[string][]*scrape.Target{})
 	e.residency = newResidency(e)
 	e.changed = make(chan struct{}, 1)
+	e.record = newRecorder(key, e.state, o.IdlePeriod)
+	e.loops.Go(func() { e.record.run(ctx, e.recordFailed) })
 	e.loops.Go(e.applyRevisions)
 	e.loops.Go(e.residency.run)
 	return e, nil
@@ -112,7 +123,7 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 	if e.finding == nil {
 		return errors.New("start discovery: its metrics cannot be registered")
 	}
-	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, e.db, registry)
+	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, redactingStorage{e.db, e.redactor}, registry)
 	if err != nil {
 		return fmt.Errorf("start scraping: %w", err)
 	}
@@ -124,6 +135,7 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 // apply takes settings over; they come into force in the background, because a target that is being read when it
 // changes is waited for. The answer is the revision's number.
 func (e *engine) apply(s settings.Embedded, c *config.Config) int {
+	e.useSecrets(s)
 	e.mu.Lock()
 	e.newest = revision{settings: s, config: c, number: e.newest.number + 1}
 	number := e.newest.number

@@ -39,27 +39,32 @@ func (h *Handle) Release() {
 // Range evaluates a plan at every step of r: at least a millisecond a step, at most 11,000 steps. Infinities and NaN are returned as
 // they are. An ended ctx returns its own error.
 func (h *Handle) Range(ctx context.Context, n plan.Node, r executor.Range) (series.Result, error) {
+	h.engine.record.use()
 	return h.engine.rangeQuery(ctx, promql.Text(n, r.Span), r)
 }
 
 // Instant evaluates a plan at one time.
 func (h *Handle) Instant(ctx context.Context, n plan.Node, at executor.Instant) (series.Result, error) {
+	h.engine.record.use()
 	return h.engine.instantQuery(ctx, promql.Text(n, at.Span), at.At)
 }
 
 // RangePromQL evaluates what a user typed, within the bounds of Range.
 func (h *Handle) RangePromQL(ctx context.Context, expr string, r executor.Range) (series.Result, error) {
+	h.engine.record.use()
 	return h.engine.rangeQuery(ctx, expr, r)
 }
 
 // InstantPromQL evaluates what a user typed at one time.
 func (h *Handle) InstantPromQL(ctx context.Context, expr string, at time.Time) (series.Result, error) {
+	h.engine.record.use()
 	return h.engine.instantQuery(ctx, expr, at)
 }
 
 // LabelValues lists at most limit values of a label, sorted; limit 0 means all. The time range is coarse: values of series that
 // ended up to a few hours outside it may be among them.
 func (h *Handle) LabelValues(ctx context.Context, label string, of []plan.Select, start, end time.Time, limit int) ([]string, error) {
+	h.engine.record.use()
 	return h.engine.labelValues(ctx, label, of, start, end, limit)
 }
 

@@ -7,8 +7,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/storage"
-	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
 
 // bridge hands the log lines of Prometheus's packages to the SDK's logger; to nothing if logger is nil. Prometheus's
@@ -38,7 +38,7 @@ func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
 		arguments = append(arguments, redactAttribute(a)...)
 		return true
 	})
-	message := target.RedactText(record.Message)
+	message := redact.URLsIn(record.Message)
 	switch {
 	case record.Level >= slog.LevelError && !isNotStored(record):
 		h.logger.Error(message, arguments...)
@@ -73,5 +73,5 @@ func (h *bridgeHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
 func (h *bridgeHandler) WithGroup(string) slog.Handler { return h }
 
 func redactAttribute(a slog.Attr) []any {
-	return []any{a.Key, target.RedactText(a.Value.Resolve().String())}
+	return []any{a.Key, redact.URLsIn(a.Value.Resolve().String())}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -62,7 +63,7 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.ID, err)
 		}
-		waiting := TargetStatus{ID: t.ID, URL: target.Redact(u), Profile: t.Profile, Labels: map[string]string{model.JobLabel: t.ID}}
+		waiting := TargetStatus{ID: t.ID, URL: redact.URL(u), Profile: t.Profile, Labels: map[string]string{model.JobLabel: t.ID}}
 		for name, value := range targetLabels(t, u) {
 			waiting.Labels[string(name)] = string(value)
 		}
@@ -86,7 +87,7 @@ func (e *engine) status(scraped *scrape.Target, t settings.Target, s settings.Em
 	key := targetKey{job: set.Get(model.JobLabel), instance: set.Get(model.InstanceLabel)}
 	status := TargetStatus{
 		ID:           t.ID,
-		URL:          target.Redact(scraped.URL()),
+		URL:          redact.URL(scraped.URL()),
 		Labels:       set.Map(),
 		Up:           scraped.Health() == scrape.HealthGood,
 		LastScrape:   scraped.LastScrape(),
@@ -95,7 +96,7 @@ func (e *engine) status(scraped *scrape.Target, t settings.Target, s settings.Em
 		Profile:      t.Profile,
 	}
 	if err := scraped.LastError(); err != nil {
-		status.LastError = explainScrape(err, scraped.URL(), t, s)
+		status.LastError = explainScrape(err, scraped.URL(), t, s, e.redactor())
 		status.Samples = 0
 	}
 	detected, failure := e.residency.outcome(key)
@@ -136,12 +137,12 @@ var (
 )
 
 // explainScrape is a sentence for why a scrape failed.
-func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded) string {
+func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded, secrets *redact.Redactor) string {
 	interval := t.Interval
 	if interval == 0 {
 		interval = s.Interval
 	}
-	subject := target.Subject{URL: u, KeySet: t.APIKey != "", Timeout: min(s.ScrapeTimeout, interval)}
+	subject := target.Subject{URL: u, KeySet: t.APIKey != "", Timeout: min(s.ScrapeTimeout, interval), Secrets: secrets}
 	text := err.Error()
 	var network *url.Error
 	if errors.As(err, &network) {
@@ -157,7 +158,7 @@ func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded
 	}
 	for _, over := range scrapeLimits {
 		if strings.Contains(text, over.words) {
-			return fmt.Sprintf("The page of %s was not taken: "+over.reason+".", target.Redact(u), over.limit(s.ScrapeLimits))
+			return fmt.Sprintf("The page of %s was not taken: "+over.reason+".", redact.URL(u), over.limit(s.ScrapeLimits))
 		}
 	}
 	return subject.ExplainReading(err).Sentence

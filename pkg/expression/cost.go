@@ -88,7 +88,7 @@ type estimate struct {
 func (e *estimate) walk(node parser.Expr, at times, reads reach) (growth float64) {
 	switch n := node.(type) {
 	case *parser.StepInvariantExpr:
-		return e.walk(n.Expr, times{0, at.step}, reads)
+		return e.invariant(n, at, reads)
 	case *parser.VectorSelector:
 		e.leaf(n, at.count(), reads)
 		e.visits += float64(at.count())
@@ -101,12 +101,43 @@ func (e *estimate) walk(node parser.Expr, at times, reads reach) (growth float64
 		return e.call(n, at, reads)
 	}
 	growth = 1
+	more := int64(0)
+	if _, binary := node.(*parser.BinaryExpr); binary { // operands and result are held together
+		more = at.count()
+	}
 	for child := range parser.ChildrenIter(node) {
 		if expr, ok := child.(parser.Expr); ok {
-			growth = max(growth, e.walk(expr, at, reads))
+			growth = max(growth, e.inside(expr, at, reads, more))
 		}
 	}
 	return growth
+}
+
+// invariant is evaluated once, and then repeated at every step.
+func (e *estimate) invariant(n *parser.StepInvariantExpr, at times, reads reach) float64 {
+	return e.inside(n.Expr, times{0, at.step}, reads, at.count()-1)
+}
+
+// inside walks an expression of whose series so many more points are made. Of an aggregation few series are left by then.
+func (e *estimate) inside(expr parser.Expr, at times, reads reach, more int64) float64 {
+	first := len(e.leaves)
+	growth := e.walk(expr, at, reads)
+	if _, aggregates := withoutParentheses(expr).(*parser.AggregateExpr); !aggregates {
+		for i := first; i < len(e.leaves); i++ {
+			e.leaves[i].Points += more
+		}
+	}
+	return growth
+}
+
+func withoutParentheses(expr parser.Expr) parser.Expr {
+	for {
+		paren, ok := expr.(*parser.ParenExpr)
+		if !ok {
+			return expr
+		}
+		expr = paren.Expr
+	}
 }
 
 func (e *estimate) leaf(n *parser.VectorSelector, points int64, reads reach) {
@@ -134,7 +165,7 @@ func (e *estimate) subquery(n *parser.SubqueryExpr, at times, reads reach, weigh
 		at.span = 0
 	}
 	e.visits += weight * float64(at.count()) * float64(int64(n.Range/step)+1)
-	return e.walk(n.Expr, times{at.span + n.Range, step}, reads.further(n.Range, n.OriginalOffset, n.Timestamp, n.StartOrEnd))
+	return e.inside(n.Expr, times{at.span + n.Range, step}, reads.further(n.Range, n.OriginalOffset, n.Timestamp, n.StartOrEnd), at.count())
 }
 
 // sorting are the functions that sort each window.
@@ -147,20 +178,13 @@ func (e *estimate) call(n *parser.Call, at times, reads reach) float64 {
 	}
 	growth := 1.0
 	for _, argument := range n.Args {
-		for {
-			paren, ok := argument.(*parser.ParenExpr)
-			if !ok {
-				break
-			}
-			argument = paren.Expr
-		}
-		switch a := argument.(type) {
+		switch a := withoutParentheses(argument).(type) {
 		case *parser.MatrixSelector:
 			growth = max(growth, e.window(a, at, reads, weight))
 		case *parser.SubqueryExpr:
 			growth = max(growth, e.subquery(a, at, reads, weight))
 		default:
-			growth = max(growth, e.walk(a, at, reads))
+			growth = max(growth, e.inside(a, at, reads, at.count())) // argument and result are held together
 		}
 	}
 	return growth * longer(n)

@@ -52,15 +52,17 @@ func costOf(t *testing.T, text string) expression.Cost {
 func TestLeaves(t *testing.T) {
 	for text, want := range map[string][]int64{
 		"up":                                 {241},
-		"up @ 100":                           {1},
+		"up @ 100":                           {241},
+		"sum(up @ 100)":                      {1},
 		"rate(up[5m])":                       {241 + 21},
-		"up / on () group_left () up":        {241, 241},
-		"max_over_time(up[1h:1m])":           {121},
-		"max_over_time(up[1h:])":             {121},
-		"max_over_time((up[1h:1m]))":         {121},
-		"max_over_time(rate(up[5m])[1h:1m])": {121 + 21},
-		"max_over_time(up[1h:1m] @ 100)":     {61},
-		"quantile(scalar(up), up)":           {241, 241},
+		"up / on () group_left () up":        {482, 482},
+		"max_over_time(up[1h:1m])":           {121 + 241},
+		"max_over_time(up[1h:])":             {121 + 241},
+		"max_over_time((up[1h:1m]))":         {121 + 241},
+		"max_over_time(sum(up)[1h:1m])":      {121},
+		"max_over_time(rate(up[5m])[1h:1m])": {121 + 21 + 241},
+		"max_over_time(up[1h:1m] @ 100)":     {61 + 1 + 240},
+		"quantile(scalar(up), up)":           {241, 482},
 	} {
 		var got []int64
 		for _, leaf := range costOf(t, text).Leaves {

@@ -57,7 +57,9 @@ type Collector interface {
 // Target is how scraping one target goes.
 type Target struct {
 	Up bool
-	// Problem is a sentence about the last scrape; empty if it went well, or there was none.
+	// Scraped is false until the first scrape.
+	Scraped bool
+	// Problem is a sentence about the last scrape; empty if it went well, there was none, or the user may not see it.
 	Problem string
 }
 

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // Problem is why a target could not be read, for code to branch on.
@@ -70,6 +72,8 @@ type Subject struct {
 	URL     *url.URL
 	KeySet  bool
 	Timeout time.Duration
+	// Secrets are redacted in what a server or a library wrote; nil for none.
+	Secrets *redact.Redactor
 }
 
 func (Subject) problem(p Problem, cause error, format string, args ...any) *Error {
@@ -93,17 +97,17 @@ func (s Subject) Explain(err error) *Error {
 	if errors.As(err, &inURL) {
 		inner = inURL.Err
 	}
-	return s.problem(Unreachable, err, "%s could not be read: %.200s.", Redact(s.URL), RedactText(inner.Error()))
+	return s.problem(Unreachable, err, "%s could not be read: %.200s.", redact.URL(s.URL), s.Secrets.Text(redact.URLsIn(inner.Error())))
 }
 
 func (s Subject) explainContext(err error) *Error {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
-		return s.problem(Cancelled, err, "Reading %s was cancelled.", Redact(s.URL))
+		return s.problem(Cancelled, err, "Reading %s was cancelled.", redact.URL(s.URL))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return s.problem(Timeout, err, "%s did not answer in full within %s. Check that the server is reachable and not "+
-			"overloaded, or allow a longer timeout.", Redact(s.URL), s.Timeout)
+			"overloaded, or allow a longer timeout.", redact.URL(s.URL), s.Timeout)
 	}
 	return nil
 }
@@ -131,7 +135,7 @@ func (s Subject) explainTLS(err error) *Error {
 		return s.problem(CertificateExpired, err, "The certificate of %s has expired or is not valid yet. Renew it, or check the "+
 			"clocks.", where)
 	case errors.As(err, &invalid), errors.As(err, &verify), errors.As(err, &alert):
-		return s.problem(TLSFailed, err, "The TLS connection to %s failed: %s.", where, innermost(err))
+		return s.problem(TLSFailed, err, "The TLS connection to %s failed: %s.", where, s.Secrets.Text(innermost(err)))
 	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`):
 		// A TLS server answers a plain request with a TLS alert record; net/http has no type for it.
 		return s.tlsServer(err)
@@ -156,11 +160,11 @@ func (s Subject) explainNetwork(err error) *Error {
 			return s.problem(Refused, err, "%s refused the connection: nothing listens there. Check the URL's host and port and "+
 				"that the server is running.", Instance(s.URL))
 		}
-		return s.problem(Unreachable, err, "The connection to %s failed: %s.", Instance(s.URL), operation.Err)
+		return s.problem(Unreachable, err, "The connection to %s failed: %s.", Instance(s.URL), s.Secrets.Text(operation.Err.Error()))
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return s.problem(HalfWritten, err, "%s ended before the page was complete. Check the server's log and any proxy "+
-			"between.", Redact(s.URL))
+			"between.", redact.URL(s.URL))
 	}
 	if errors.Is(err, io.EOF) {
 		return s.problem(Unreachable, err, "%s closed the connection without an answer. Check that the port serves HTTP.",
@@ -177,12 +181,12 @@ func (s Subject) ExplainReading(err error) *Error {
 	if reason := s.explainNetwork(err); reason != nil {
 		return reason
 	}
-	return s.problem(Garbled, err, "The page of %s cannot be read: it is not in Prometheus's text format.", Redact(s.URL))
+	return s.problem(Garbled, err, "The page of %s cannot be read: it is not in Prometheus's text format.", redact.URL(s.URL))
 }
 
 // ExplainStatus says what an HTTP status other than 200 means here. It does not repeat what the server wrote.
 func (s Subject) ExplainStatus(status int) *Error {
-	where := Redact(s.URL)
+	where := redact.URL(s.URL)
 	switch status {
 	case http.StatusUnauthorized:
 		if s.KeySet {
@@ -210,7 +214,7 @@ func innermost(err error) string {
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
-			return RedactText(err.Error())
+			return redact.URLsIn(err.Error())
 		}
 		err = next
 	}
