@@ -20,11 +20,13 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 const (
@@ -86,17 +88,44 @@ func runPages(address, folder string) {
 	}
 	out := json.NewEncoder(os.Stdout)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		stored, err := storedPages(handle)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		if err := out.Encode(stored); err != nil {
+		if err := out.Encode(reportPages(handle)); err != nil {
 			panic(err)
 		}
 	}
 	if err := registry.Close(); err != nil {
 		panic(err)
 	}
+}
+
+// pagesReport is what an engine says.
+type pagesReport struct {
+	Stored map[int64]*storedPage
+	// Problem is why nothing is stored, Target what is said of the target, and Missing of the last hour.
+	Problem, Target string
+	Missing         []string
+	// Refused is the increase of the series of refused samples.
+	Refused float64
+	// Failure is why the stored pages cannot be read.
+	Failure string
+}
+
+func reportPages(h *engine.Handle) (r pagesReport) {
+	var err error
+	if r.Stored, err = storedPages(h); err != nil {
+		r.Failure = err.Error()
+	}
+	if problem := h.Storage().Problem; problem != nil {
+		r.Problem = string(problem.Reason)
+	}
+	if targets, err := h.Targets(context.Background()); err == nil && len(targets) > 0 {
+		r.Target = targets[0].NotStored
+	}
+	r.Missing = h.NotStored(time.Now().Add(-time.Hour), time.Now())
+	refused, err := h.InstantPromQL(context.Background(), "sum(increase("+storage.RefusedMetric+"[5m]))", time.Now())
+	if err == nil && len(refused.Series) > 0 {
+		r.Refused = refused.Series[0].Values[0]
+	}
+	return r
 }
 
 func storedPages(h *engine.Handle) (map[int64]*storedPage, error) {
@@ -156,13 +185,30 @@ func startPages(t *testing.T, address, folder string) *pagesEngine {
 	return &pagesEngine{t: t, command: command, answers: json.NewDecoder(output), input: input}
 }
 
-func (e *pagesEngine) stored() map[int64]*storedPage {
+func (e *pagesEngine) report() (r pagesReport) {
 	e.t.Helper()
 	_, err := e.input.Write([]byte("\n"))
 	require.NoError(e.t, err, "the engine's process has ended")
-	var stored map[int64]*storedPage
-	require.NoError(e.t, e.answers.Decode(&stored), "the engine's process has ended")
-	return stored
+	require.NoError(e.t, e.answers.Decode(&r), "the engine's process has ended")
+	return r
+}
+
+func (e *pagesEngine) stored() map[int64]*storedPage {
+	e.t.Helper()
+	r := e.report()
+	require.Empty(e.t, r.Failure)
+	return r.Stored
+}
+
+// requireSaid waits until it is said everywhere that nothing is stored because the disk is full.
+func (e *pagesEngine) requireSaid() {
+	e.t.Helper()
+	require.EventuallyWithT(e.t, func(c *assert.CollectT) {
+		r := e.report()
+		require.Equal(c, "disk_full", r.Problem)
+		require.Positive(c, r.Refused)
+		require.Contains(c, strings.Join(r.Missing, " "), "the file system is full")
+	}, patience, interval)
 }
 
 // newest is the highest number of a stored page.
@@ -254,17 +300,19 @@ func TestFullDiskLosesNothingStored(t *testing.T) {
 			before := e.stored()
 			require.NotEmpty(t, before, "stored pages are read while the disk is full")
 			require.GreaterOrEqual(t, newest(before), full-10)
+			e.requireSaid()
+			require.Contains(t, e.report().Target, "Make room on the file system")
 			if end == "kill while full" {
 				e.kill()
+				e = startPages(t, server.URL, folder)
+				e.requireSaid()
 			}
 			require.NoError(t, os.Remove(filler))
-			if end == "kill while full" {
-				e = startPages(t, server.URL, folder)
-			}
 			room := served.Load()
-			require.Eventually(t, func() bool { return newest(e.stored()) >= room+10 }, patience, interval, "pages are not stored again")
+			require.Eventually(t, func() bool { return newest(e.report().Stored) >= room+10 }, patience, interval, "pages are not stored again")
 			after := e.stored()
 			requireKept(t, before, after)
+			require.Empty(t, e.report().Problem)
 			if strings.HasPrefix(end, "kill") {
 				e.kill()
 			} else {

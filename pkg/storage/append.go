@@ -38,6 +38,8 @@ type transaction struct {
 	generation uint64
 	samples    int
 	job        string
+	// uncounted is set for what the storage says of itself.
+	uncounted bool
 }
 
 // begin opens the batch with the function, unless nothing can be stored now.
@@ -74,13 +76,13 @@ func (t *transaction) Commit() error {
 		return nil
 	}
 	if t.inner == nil {
-		return t.store.refuse(t.job, t.samples)
+		return t.refuse()
 	}
 	inner := t.inner
 	t.inner = nil
 	defer t.store.gate.leave()
 	if err := t.store.commit(inner); err != nil {
-		return t.store.refuse(t.job, t.samples)
+		return t.refuse()
 	}
 	return nil
 }
@@ -198,9 +200,11 @@ func (a *appender) AppendSTZeroSample(ref promstorage.SeriesRef, set labels.Labe
 	return tagged(found, a.generation), err
 }
 
-// refuse counts a batch and answers why it was not stored.
-func (s *Store) refuse(job string, samples int) error {
-	problem := s.problemNow()
-	s.refusals.Add(problem.Reason, job, samples, problem.Detail, time.Now())
+// refuse counts the batch and answers why it was not stored.
+func (t *transaction) refuse() error {
+	problem := t.store.problemNow()
+	if !t.uncounted {
+		t.store.refusals.Add(problem.Reason, t.job, t.samples, problem.Detail, time.Now())
+	}
 	return &NotStoredError{Problem: problem}
 }

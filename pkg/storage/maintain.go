@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/prometheus/tsdb"
@@ -22,12 +23,10 @@ const (
 // run maintains the TSDB, and replaces it when nothing can be stored, until ctx ends.
 func (s *Store) run(ctx context.Context) {
 	defer close(s.ended)
-	verify := make(chan struct{})
-	go func() {
-		defer close(verify)
-		s.verifyBlocks(ctx)
-	}()
-	defer func() { <-verify }()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { s.verifyBlocks(ctx) })
+	beside.Go(func() { s.keepHistory(ctx) })
 	for {
 		wait := s.options.MaintenanceInterval
 		if s.failing() || s.wantsReopening() {

@@ -25,6 +25,8 @@ type Options struct {
 	RetryInterval time.Duration
 	// MaintenanceInterval is how often chunks and blocks are written; 0 for a minute.
 	MaintenanceInterval time.Duration
+	// HistoryInterval is how often the storage says what it refused; 0 for 15 seconds.
+	HistoryInterval time.Duration
 	// BlockDuration is how much time the smallest block has; 0 for Prometheus's two hours.
 	BlockDuration time.Duration
 }
@@ -51,6 +53,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaintenanceInterval == 0 {
 		o.MaintenanceInterval = time.Minute
+	}
+	if o.HistoryInterval == 0 {
+		o.HistoryInterval = historyInterval
 	}
 	return o
 }

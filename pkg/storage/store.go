@@ -34,6 +34,7 @@ func (e *NotStoredError) Error() string { return "samples were not stored: " + e
 type Store struct {
 	options  Options
 	refusals Refusals
+	history  history
 	gate     gate
 	// commits serializes commits, so that none follows one that failed.
 	commits sync.Mutex
@@ -188,28 +189,20 @@ func (s *Store) problemNow() Problem {
 	return *s.problem
 }
 
-// Querier is that of promstorage.Queryable.
+// Querier is that of promstorage.Queryable. Without an open TSDB, it reads what the storage says of itself alone.
 func (s *Store) Querier(mint, maxt int64) (promstorage.Querier, error) {
+	out := &querier{Querier: closedQuerier{}, history: &s.history, mint: mint, maxt: maxt, leave: func() {}}
 	current, err := s.enter(false)
 	if err != nil {
-		return nil, err
+		return out, nil
 	}
 	found, err := current.db.Querier(mint, maxt)
 	if err != nil {
 		s.gate.leave()
 		return nil, err
 	}
-	return &querier{Querier: found, leave: sync.OnceFunc(s.gate.leave)}, nil
-}
-
-type querier struct {
-	promstorage.Querier
-	leave func()
-}
-
-func (q *querier) Close() error {
-	defer q.leave()
-	return q.Querier.Close()
+	out.Querier, out.leave = found, sync.OnceFunc(s.gate.leave)
+	return out, nil
 }
 
 // StartTime is that of the oldest sample, in unix milliseconds; math.MaxInt64 if there is none.
