@@ -23,6 +23,9 @@ var advice = map[Reason][2]string{
 	ReservedName: {"their metric is one that only the plugin writes", "Rename the metric, or remove the target"},
 }
 
+// Text says in a few words why samples are not stored.
+func (r Reason) Text() string { return advice[r][0] }
+
 // clock writes a time for readers who may look at it on another day.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
