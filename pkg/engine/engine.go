@@ -25,7 +25,9 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/util/compression"
 
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // errClosed is the answer of an engine that the registry has closed.
@@ -39,6 +41,8 @@ type engine struct {
 	logger   log.Logger
 	db       *tsdb.DB
 	scraping *scrape.Manager
+	ingest   *ingest.Ingest
+	refusals storage.Refusals
 	finding  *discovery.Manager
 
 	ctx    context.Context
@@ -144,7 +148,8 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 	if e.finding == nil {
 		return errors.New("start discovery: its metrics cannot be registered")
 	}
-	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, e.db, registry)
+	e.ingest = e.newIngest(registry)
+	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, e.ingest, registry)
 	if err != nil {
 		return fmt.Errorf("start scraping: %w", err)
 	}
