@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
@@ -88,3 +89,6 @@ func (h *Handle) Since() time.Time { return h.engine.since() }
 
 // Warnings are sentences about how the engine is set up.
 func (h *Handle) Warnings() []string { return slices.Clone(h.warnings) }
+
+// Limits is how near the limits of series and samples are.
+func (h *Handle) Limits() ingest.Status { return h.engine.ingest.Status() }
