@@ -12,6 +12,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // Handle is a reference to an engine. It stays usable after Release for calls that are in progress, until the engine is
@@ -86,6 +87,12 @@ func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) { return h
 
 // Since is the time of the oldest scrape that is stored; zero if there is none yet.
 func (h *Handle) Since() time.Time { return h.engine.since() }
+
+// Storage is what is known of the storage: what is not stored, and what is damaged.
+func (h *Handle) Storage() storage.Status { return h.engine.db.Status() }
+
+// NotStored are sentences about what is missing of a time, because it was not stored or is damaged.
+func (h *Handle) NotStored(from, to time.Time) []string { return h.engine.db.Status().Missing(from, to) }
 
 // Warnings are sentences about how the engine is set up.
 func (h *Handle) Warnings() []string { return slices.Clone(h.warnings) }

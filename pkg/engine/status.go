@@ -33,6 +33,8 @@ type TargetStatus struct {
 	LastDuration time.Duration
 	// LastError is a sentence; empty if the last scrape succeeded or there was none.
 	LastError string
+	// NotStored is a sentence about why samples of the last scrapes were not stored; empty if they were.
+	NotStored string
 	// Samples is how many samples the last scrape had.
 	Samples int
 	// Profile is the configured or detected profile; empty if none was detected yet.
@@ -47,12 +49,15 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 	if err != nil {
 		return nil, err
 	}
+	stored, now := e.db.Status(), time.Now()
 	current := e.current().settings
 	active := e.activeTargets()
 	statuses := make([]TargetStatus, 0, len(current.Targets)+len(active[fileDiscoveryJob]))
 	for _, t := range current.Targets {
 		if scraped := active[t.ID]; len(scraped) > 0 {
-			statuses = append(statuses, e.status(scraped[0], t, current, samples))
+			status := e.status(scraped[0], t, current, samples)
+			status.NotStored = stored.Of(status.Labels[model.JobLabel], now)
+			statuses = append(statuses, status)
 			continue
 		}
 		u, err := target.ParseURL(t.URL)
@@ -70,6 +75,7 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 		for _, scraped := range active[fileDiscoveryJob] {
 			t := configuredTarget(current, scraped, scraped.Labels(builder))
 			status := e.status(scraped, t, current, samples)
+			status.NotStored = stored.Of(status.Labels[model.JobLabel], now)
 			status.ID = fileDiscoveryJob + "/" + status.Labels[model.InstanceLabel]
 			statuses = append(statuses, status)
 		}

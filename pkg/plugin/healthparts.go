@@ -25,6 +25,7 @@ func (d *Datasource) partChecks() []func(context.Context) healthPart {
 		d.checkMistakes,
 		d.checkRemoteWrite,
 		d.checkEngine,
+		d.checkStorage,
 	}
 }
 

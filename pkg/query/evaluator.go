@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
@@ -49,6 +50,8 @@ type Collector interface {
 	Since() time.Time
 	// Warnings are sentences about how collecting is set up.
 	Warnings() []string
+	// NotStored are sentences about what is missing of a time, because it was not stored or is damaged.
+	NotStored(from, to time.Time) []string
 }
 
 // Target is how scraping one target goes.
@@ -107,12 +110,14 @@ type status struct {
 	targets  []Target
 	since    time.Time
 	warnings []string
+	// missing says what is missing of the time that is queried.
+	missing []string
 }
 
-func (e *Evaluator) status(ctx context.Context) (status, error) {
+func (e *Evaluator) status(ctx context.Context, of backend.TimeRange) (status, error) {
 	if e.Collector == nil {
 		return status{}, nil
 	}
 	targets, err := e.Collector.Targets(ctx)
-	return status{true, targets, e.Collector.Since(), e.Collector.Warnings()}, err
+	return status{true, targets, e.Collector.Since(), e.Collector.Warnings(), e.Collector.NotStored(of.From, of.To)}, err
 }

@@ -44,9 +44,14 @@ func (e *Evaluator) promqlQuery(ctx context.Context, r Request) (data.Frames, er
 		notices = appendNotice(notices, data.NoticeSeverityWarning,
 			"Native histograms are not shown. Reduce them with histogram_quantile() or histogram_avg().")
 	}
+	if e.Collector != nil {
+		for _, m := range e.Collector.NotStored(r.Range.From, r.Range.To) {
+			notices = appendNotice(notices, data.NoticeSeverityWarning, m)
+		}
+	}
 	finite := analysis.Finite(answer.Series)
 	if len(finite) == 0 {
-		status, err := e.status(ctx)
+		status, err := e.status(ctx, r.Range)
 		if err != nil {
 			return nil, err
 		}
