@@ -83,7 +83,10 @@ func (h *Handle) SendTo(to remotewrite.Destination) { h.engine.sendTo(h.revision
 func (h *Handle) RemoteWrite() (remotewrite.Status, bool) { return h.engine.writingStatus() }
 
 // Targets lists the configured targets in their order, then the discovered ones.
-func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) { return h.engine.targets(ctx) }
+func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) {
+	h.engine.record.use()
+	return h.engine.targets(ctx)
+}
 
 // Since is the time of the oldest scrape that is stored; zero if there is none yet.
 func (h *Handle) Since() time.Time { return h.engine.since() }
