@@ -25,7 +25,7 @@ const outOfBoundsMetric = "prometheus_target_scrapes_sample_out_of_bounds_total"
 
 func (e *engine) newIngest(registry *prometheus.Registry) *ingest.Ingest {
 	return ingest.New(ingest.Options{
-		Next: e.db, Head: func() ingest.Head { return e.db }, Refusals: e.db.Refusals(), Limits: e.limits, Server: e.serverOf,
+		Next: e.db, Stored: e.db, Logger: e.logger, Head: func() ingest.Head { return e.db }, Refusals: e.db.Refusals(), Limits: e.limits, Server: e.serverOf,
 		Biggest: e.biggest, PolledMetrics: polledMetrics, OwnMetrics: ownMetrics,
 		OutOfBounds: func() float64 { return counterOf(registry, outOfBoundsMetric) },
 	})

@@ -156,7 +156,15 @@ func (a *appender) store(s sample, o storage.AOptions) (storage.SeriesRef, error
 	if s.ref == 0 && a.overSeriesLimit(s.set) {
 		return 0, nil
 	}
-	ref, err := a.next.Append(s.ref, s.set, s.st, s.t, s.v, s.h, s.fh, o)
+	out, reset := a.target.adjust(s)
+	if a.target.hadSums && out.st <= a.target.resumed.UnixMilli() {
+		out.st = 0 // what the counter counted between its start and now is in the sum
+	}
+	if reset && out.v > 0 {
+		// The stored value may not be seen to fall.
+		_, _ = a.next.Append(s.ref, s.set, 0, s.t-1, 0, nil, nil, noOptions)
+	}
+	ref, err := a.next.Append(s.ref, s.set, out.st, out.t, out.v, out.h, out.fh, o)
 	if err != nil {
 		a.countError(s, err)
 	}

@@ -217,6 +217,9 @@ func (a *appender) reduce(at int64) error {
 			folded++
 		}
 	}
+	if !first {
+		a.leaveAbsent(kept)
+	}
 	c.sums.write(a, at)
 	c.kept, c.ending = kept, all
 	c.models, c.folded, c.dropped = len(page.models), 0, c.sums.dropped
@@ -256,13 +259,19 @@ func (a *appender) replay(s sample) {
 
 // demote moves a series into a sum. If it is stored already it gets its last sample here, so that the sum goes on exactly where it ends.
 func (a *appender) demote(s sample) {
-	c := a.target.cut
-	known := s.state != limited && (s.ref != 0 || a.isStored(s.set))
-	m := c.sums.join(a, s, known)
-	if m != nil && known {
-		a.replay(s)
-		m.individual = true
+	before := a.target.ended(s.set)
+	known := before == nil && s.state != limited && (s.ref != 0 || a.isStored(s.set))
+	m := a.target.cut.sums.join(a, s, known || before != nil)
+	if m != nil && before != nil {
+		m.stored, m.from, m.fromH = true, before.last, before.offsetH
+		delete(a.target.returned, s.set.Hash())
 	}
+	if m == nil || !known {
+		return
+	}
+	a.replay(s)
+	m.individual = true
+	m.keep(a.target, s)
 }
 
 func (a *appender) isStored(set labels.Labels) bool {
@@ -274,26 +283,39 @@ func (a *appender) isStored(set labels.Labels) bool {
 	return ref != 0
 }
 
-// fold adds what a series has increased by to its sum.
+// fold adds what a series has increased by to its sum. One that is stored by itself, but was not on the page when its model was folded, is
+// moved into the sum now.
 func (a *appender) fold(s sample) {
-	m := a.target.cut.sums.join(a, s, false)
-	if m == nil || !m.individual {
+	m := a.target.cut.sums.member(s.set)
+	if m == nil {
+		a.demote(s)
 		return
 	}
-	m.individual = false
-	_, _ = a.next.Append(s.ref, s.set, 0, s.t, math.Float64frombits(value.StaleNaN), nil, nil, noOptions)
+	a.target.cut.sums.join(a, s, false)
+	if m.individual {
+		m.individual = false
+		_, _ = a.next.Append(s.ref, s.set, 0, s.t, math.Float64frombits(value.StaleNaN), nil, nil, noOptions)
+	}
 }
 
 // promote stores a series by itself again. Its sum still gets what it has increased by, and its start is not stored: what happened between its
 // start and now is in the sum.
 func (a *appender) promote(s sample) {
-	c := a.target.cut
-	if m := c.sums.member(s.set); m != nil {
-		c.sums.join(a, s, true)
-		c.sums.leave(s.set)
+	if m := a.target.cut.sums.member(s.set); m != nil {
+		a.target.cut.sums.join(a, s, true)
+		a.target.leave(m)
+		s.st = 0
 	}
-	s.st = 0
 	_, _ = a.store(s, noOptions)
+}
+
+// leaveAbsent takes the series of promoted models out of the sums that are not on the page.
+func (a *appender) leaveAbsent(kept map[string]bool) {
+	for _, m := range a.target.cut.sums.members {
+		if _, name := modelOf(m.set, a.server.Fold.ModelLabels); kept == nil || kept[name] {
+			a.target.leave(m)
+		}
+	}
 }
 
 // endFolds ends all sums.

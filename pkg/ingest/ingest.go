@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
@@ -57,7 +58,9 @@ type Head interface {
 // Options are what an Ingest needs. All fields are required except those that say otherwise.
 type Options struct {
 	// Next stores. Its appenders implement storage.GetRef, by which new series are told from stored ones.
-	Next     storage.AppendableV2
+	Next storage.AppendableV2
+	// Stored reads what is stored.
+	Stored   storage.Queryable
 	Head     func() Head
 	Refusals *stored.Refusals
 	// Limits are read at every scrape, so that they change with the settings.
@@ -71,6 +74,7 @@ type Options struct {
 	Biggest func() Biggest
 	// OutOfBounds is how many samples the scrape loops have refused as too old or too new; nil if that is not counted.
 	OutOfBounds func() float64
+	Logger      log.Logger
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 }
@@ -107,6 +111,11 @@ type target struct {
 	used time.Time
 	// cut is how the page is reduced; nil while it is stored in full.
 	cut *cut
+	// returned are counters that are stored by themselves again, by the hash of their labels.
+	returned map[uint64]*returned
+	// resumed is when the storage was read for sums of an earlier process; hadSums says that there were some.
+	resumed time.Time
+	hadSums bool
 	// lastPage is the time of the last page, in unix milliseconds; 0 before the first one.
 	lastPage int64
 	// size is how many samples the last page had.
@@ -133,6 +142,11 @@ func (g *Ingest) AppenderV2(ctx context.Context) storage.AppenderV2 {
 		// Members are found by the labels by which they were added up.
 		a.server.Recognized, a.server.Fold = true, t.cut.fold
 	}
+	if t.resumed.IsZero() {
+		if err := t.resume(a); err != nil {
+			g.Logger.Warn("Sums of models are not continued", "target", t.job, "error", err)
+		}
+	}
 	a.page = make([]sample, 0, min(t.size, g.Limits().Samples))
 	return a
 }
@@ -151,7 +165,7 @@ func (g *Ingest) target(scraped *scrape.Target) *target {
 				delete(g.targets, k)
 			}
 		}
-		found = &target{set: set, job: set.Get(model.JobLabel)}
+		found = &target{set: set, job: set.Get(model.JobLabel), returned: map[uint64]*returned{}}
 		g.targets[key] = found
 	}
 	found.used = now

@@ -40,6 +40,10 @@ type member struct {
 	last  float64
 	lastH *histogram.FloatHistogram
 	seen  int64
+	// stored says that the series was stored by itself, last with the value from.
+	stored bool
+	from   float64
+	fromH  *histogram.FloatHistogram
 	// individual is set from the series' last sample of its own until that was marked as its end.
 	individual bool
 }
@@ -81,8 +85,6 @@ func (f *sums) member(set labels.Labels) *member {
 	return m
 }
 
-func (f *sums) leave(set labels.Labels) { delete(f.members, set.Hash()) }
-
 // begin starts a page.
 func (f *sums) begin(a *appender, at int64, most int) {
 	f.at, f.most, f.dropped, f.seen = at, most, 0, 0
@@ -109,11 +111,12 @@ func (f *sums) join(a *appender, s sample, counted bool) *member {
 	if m.seen == f.at {
 		return m // twice on the page
 	}
+	restarted := m.seen != 0 && s.st > m.seen
 	m.seen = f.at
 	f.seen++
 	m.sum.touch(f.at)
 	if !counted || m.sum.kind != gaugeSum {
-		m.add(s)
+		m.add(s, restarted)
 	}
 	return m
 }
@@ -129,6 +132,16 @@ func (m *member) begin(s sample, isNew bool) {
 	}
 }
 
+// keep notes the last value that the series was stored with by itself.
+func (m *member) keep(t *target, s sample) {
+	out, _ := t.adjust(s)
+	delete(t.returned, s.set.Hash())
+	m.stored, m.from = true, out.v
+	if m.sum.kind == histogramSum {
+		m.fromH = out.float()
+	}
+}
+
 func (s sample) float() *histogram.FloatHistogram {
 	if s.h != nil {
 		return s.h.ToFloat(nil)
@@ -136,7 +149,8 @@ func (s sample) float() *histogram.FloatHistogram {
 	return s.fh.Copy()
 }
 
-func (m *member) add(s sample) {
+// add adds a sample; restarted says that the counter began anew since the last one, whether its value shows that or not.
+func (m *member) add(s sample, restarted bool) {
 	switch m.sum.kind {
 	case gaugeSum:
 		if !math.IsNaN(s.v) {
@@ -147,19 +161,19 @@ func (m *member) add(s sample) {
 			return
 		}
 		step := s.v - m.last
-		if step < 0 {
-			step = s.v // it was reset
+		if restarted || step < 0 {
+			step = s.v
 		}
 		m.sum.value += max(step, 0)
 		m.last = s.v
 	case histogramSum:
-		m.addHistogram(s.float())
+		m.addHistogram(s.float(), restarted)
 	}
 }
 
-func (m *member) addHistogram(now *histogram.FloatHistogram) {
+func (m *member) addHistogram(now *histogram.FloatHistogram, restarted bool) {
 	step := now.Copy()
-	if m.lastH != nil && !now.DetectReset(m.lastH) {
+	if m.lastH != nil && !restarted && !now.DetectReset(m.lastH) {
 		if reduced, _, _, err := step.Sub(m.lastH); err == nil {
 			step = reduced
 		}
@@ -286,7 +300,7 @@ func (f *sums) write(a *appender, at int64) {
 	}
 	if len(f.members) > 2*f.seen+1000 {
 		for key, m := range f.members {
-			if m.seen != at {
+			if m.seen != at && !m.stored {
 				delete(f.members, key)
 			}
 		}
