@@ -2,12 +2,16 @@ package attribution
 
 import (
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -118,5 +122,41 @@ func FuzzPodOfLogFolder(f *testing.F) {
 			require.Regexp(t, podUIDs, part)
 			require.True(t, utf8.ValidString(part), "it becomes a label's value")
 		}
+	})
+}
+
+// FuzzModelConfiguration reads what a server answers about a model's configuration.
+func FuzzModelConfiguration(f *testing.F) {
+	for _, text := range []string{
+		`{"name":"m","platform":"ensemble","backend":"","instance_group":[{"name":"g","kind":"KIND_GPU","count":2,"gpus":[0,1]}]}`, "", "null", "[]", `{"name":"other"}`, `{"error":"unknown model"}`,
+		`{"name":"m","instance_group":[{"count":-1,"gpus":[-1,9223372036854775807]}]}`, `{"name":"m","instance_group":[null]}`,
+	} {
+		f.Add(text, 200)
+		f.Add(text, 400)
+	}
+	var answer atomic.Pointer[string]
+	var status atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(int(status.Load()))
+		_, _ = w.Write([]byte(*answer.Load()))
+	}))
+	f.Cleanup(server.Close)
+	f.Fuzz(func(t *testing.T, text string, code int) {
+		if code < 200 || code > 599 || code == http.StatusNoContent || code == http.StatusNotModified {
+			return // these have no body
+		}
+		answer.Store(&text)
+		status.Store(int64(code))
+		found, err := configurationOf(t.Context(), server.Client(), time.Minute, server.URL, "m")
+		if err != nil {
+			require.Contains(t, err.Error(), strings.TrimPrefix(server.URL, "http://"))
+			require.Zero(t, found)
+			return
+		}
+		require.True(t, code == http.StatusOK || code == http.StatusBadRequest || code == http.StatusNotFound, code)
+		require.LessOrEqual(t, len(found.groups), len(text))
+		again, err := configurationOf(t.Context(), server.Client(), time.Minute, server.URL, "m")
+		require.NoError(t, err)
+		require.Equal(t, found, again)
 	})
 }

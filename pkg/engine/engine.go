@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/prometheus/scrape"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/state"
@@ -39,6 +40,7 @@ type engine struct {
 	logger   log.Logger
 	db       *storage.Store
 	scraping *scrape.Manager
+	ingest   *ingest.Ingest
 	finding  *discovery.Manager
 
 	ctx    context.Context
@@ -123,7 +125,8 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 	if e.finding == nil {
 		return errors.New("start discovery: its metrics cannot be registered")
 	}
-	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, redactingStorage{e.db, e.redactor}, registry)
+	e.ingest = e.newIngest(registry)
+	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, redactingStorage{e.ingest, e.redactor}, registry)
 	if err != nil {
 		return fmt.Errorf("start scraping: %w", err)
 	}

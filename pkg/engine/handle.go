@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
@@ -82,7 +83,10 @@ func (h *Handle) SendTo(to remotewrite.Destination) { h.engine.sendTo(h.revision
 func (h *Handle) RemoteWrite() (remotewrite.Status, bool) { return h.engine.writingStatus() }
 
 // Targets lists the configured targets in their order, then the discovered ones.
-func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) { return h.engine.targets(ctx) }
+func (h *Handle) Targets(ctx context.Context) ([]TargetStatus, error) {
+	h.engine.record.use()
+	return h.engine.targets(ctx)
+}
 
 // Since is the time of the oldest scrape that is stored; zero if there is none yet.
 func (h *Handle) Since() time.Time { return h.engine.since() }
@@ -95,3 +99,6 @@ func (h *Handle) NotStored(from, to time.Time) []string { return h.engine.db.Sta
 
 // Warnings are sentences about how the engine is set up.
 func (h *Handle) Warnings() []string { return slices.Clone(h.warnings) }
+
+// Limits is how near the limits of series and samples are.
+func (h *Handle) Limits() ingest.Status { return h.engine.ingest.Status() }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
 
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
@@ -127,7 +128,6 @@ var (
 		words, reason string
 		limit         func(settings.ScrapeLimits) int
 	}{
-		{"sample limit exceeded", "it has more than the limit of %d samples", func(l settings.ScrapeLimits) int { return l.Samples }},
 		{"label_limit exceeded", "a series has more than the limit of %d labels", func(l settings.ScrapeLimits) int { return l.Labels }},
 		{"label_name_length_limit exceeded", "a label name is longer than the limit of %d bytes",
 			func(l settings.ScrapeLimits) int { return l.LabelNameLength }},
@@ -152,6 +152,10 @@ func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded
 		if status, err := strconv.Atoi(found[1]); err == nil {
 			return subject.ExplainStatus(status).Sentence
 		}
+	}
+	var page *ingest.PageError
+	if errors.As(err, &page) {
+		return redact.URL(u) + ": " + page.Text
 	}
 	if strings.Contains(text, "body size limit exceeded") {
 		return subject.TooLarge(s.ScrapeLimits.BodyBytes).Sentence

@@ -117,7 +117,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target, limited set
 	has := func(metric string) bool { _, ok := result.Page.Metrics[metric]; return ok }
 	found, problem := d.recognize(t, f.URL, has)
 	if problem != "" {
-		f.Problem, f.reason = problem, "serve metrics that do not match their profile or any"
+		f.Problem, f.reason = problem, "serve metrics that match no profile, or not theirs"
 		return f
 	}
 	p := found[0]

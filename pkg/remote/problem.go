@@ -53,6 +53,7 @@ const (
 	Unsupported      Problem = "unsupported"
 	IdentityFailed   Problem = "identity_failed"
 	ProxyFailed      Problem = "proxy_failed"
+	TLSServer        Problem = "plain_http_server_speaks_tls"
 )
 
 // Error is a failed query: what happened, where and what to do. Its sentence contains no secret: no user
@@ -173,6 +174,11 @@ func (s subject) explainStatus(response *http.Response, body []byte) *Error {
 		}
 		if message != "" {
 			return s.withRetry(response, s.ofAPI(status, &apiError{words.ErrorType, message}))
+		}
+	}
+	if status == http.StatusBadRequest {
+		if tls := (target.Subject{URL: s.url}).ExplainBadRequest(string(body)); tls != nil {
+			return s.withRetry(response, s.problem(TLSServer, tls, "%s", tls.Sentence))
 		}
 	}
 	excerpt := s.excerptOf(response, body)

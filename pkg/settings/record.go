@@ -27,7 +27,7 @@ type SecretNeeds struct {
 func (e Embedded) WithoutSecrets() (jsonData []byte, missing SecretNeeds, err error) {
 	s := stored{
 		Mode: ModeEmbedded, Interval: durationText(e.Interval), ScrapeTimeout: durationText(e.ScrapeTimeout), RetentionTime: durationText(e.RetentionTime),
-		RetentionSize: bytesText(e.RetentionBytes),
+		RetentionSize: bytesText(e.RetentionBytes), SeriesLimit: e.SeriesLimit,
 		ScrapeLimits: storedScrapeLimits{
 			BodySize: bytesText(e.ScrapeLimits.BodyBytes), Samples: e.ScrapeLimits.Samples, Labels: e.ScrapeLimits.Labels,
 			LabelNameLength: e.ScrapeLimits.LabelNameLength, LabelValueLength: e.ScrapeLimits.LabelValueLength,

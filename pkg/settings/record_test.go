@@ -19,7 +19,7 @@ func complete() settings.Embedded {
 			Interval: 90 * time.Second, ManagementURL: "http://host:8000/api", AuthScheme: "Token", APIKey: "", InsecureSkipVerify: true,
 		}},
 		FileDiscovery: true, Interval: 7 * time.Second, ScrapeTimeout: 1500 * time.Millisecond, RetentionTime: 36 * time.Hour, RetentionBytes: 1<<30 + 1,
-		ScrapeLimits: settings.ScrapeLimits{BodyBytes: 1<<20 + 1, Samples: 2, Labels: 3, LabelNameLength: 4, LabelValueLength: 5},
+		ScrapeLimits: settings.ScrapeLimits{BodyBytes: 1<<20 + 1, Samples: 2, Labels: 3, LabelNameLength: 4, LabelValueLength: 5}, SeriesLimit: 6,
 	}
 }
 

@@ -116,15 +116,31 @@ type appenderV2 struct {
 func (a *appenderV2) Append(ref promstorage.SeriesRef, set labels.Labels, st, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram,
 	o promstorage.AOptions,
 ) (promstorage.SeriesRef, error) {
-	a.begin(func(g *generation) promstorage.AppenderTransaction {
-		a.appender = g.db.AppenderV2(a.ctx)
-		return a.appender
-	})
-	if a.inner == nil {
+	if a.open(); a.inner == nil {
 		return a.refused(ref, set)
 	}
 	found, err := a.appender.Append(untagged(ref, a.generation), set, st, t, v, h, fh, o)
 	return a.count(found, set, err)
+}
+
+func (a *appenderV2) open() {
+	a.begin(func(g *generation) promstorage.AppenderTransaction {
+		a.appender = g.db.AppenderV2(a.ctx)
+		return a.appender
+	})
+}
+
+// GetRef finds a series in memory; 0 if there is none.
+func (a *appenderV2) GetRef(set labels.Labels, hash uint64) (promstorage.SeriesRef, labels.Labels) {
+	if a.open(); a.inner == nil {
+		return 0, labels.EmptyLabels()
+	}
+	finder, can := a.appender.(promstorage.GetRef)
+	if !can {
+		return 0, labels.EmptyLabels()
+	}
+	ref, found := finder.GetRef(set, hash)
+	return tagged(ref, a.generation), found
 }
 
 type appender struct {

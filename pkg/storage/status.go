@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/index"
 )
 
 // Status is what is known of a storage.
@@ -53,6 +55,39 @@ func sizeOnDisk(db *tsdb.DB) int64 {
 		size += block.Size()
 	}
 	return size
+}
+
+// NumSeries counts the series in memory.
+func (s *Store) NumSeries() uint64 {
+	if head := s.head(); head != nil {
+		return head.NumSeries()
+	}
+	return 0
+}
+
+// MaxTime is the time of the newest sample in memory, in unix milliseconds; math.MinInt64 if there is none.
+func (s *Store) MaxTime() int64 {
+	if head := s.head(); head != nil {
+		return head.MaxTime()
+	}
+	return math.MinInt64
+}
+
+// Cardinality has the n most frequent values of a label, and the labels with most values, of the series in memory. It is as old as 30 s.
+func (s *Store) Cardinality(label string, n int) index.PostingsStats {
+	if head := s.head(); head != nil {
+		return *head.PostingsCardinalityStats(label, n)
+	}
+	return index.PostingsStats{}
+}
+
+func (s *Store) head() *tsdb.Head {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return nil
+	}
+	return s.current.db.Head()
 }
 
 // SeriesBound is at least how many series there are: those in memory, and those of each block.

@@ -247,14 +247,27 @@ func withinLimit(buffer *bytes.Buffer, limit int64) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// explainResponse also recognises a TLS server that answers a plain request in words, as Go and nginx do.
+// explainResponse also recognises a TLS server that answers a plain request in words.
 func (s Subject) explainResponse(response *http.Response) *Error {
-	if response.StatusCode == http.StatusBadRequest && s.URL.Scheme == "http" {
+	if response.StatusCode == http.StatusBadRequest {
 		// A reading error leaves the text short, and then the status alone is explained.
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
-		if strings.Contains(strings.ToLower(string(text)), "http request") && strings.Contains(string(text), "HTTPS") {
-			return s.tlsServer(nil)
+		if reason := s.ExplainBadRequest(string(text)); reason != nil {
+			return reason
 		}
 	}
 	return s.ExplainStatus(response.StatusCode)
+}
+
+// ExplainBadRequest recognises the words in which Go, nginx and Apache say that a plain request came to a TLS port, in a response with status
+// 400; nil for other texts.
+func (s Subject) ExplainBadRequest(text string) *Error {
+	if s.URL.Scheme != "http" {
+		return nil
+	}
+	lower := strings.ToLower(text)
+	if (strings.Contains(lower, "http request") && strings.Contains(lower, "https")) || strings.Contains(lower, "ssl-enabled server port") {
+		return s.tlsServer(nil)
+	}
+	return nil
 }

@@ -12,6 +12,8 @@ var phrases = map[Problem]string{
 	PlainHTTPServer:     "do not speak TLS",
 	TLSServer:           "speak TLS only",
 	TLSFailed:           "failed in the TLS handshake",
+	HTTP2Server:         "speak HTTP/2 without TLS",
+	StreamReset:         "aborted the response",
 	Unauthorized:        "require another API key (HTTP 401)",
 	Forbidden:           "forbid reading (HTTP 403)",
 	NotFound:            "do not have the page (HTTP 404)",

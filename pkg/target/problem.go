@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -31,6 +32,8 @@ const (
 	PlainHTTPServer     Problem = "tls_server_speaks_plain_http"
 	TLSServer           Problem = "plain_http_server_speaks_tls"
 	TLSFailed           Problem = "tls_failed"
+	HTTP2Server         Problem = "plain_http_server_speaks_http2"
+	StreamReset         Problem = "stream_reset"
 	Unauthorized        Problem = "unauthorized"
 	Forbidden           Problem = "forbidden"
 	NotFound            Problem = "not_found"
@@ -87,7 +90,7 @@ func (s Subject) Explain(err error) *Error {
 	if errors.As(err, &known) {
 		return known
 	}
-	for _, explain := range []func(error) *Error{s.explainContext, s.explainTLS, s.explainNetwork} {
+	for _, explain := range []func(error) *Error{s.explainContext, s.explainProtocol, s.explainTLS, s.explainNetwork} {
 		if reason := explain(err); reason != nil {
 			return reason
 		}
@@ -136,9 +139,31 @@ func (s Subject) explainTLS(err error) *Error {
 			"clocks.", where)
 	case errors.As(err, &invalid), errors.As(err, &verify), errors.As(err, &alert):
 		return s.problem(TLSFailed, err, "The TLS connection to %s failed: %s.", where, s.Secrets.Text(innermost(err)))
-	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`):
-		// A TLS server answers a plain request with a TLS alert record; net/http has no type for it.
+	}
+	return nil
+}
+
+// streamReset is the text of an error for a stream that was reset. HTTP/2 has several implementations, each with a type of its own.
+var streamReset = regexp.MustCompile(`stream error: stream ID \d+; ([A-Z0-9_]+)`)
+
+// explainProtocol recognises servers that speak another protocol than the URL says, and connections that HTTP/2 ended.
+func (s Subject) explainProtocol(err error) *Error {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, `malformed HTTP response "\x15\x03`):
+		// A TLS server answers a plain request with a TLS alert record. net/http has no type for it.
 		return s.tlsServer(err)
+	case strings.Contains(text, `malformed HTTP response "\x00\x00`):
+		// The first bytes of HTTP/2 are the length of its settings.
+		return s.problem(HTTP2Server, err, "%s speaks HTTP/2 without TLS, as gRPC ports do. Check the URL's port: metrics often have a port of their own.",
+			Instance(s.URL))
+	case strings.Contains(text, "server sent GOAWAY"):
+		return s.problem(StreamReset, err, "%s closed the HTTP/2 connection before the response was complete. See the log of the server and of any proxy between.",
+			redact.URL(s.URL))
+	}
+	if found := streamReset.FindStringSubmatch(text); found != nil {
+		return s.problem(StreamReset, err, "%s aborted the response: the HTTP/2 stream was reset (%s). See the log of the server and of any proxy between.",
+			redact.URL(s.URL), found[1])
 	}
 	return nil
 }
@@ -155,6 +180,11 @@ func (s Subject) explainNetwork(err error) *Error {
 	}
 	var operation *net.OpError
 	if errors.As(err, &operation) {
+		if operation.Op == "remote error" {
+			// An alert that the server sent: crypto/tls has no type for it that can be seen.
+			return s.problem(TLSFailed, err, "%s ended the TLS connection: %s. It may require a client certificate or another version of TLS.",
+				Instance(s.URL), s.Secrets.Text(operation.Err.Error()))
+		}
 		// Every system words it with "refused"; the error numbers differ between systems.
 		if operation.Op == "dial" && strings.Contains(operation.Err.Error(), "refused") {
 			return s.problem(Refused, err, "%s refused the connection: nothing listens there. Check the URL's host and port and "+
@@ -167,8 +197,11 @@ func (s Subject) explainNetwork(err error) *Error {
 			"between.", redact.URL(s.URL))
 	}
 	if errors.Is(err, io.EOF) {
-		return s.problem(Unreachable, err, "%s closed the connection without an answer. Check that the port serves HTTP.",
-			Instance(s.URL))
+		advice := "Check that the port serves HTTP."
+		if s.URL.Scheme == "http" {
+			advice = "Check that the port serves HTTP. If it speaks TLS only, write the URL with https://."
+		}
+		return s.problem(Unreachable, err, "%s closed the connection without an answer. %s", Instance(s.URL), advice)
 	}
 	return nil
 }
@@ -176,6 +209,9 @@ func (s Subject) explainNetwork(err error) *Error {
 // ExplainReading is like Explain for an error while a page's body was read or parsed.
 func (s Subject) ExplainReading(err error) *Error {
 	if reason := s.explainContext(err); reason != nil {
+		return reason
+	}
+	if reason := s.explainProtocol(err); reason != nil {
 		return reason
 	}
 	if reason := s.explainNetwork(err); reason != nil {
@@ -201,6 +237,10 @@ func (s Subject) ExplainStatus(status int) *Error {
 	case http.StatusNotFound:
 		return s.problem(NotFound, nil, "%s does not exist on the server (HTTP 404). Check the URL's path and port: metrics "+
 			"often have a port of their own.", where)
+	}
+	if status == http.StatusBadRequest && s.URL.Scheme == "http" {
+		return s.problem(UnexpectedStatus, nil, "%s answered HTTP 400 Bad Request instead of a page. If the server speaks TLS only, write the URL with https://. "+
+			"Otherwise see its log.", where)
 	}
 	if status >= 300 && status < 400 {
 		return s.problem(Redirected, nil, "%s redirects elsewhere (HTTP %d). With an API key no redirect is followed, so that the "+
