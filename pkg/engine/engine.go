@@ -95,9 +95,9 @@ func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*
 	logger := redact.Logger(o.Logger.With("org", key.OrgID, "datasource", key.UID), e.redactor)
 	folder := key.dataFolder(o.DataPath)
 	registry := prometheus.NewRegistry()
-	db, err := storage.Open(storage.Options{
-		Dir: folder, Retention: s.RetentionTime, RetentionBytes: s.RetentionBytes, Logger: bridge(logger, "tsdb"),
-	})
+	stored := o.Storage
+	stored.Dir, stored.Logger, stored.Retention, stored.RetentionBytes = folder, bridge(logger, "tsdb"), s.RetentionTime, s.RetentionBytes
+	db, err := storage.Open(stored)
 	if err != nil {
 		return nil, err
 	}

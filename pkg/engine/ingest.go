@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/scrape"
 
 	"github.com/coldhit/modelserving-datasource/pkg/ingest"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // polledMetrics are those that only the engine writes for a target whose management API it polls.
@@ -17,8 +18,8 @@ var polledMetrics = []string{
 	MetricModelResident, MetricModelLoads, MetricModelEvictions, MetricReplicas, MetricModelMemory, MetricAgeAtEviction,
 }
 
-// ownMetrics are those in which the engine has kept its own state. No page may have them.
-var ownMetrics = []string{"modelserving_remote_write_sent_timestamp_seconds"}
+// ownMetrics are those in which the engine has kept its own state, and in which its storage says what it refused. No page may have them.
+var ownMetrics = []string{"modelserving_remote_write_sent_timestamp_seconds", storage.RefusedMetric}
 
 // outOfBoundsMetric is the scrape loops' own count of samples that are too old or too new.
 const outOfBoundsMetric = "prometheus_target_scrapes_sample_out_of_bounds_total"

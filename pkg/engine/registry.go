@@ -16,6 +16,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // DefaultIdlePeriod is how long an engine that nobody refers to goes on scraping.
@@ -35,6 +36,8 @@ type Options struct {
 	// DiscoveryPath is the folder with files that name targets, at <org id>/<uid>/*.{json,yml,yaml}; empty for none.
 	DiscoveryPath string
 	Logger        log.Logger
+	// Storage is how storages maintain themselves. Their folders, loggers and retention are the engines' own.
+	Storage storage.Options
 	// IdlePeriod is how long an engine without references goes on; 0 for DefaultIdlePeriod.
 	IdlePeriod time.Duration
 	// Profiles tells which servers list their models; nil if none do.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,9 +36,17 @@ const (
 	pagesTarget    = "MODELSERVING_TEST_PAGES_TARGET"
 	pagesFolder    = "MODELSERVING_TEST_PAGES_FOLDER"
 	smallDiskBytes = 64 << 20
-	// A page has so many samples that its record in the log takes several pages of 32 KiB, and some series of its own.
-	pageSamples, pageSeries = 6000, 50
+	// pagesBlocks is how much time a block of the engine's storage has; empty for the usual two hours.
+	pagesBlocks = "MODELSERVING_TEST_PAGES_BLOCKS"
+	// killsNumber is how often an engine is killed; empty for defaultKills.
+	killsNumber  = "MODELSERVING_TEST_KILLS"
+	defaultKills = 5
+	// pageSeries is how many series a page has of its own.
+	pageSeries = 50
 )
+
+// pageSamples is how many samples a page has that others have, too. Usually its record in the log takes several pages of 32 KiB.
+var pageSamples = 6000
 
 // pageValue is the value of a series on a page. It does not compress.
 func pageValue(page int64, series string) float64 {
@@ -81,7 +90,15 @@ func runPages(address, folder string) {
 		s = embedded(settings.Target{ID: "t", URL: address})
 	}
 	s.ScrapeLimits.Samples, s.ScrapeLimits.BodyBytes = 100_000, 10<<20
-	registry := engine.NewRegistry(engine.Options{DataPath: folder, Logger: log.NewNullLogger()})
+	var stored storage.Options
+	if length := os.Getenv(pagesBlocks); length != "" {
+		var err error
+		if stored.BlockDuration, err = time.ParseDuration(length); err != nil {
+			panic(err)
+		}
+		stored.MaintenanceInterval = stored.BlockDuration / 4
+	}
+	registry := engine.NewRegistry(engine.Options{DataPath: folder, Logger: log.NewNullLogger(), Storage: stored})
 	handle, err := registry.Acquire(context.Background(), mainKey, s, time.Time{})
 	if err != nil {
 		panic(err)
@@ -323,4 +340,42 @@ func TestFullDiskLosesNothingStored(t *testing.T) {
 			e.close()
 		})
 	}
+}
+
+// TestKillsLoseNothingStored kills engines at random moments while pages are stored and blocks are written and merged.
+func TestKillsLoseNothingStored(t *testing.T) {
+	usual := pageSamples
+	pageSamples = 300
+	t.Cleanup(func() { pageSamples = usual })
+	t.Setenv(pagesBlocks, "2s")
+	kills := defaultKills
+	if text := os.Getenv(killsNumber); text != "" {
+		var err error
+		kills, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	folder := t.TempDir()
+	server, _ := pageServer(t)
+	random := rand.New(rand.NewPCG(13, uint64(kills)))
+	known := map[int64]*storedPage{}
+	for range kills {
+		e := startPages(t, server.URL, folder)
+		time.Sleep(time.Duration(random.Int64N(int64(2 * time.Second))))
+		now := e.report()
+		require.Empty(t, now.Failure)
+		requireKept(t, known, now.Stored)
+		known = now.Stored
+		time.Sleep(time.Duration(random.Int64N(int64(time.Second))))
+		e.kill()
+	}
+	e := startPages(t, "none", folder)
+	r := e.report()
+	require.Empty(t, r.Failure)
+	require.Empty(t, r.Missing)
+	requireKept(t, known, r.Stored)
+	e.close()
+	blocks, err := filepath.Glob(filepath.Join(folder, "*", "*", "*", "meta.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, blocks, "no block was written")
+	t.Logf("%d kills, %d pages stored, %d blocks", kills, len(r.Stored), len(blocks))
 }
