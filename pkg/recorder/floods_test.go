@@ -18,8 +18,8 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 )
 
-// limited is a recorder with limits in front of a handler.
-func limited(t *testing.T, limits httpserver.Limits, handler http.HandlerFunc) *stand {
+// withLimits is a recorder with limits in front of a handler.
+func withLimits(t *testing.T, limits httpserver.Limits, handler http.HandlerFunc) *stand {
 	t.Helper()
 	s := inFrontOfHandler(t, handler, nil)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -46,7 +46,7 @@ func (c *rawHTTP2) ended() http2.ErrCode {
 func TestResetFloods(t *testing.T) {
 	const streams, resets = 10, 2000
 	var now, most, all atomic.Int64
-	s := limited(t, httpserver.Limits{Streams: streams}, func(_ http.ResponseWriter, r *http.Request) {
+	s := withLimits(t, httpserver.Limits{Streams: streams}, func(_ http.ResponseWriter, r *http.Request) {
 		all.Add(1)
 		n := now.Add(1)
 		defer now.Add(-1)
@@ -87,7 +87,7 @@ func TestResetFloods(t *testing.T) {
 
 // Each ping wants an answer. A client that does not read them is disconnected.
 func TestPingFloods(t *testing.T) {
-	s := limited(t, httpserver.Limits{SendTimeout: 100 * time.Millisecond}, ok)
+	s := withLimits(t, httpserver.Limits{SendTimeout: 100 * time.Millisecond}, ok)
 	c := dialHTTP2(t, s.url)
 	var flood bytes.Buffer
 	framer := http2.NewFramer(&flood, nil)
@@ -103,7 +103,7 @@ func TestPingFloods(t *testing.T) {
 
 // HPACK makes much of little: a field of 4 KiB costs a byte when it is sent again. The limit is on what it comes to.
 func TestHeadersOfHTTP2AreLimitedDecompressed(t *testing.T) {
-	s := limited(t, httpserver.Limits{}, ok)
+	s := withLimits(t, httpserver.Limits{}, ok)
 	for bytesOfHeader, want := range map[int]string{50 << 10: "200", 80 << 10: "431", 1 << 20: "431"} {
 		c := dialHTTP2(t, s.url)
 		fields := []string{":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/predictions/m"}
@@ -116,7 +116,7 @@ func TestHeadersOfHTTP2AreLimitedDecompressed(t *testing.T) {
 
 func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 	release := make(chan struct{})
-	s := limited(t, httpserver.Limits{Streams: 3}, func(w http.ResponseWriter, _ *http.Request) {
+	s := withLimits(t, httpserver.Limits{Streams: 3}, func(w http.ResponseWriter, _ *http.Request) {
 		<-release
 		_, _ = io.WriteString(w, "ok")
 	})
