@@ -1,9 +1,11 @@
 package httpserver
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -201,6 +203,10 @@ func (c *connection) Write(p []byte) (int, error) {
 		piece := p[written:min(len(p), written+sendBytes)]
 		n, err := c.Conn.Write(piece)
 		written += n
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			// HTTP/2 does not end a connection for an error of writing.
+			_ = c.Close()
+		}
 		if err != nil || written == len(p) {
 			return written, err
 		}

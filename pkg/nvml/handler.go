@@ -95,7 +95,7 @@ func Handler(m *Monitor, names Names, beside prometheus.Gatherer) http.Handler {
 			registry.MustRegister(&rendering{monitor: m, scrape: m.scrape(ctx, window), names: names})
 			return prometheus.Gatherers{registry, beside}.Gather()
 		})
-		if c != nil && !began.IsZero() {
+		if c != nil && asked == 0 && !began.IsZero() {
 			c.scraped.Store(&began)
 		}
 	})
