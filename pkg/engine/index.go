@@ -134,7 +134,7 @@ func (i *index) open() error {
 		}
 	}
 	for _, key := range found.DataSources {
-		if known := (Key{OrgID: key.OrgID, UID: key.UID}); known.valid() {
+		if known := Key(key); known.valid() {
 			i.keys[known] = struct{}{}
 		}
 	}
@@ -149,7 +149,7 @@ func (i *index) sorted() []Key {
 
 func storedKeys(keys []Key) (out []storedKey) {
 	for _, key := range keys {
-		out = append(out, storedKey{OrgID: key.OrgID, UID: key.UID})
+		out = append(out, storedKey(key))
 	}
 	return out
 }

@@ -13,7 +13,7 @@ func TestFramesOfAnySizeComeBack(t *testing.T) {
 		data := bytes.Repeat([]byte{'x'}, n)
 		generation, got, err := decodeFrame(encodeFrame(1<<63+7, data))
 		require.NoError(t, err)
-		require.EqualValues(t, uint64(1<<63+7), generation)
+		require.Equal(t, uint64(1<<63+7), generation)
 		require.True(t, bytes.Equal(data, got))
 	}
 }

@@ -2,7 +2,6 @@ package state_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -270,7 +269,7 @@ func TestKillsLoseNothingThatWasStored(t *testing.T) {
 				stored = line
 			}
 		}
-		require.True(t, errors.Is(err, io.EOF), err)
+		require.ErrorIs(t, err, io.EOF)
 		require.Error(t, child.Wait())
 		least, err := strconv.Atoi(strings.TrimSpace(stored))
 		require.NoError(t, err)
