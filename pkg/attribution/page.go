@@ -155,9 +155,9 @@ func (m *Metrics) take(r *reading, series labels.Labels, value float64) {
 	}
 	amount := r.models[key]
 	if name == m.Compute {
-		amount.compute += value
+		amount.compute = min(amount.compute+value, math.MaxFloat64) // a sum of infinity has no share
 	} else {
-		amount.memory += value
+		amount.memory = min(amount.memory+value, math.MaxFloat64)
 		amount.hasMemory = true
 	}
 	r.models[key] = amount

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
 	"github.com/coldhit/modelserving-datasource/pkg/redact"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // bridge hands the log lines of Prometheus's packages to the SDK's logger; to nothing if logger is nil. Prometheus's
@@ -38,7 +40,7 @@ func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
 	})
 	message := redact.URLsIn(record.Message)
 	switch {
-	case record.Level >= slog.LevelError:
+	case record.Level >= slog.LevelError && !isNotStored(record):
 		h.logger.Error(message, arguments...)
 	case record.Level >= slog.LevelWarn && !h.quiet:
 		h.logger.Warn(message, arguments...)
@@ -46,6 +48,17 @@ func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
 		h.logger.Debug(message, arguments...)
 	}
 	return nil
+}
+
+// isNotStored is whether a line repeats for one scrape what the storage has logged: that nothing can be stored.
+func isNotStored(record slog.Record) (told bool) {
+	record.Attrs(func(a slog.Attr) bool {
+		var notStored *storage.NotStoredError
+		err, is := a.Value.Any().(error)
+		told = is && errors.As(err, &notStored)
+		return !told
+	})
+	return told
 }
 
 func (h *bridgeHandler) WithAttrs(attributes []slog.Attr) slog.Handler {

@@ -19,11 +19,19 @@ var (
 	headSeriesDesc  = prometheus.NewDesc("modelserving_plugin_head_series", "Series in memory of the embedded engine.", engineLabels, nil)
 	storageSizeDesc = prometheus.NewDesc("modelserving_plugin_storage_size_bytes",
 		"Size of the embedded engine's storage on disk: blocks, memory-mapped chunks and write-ahead log.", engineLabels, nil)
+	storingDesc = prometheus.NewDesc("modelserving_plugin_storing",
+		"1 if the embedded engine can store samples, 0 if not.", engineLabels, nil)
+	refusedDesc = prometheus.NewDesc("modelserving_plugin_refused_samples_total",
+		"Samples that the embedded engine did not store, by reason, since it was opened.", append([]string{"reason"}, engineLabels...), nil)
+	compactionsFailedDesc = prometheus.NewDesc("modelserving_plugin_storage_compactions_failed_total",
+		"Compactions of the embedded engine's storage that failed, since it was opened.", engineLabels, nil)
+	setAsideDesc = prometheus.NewDesc("modelserving_plugin_storage_damaged_parts",
+		"Damaged parts of the embedded engine's storage that are set aside.", engineLabels, nil)
 )
 
 // Describe is that of prometheus.Collector.
 func (*Registry) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{scrapesDesc, targetsDesc, headSeriesDesc, storageSizeDesc} {
+	for _, d := range []*prometheus.Desc{scrapesDesc, targetsDesc, headSeriesDesc, storageSizeDesc, storingDesc, refusedDesc, compactionsFailedDesc, setAsideDesc} {
 		to <- d
 	}
 }
@@ -52,16 +60,23 @@ func (e *engine) collect(to chan<- prometheus.Metric) {
 	for _, scraped := range e.activeTargets() {
 		targets += len(scraped)
 	}
-	size := e.db.Head().Size()
-	for _, block := range e.db.Blocks() {
-		size += block.Size()
-	}
+	stored := e.db.Status()
 	succeeded, failed := e.scrapes.counts()
 	to <- prometheus.MustNewConstMetric(scrapesDesc, prometheus.CounterValue, float64(succeeded), append([]string{"success"}, of...)...)
 	to <- prometheus.MustNewConstMetric(scrapesDesc, prometheus.CounterValue, float64(failed), append([]string{"error"}, of...)...)
 	to <- prometheus.MustNewConstMetric(targetsDesc, prometheus.GaugeValue, float64(targets), of...)
-	to <- prometheus.MustNewConstMetric(headSeriesDesc, prometheus.GaugeValue, float64(e.db.Head().NumSeries()), of...)
-	to <- prometheus.MustNewConstMetric(storageSizeDesc, prometheus.GaugeValue, float64(size), of...)
+	to <- prometheus.MustNewConstMetric(headSeriesDesc, prometheus.GaugeValue, float64(stored.Series), of...)
+	to <- prometheus.MustNewConstMetric(storageSizeDesc, prometheus.GaugeValue, float64(stored.SizeBytes), of...)
+	storing := 1.0
+	if stored.Problem != nil {
+		storing = 0
+	}
+	to <- prometheus.MustNewConstMetric(storingDesc, prometheus.GaugeValue, storing, of...)
+	for _, r := range stored.Refusals {
+		to <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(r.Samples), append([]string{string(r.Reason)}, of...)...)
+	}
+	to <- prometheus.MustNewConstMetric(compactionsFailedDesc, prometheus.CounterValue, float64(stored.CompactionFailures), of...)
+	to <- prometheus.MustNewConstMetric(setAsideDesc, prometheus.GaugeValue, float64(len(stored.SetAside)), of...)
 }
 
 // scrapeCounts counts scrapes by looking at targets about once a second: Prometheus's scrape package counts none by outcome. A second

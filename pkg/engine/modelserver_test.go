@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
@@ -30,6 +31,9 @@ const (
 func TestMain(m *testing.M) {
 	if address := os.Getenv(childTarget); address != "" {
 		runChild(address, os.Getenv(childFolder))
+		return
+	}
+	if runHelper() {
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -110,6 +114,13 @@ type profiles struct{ port int }
 func (p profiles) Management(id string) (engine.Management, bool) {
 	protocol, known := management.Find(id)
 	return engine.Management{Protocol: protocol, Port: p.port}, known
+}
+
+func (profiles) Fold([]string) ingest.Fold {
+	return ingest.Fold{
+		ModelLabels: []string{"model"}, DropLabels: []string{"version"}, Traffic: []string{"nv_inference_request_success"},
+		Gauges: []string{"nv_inference_pending_request_count"},
+	}
 }
 
 func (p profiles) Detect(has func(string) bool) []string {

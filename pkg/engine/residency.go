@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
 
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 )
 
@@ -24,6 +25,8 @@ type Profiles interface {
 	Management(profileID string) (Management, bool)
 	// Detect answers the profiles whose metrics are there, the likeliest first.
 	Detect(has func(metric string) bool) []string
+	// Fold is how the models of a page can be added up that these profiles' servers serve.
+	Fold(profileIDs []string) ingest.Fold
 }
 
 // Management is where a server tells of its models, and how.

@@ -39,6 +39,7 @@ const idleConnections = 30 * time.Second
 func scrapeOptions() *scrape.Options {
 	return &scrape.Options{
 		ParseST:                  true,
+		PassMetadataInContext:    true, // what is ingested depends on the target and on the types of metrics
 		DiscoveryReloadInterval:  model.Duration(time.Second),
 		DiscoveryReloadOnStartup: true,
 		HTTPClientOptions: []configutil.HTTPClientOption{
@@ -180,7 +181,6 @@ func newJob(name string, s settings.Embedded) *config.ScrapeConfig {
 	job.ScrapeNativeHistograms, job.AlwaysScrapeClassicHistograms = &native, &classic
 	job.NativeHistogramBucketLimit = 160
 	job.BodySizeLimit = units.Base2Bytes(s.ScrapeLimits.BodyBytes)
-	job.SampleLimit = limit(s.ScrapeLimits.Samples)
 	job.LabelLimit = limit(s.ScrapeLimits.Labels)
 	job.LabelNameLengthLimit = limit(s.ScrapeLimits.LabelNameLength)
 	job.LabelValueLengthLimit = limit(s.ScrapeLimits.LabelValueLength)

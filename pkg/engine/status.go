@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
 
+	"github.com/coldhit/modelserving-datasource/pkg/ingest"
 	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
@@ -32,6 +33,8 @@ type TargetStatus struct {
 	LastDuration time.Duration
 	// LastError is a sentence; empty if the last scrape succeeded or there was none.
 	LastError string
+	// NotStored is a sentence about why samples of the last scrapes were not stored; empty if they were.
+	NotStored string
 	// Samples is how many samples the last scrape had.
 	Samples int
 	// Profile is the configured or detected profile; empty if none was detected yet.
@@ -46,12 +49,15 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 	if err != nil {
 		return nil, err
 	}
+	stored, now := e.db.Status(), time.Now()
 	current := e.current().settings
 	active := e.activeTargets()
 	statuses := make([]TargetStatus, 0, len(current.Targets)+len(active[fileDiscoveryJob]))
 	for _, t := range current.Targets {
 		if scraped := active[t.ID]; len(scraped) > 0 {
-			statuses = append(statuses, e.status(scraped[0], t, current, samples))
+			status := e.status(scraped[0], t, current, samples)
+			status.NotStored = stored.Of(status.Labels[model.JobLabel], now)
+			statuses = append(statuses, status)
 			continue
 		}
 		u, err := target.ParseURL(t.URL)
@@ -69,6 +75,7 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 		for _, scraped := range active[fileDiscoveryJob] {
 			t := configuredTarget(current, scraped, scraped.Labels(builder))
 			status := e.status(scraped, t, current, samples)
+			status.NotStored = stored.Of(status.Labels[model.JobLabel], now)
 			status.ID = fileDiscoveryJob + "/" + status.Labels[model.InstanceLabel]
 			statuses = append(statuses, status)
 		}
@@ -121,7 +128,6 @@ var (
 		words, reason string
 		limit         func(settings.ScrapeLimits) int
 	}{
-		{"sample limit exceeded", "it has more than the limit of %d samples", func(l settings.ScrapeLimits) int { return l.Samples }},
 		{"label_limit exceeded", "a series has more than the limit of %d labels", func(l settings.ScrapeLimits) int { return l.Labels }},
 		{"label_name_length_limit exceeded", "a label name is longer than the limit of %d bytes",
 			func(l settings.ScrapeLimits) int { return l.LabelNameLength }},
@@ -146,6 +152,10 @@ func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded
 		if status, err := strconv.Atoi(found[1]); err == nil {
 			return subject.ExplainStatus(status).Sentence
 		}
+	}
+	var page *ingest.PageError
+	if errors.As(err, &page) {
+		return redact.URL(u) + ": " + page.Text
 	}
 	if strings.Contains(text, "body size limit exceeded") {
 		return subject.TooLarge(s.ScrapeLimits.BodyBytes).Sentence

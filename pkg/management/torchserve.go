@@ -166,14 +166,14 @@ func (c *Client) describeTorchServe(ctx context.Context, name string) ([]Model, 
 }
 
 func (d description) model() Model {
-	m := Model{Name: d.Name, Version: d.Version, Replicas: &Replicas{Min: d.MinWorkers, Max: d.MaxWorkers}}
+	m := Model{Name: d.Name, Version: d.Version, Replicas: &Replicas{Min: replicaCount(d.MinWorkers), Max: replicaCount(d.MaxWorkers)}}
 	for _, w := range d.Workers {
 		m.Copies = append(m.Copies, Copy{ID: w.id(), Loaded: w.loaded()})
-		m.MemoryBytes += max(w.MemoryBytes, 0)
+		m.MemoryBytes = addCounts(m.MemoryBytes, w.MemoryBytes)
 	}
 	m.countCopies()
 	// TorchServe starts and ends workers only to be within the bounds.
-	m.Replicas.Desired = min(max(len(d.Workers), d.MinWorkers), max(d.MaxWorkers, d.MinWorkers))
+	m.Replicas.Desired = min(max(len(d.Workers), m.Replicas.Min), max(m.Replicas.Max, m.Replicas.Min))
 	return m
 }
 

@@ -90,11 +90,11 @@ func (c *Client) addStatistics(ctx context.Context, models []Model) error {
 }
 
 func (m *Model) add(s statistics) {
-	m.Usage = &Usage{Requests: s.Inference.Success.Count + s.Inference.Fail.Count}
+	m.Usage = &Usage{Requests: addCounts(s.Inference.Success.Count, s.Inference.Fail.Count)}
 	if s.LastInference > 0 {
 		m.Usage.Last = time.UnixMilli(s.LastInference)
 	}
 	for _, device := range s.Memory {
-		m.MemoryBytes += max(device.Bytes, 0)
+		m.MemoryBytes = addCounts(m.MemoryBytes, device.Bytes)
 	}
 }

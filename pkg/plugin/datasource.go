@@ -15,6 +15,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
@@ -35,6 +36,9 @@ type Datasource struct {
 	*query.Evaluator
 	orgID    int64
 	settings settings.Settings
+	// admission shares the process with other data sources; tenant is this one.
+	admission *admission.Controller
+	tenant    admission.Tenant
 	// engine scrapes and stores; nil in a data source over a server that does so itself, which server is then.
 	engine *engine.Handle
 	server *remote.Client
@@ -64,10 +68,11 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 			return nil, backend.DownstreamError(secrets.Error(err))
 		}
 		key := engine.Key{OrgID: backend.PluginConfigFromContext(ctx).OrgID, UID: stored.UID}
-		d := &Datasource{orgID: key.OrgID, settings: s, secrets: secrets, Evaluator: &query.Evaluator{Objectives: s.Objectives, Now: time.Now}}
+		d := &Datasource{orgID: key.OrgID, admission: registry.Admission(), tenant: admission.Tenant{OrgID: key.OrgID, DataSource: key.UID}, settings: s, secrets: secrets, Evaluator: &query.Evaluator{Objectives: s.Objectives, Now: time.Now}}
 		d.logger = redact.Logger(log.DefaultLogger, func() *redact.Redactor { return d.secrets })
 		d.use(profiles)
 		if s.Mode == settings.ModePrometheus {
+			registry.Forget(key)
 			err = d.remote(ctx, stored)
 		} else {
 			err = d.embedded(ctx, registry, key, stored)
@@ -75,7 +80,7 @@ func Factory(registry *engine.Registry, profiles profile.Set) datasource.Instanc
 		if err != nil {
 			return nil, secrets.Error(err)
 		}
-		d.CallResourceHandler = d.redactedResources(httpadapter.New(d.admitted(d.routes())))
+		d.CallResourceHandler = d.redactedResources(httpadapter.New(d.admitted(d.bounded(d.routes()))))
 		return d, nil
 	}
 }

@@ -137,8 +137,10 @@ func (d *Datasource) findingOf(t engine.TargetStatus, models modelCounts) findin
 	if p != nil {
 		f.Profile, f.Server = p.ID, p.Name
 	}
-	if t.ManagementError != "" {
-		f.Missing = append(f.Missing, t.ManagementError)
+	for _, missing := range []string{t.ManagementError, t.NotStored} {
+		if missing != "" {
+			f.Missing = append(f.Missing, missing)
+		}
 	}
 	return f
 }

@@ -25,6 +25,7 @@ func (d *Datasource) partChecks() []func(context.Context) healthPart {
 		d.checkMistakes,
 		d.checkRemoteWrite,
 		d.checkEngine,
+		d.checkStorage,
 	}
 }
 
@@ -82,5 +83,5 @@ func (d *Datasource) checkRemoteWrite(ctx context.Context) healthPart {
 }
 
 func (d *Datasource) checkEngine(context.Context) healthPart {
-	return healthPart{lines: d.engine.Warnings()}
+	return healthPart{lines: slices.Concat(d.engine.Warnings(), d.engine.RestartNotes())}
 }

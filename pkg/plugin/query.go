@@ -42,6 +42,11 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	if err := d.admit(ctx); err != nil {
 		return nil, err
 	}
+	if err := checkSize(req.Queries); err != nil {
+		return refusedQueries(ctx, req.Queries, err), nil
+	}
+	ctx, end := d.begin(ctx, classOf(req.Headers))
+	defer end()
 	ctx, secrets := d.guard(ctx, req.GetHTTPHeaders())
 	answer, err := concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
 		response := d.query(ctx, q.DataQuery)

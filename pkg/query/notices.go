@@ -23,12 +23,15 @@ func appendNotice(to []data.Notice, severity data.NoticeSeverity, text string) [
 
 // explain says why there is nothing to see, and what is known to be wrong with the store.
 func (r *signalRun) explain(ctx context.Context, answered bool) error {
-	status, err := r.status(ctx)
+	status, err := r.status(ctx, r.Range)
 	if err != nil {
 		return err
 	}
 	for _, w := range append(status.warnings, r.Mistakes...) {
 		r.warn(w)
+	}
+	for _, m := range status.missing {
+		r.warn(m)
 	}
 	r.warn(describeDown(status.targets))
 	if answered {

@@ -109,6 +109,7 @@ type modelSeries struct {
 	// Owned by the ledger, under its lock.
 	references int
 	lastUse    time.Time
+	served     bool
 
 	mu         sync.Mutex
 	counts     map[countKey]*count

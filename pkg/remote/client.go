@@ -17,6 +17,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
@@ -39,7 +40,7 @@ type Client struct {
 	perUser  bool
 	secrets  *redact.Redactor
 	// slots are the requests that may be under way.
-	slots chan struct{}
+	slots *admission.Controller
 	// behind is how far the server's clock was behind this one at its last answer.
 	behind atomic.Int64
 	// onlyGET is set once the server has refused a POST.
@@ -62,7 +63,10 @@ func New(ctx context.Context, instance backend.DataSourceInstanceSettings, s set
 	}
 	return &Client{
 		base: base, settings: s, timeout: transport.timeout, http: transport.client, perUser: transport.perUser, secrets: transport.secrets,
-		slots: make(chan struct{}, max(1, s.MaxConcurrentQueries)),
+		slots: admission.New(admission.Limits{
+			Slots: max(1, s.MaxConcurrentQueries), AlertSlots: admission.None, Alone: true, Wait: transport.timeout,
+			Of: fmt.Sprintf("%d concurrent queries of the data source (setting Max concurrent queries)", max(1, s.MaxConcurrentQueries)),
+		}),
 	}, nil
 }
 
@@ -153,12 +157,11 @@ func (c *Client) get(ctx context.Context, u *url.URL, parameters url.Values, rea
 // send makes one request and has read read its answer, decompressed and bounded. It answers the HTTP status, 0 if there was
 // none.
 func (c *Client) send(ctx context.Context, method string, u *url.URL, parameters url.Values, read func(io.Reader) error) (status int, err error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	leave, err := admission.FromContext(ctx).On(c.slots).Enter(ctx, 0)
+	if err != nil {
+		return 0, err
 	}
+	defer leave()
 	// The HTTP client's own timeout begins with the request; this one includes whatever middlewares do.
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -22,6 +22,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
@@ -113,8 +114,11 @@ func (s subject) reason(err error) error {
 		double *duplicateSeriesError
 		dialed *net.OpError
 		packed *unknownEncoding
+		memory *admission.LimitError
 	)
 	switch {
+	case errors.As(err, &memory):
+		return memory
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &words):

@@ -34,6 +34,9 @@ const (
 	maxProfiles     = 100
 	maxProfileBytes = 256 << 10
 	maxTargets      = 1000
+	// DefaultSeriesLimit is about 600 MB of memory: a series takes about 2 KB, its part of the index and of scrape caches included.
+	DefaultSeriesLimit = 300_000
+	maxSeriesLimit     = 20_000_000
 )
 
 // highestScrapeLimits bound the limits: an editor of a data source must not be able to exhaust the server's memory.
@@ -55,6 +58,7 @@ type stored struct {
 	RetentionTime string             `json:"retentionTime"`
 	RetentionSize string             `json:"retentionSize"`
 	FileDiscovery bool               `json:"fileDiscovery"`
+	SeriesLimit   int                `json:"seriesLimit"`
 	ScrapeLimits  storedScrapeLimits `json:"scrapeLimits"`
 	Targets       []storedTarget     `json:"targets"`
 	Profiles      []Profile          `json:"profiles"`
@@ -171,6 +175,10 @@ func (s stored) embedded(secrets map[string]string) (e Embedded, err error) {
 		return e, err
 	}
 	if e.ScrapeLimits, err = s.ScrapeLimits.decode(); err != nil {
+		return e, err
+	}
+	e.SeriesLimit = DefaultSeriesLimit
+	if err = decodeCounts(count{"series limit", s.SeriesLimit, maxSeriesLimit, &e.SeriesLimit}); err != nil {
 		return e, err
 	}
 	if len(s.Targets) > maxTargets {

@@ -38,7 +38,7 @@ func TestNothingConfigured(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, Settings{Mode: ModeEmbedded, Embedded: Embedded{
 			Interval: 15 * time.Second, ScrapeTimeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour,
-			ScrapeLimits: ScrapeLimits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096},
+			ScrapeLimits: ScrapeLimits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}, SeriesLimit: DefaultSeriesLimit,
 		}, Objectives: objectives}, s, text)
 	}
 }
@@ -46,7 +46,7 @@ func TestNothingConfigured(t *testing.T) {
 func TestEverythingConfigured(t *testing.T) {
 	t.Parallel()
 	s := decode(t, `{
-		"mode": "embedded", "interval": "5s", "scrapeTimeout": "2s500ms", "retentionTime": "90d", "retentionSize": "10GB", "fileDiscovery": true,
+		"mode": "embedded", "interval": "5s", "scrapeTimeout": "2s500ms", "retentionTime": "90d", "retentionSize": "10GB", "fileDiscovery": true, "seriesLimit": 14,
 		"scrapeLimits": {"bodySize": "1MB", "samples": 10, "labels": 11, "labelNameLength": 12, "labelValueLength": 13},
 		"targets": [
 			{"id": "one", "url": " https://host/export?format=prometheus ", "profile": "triton", "environment": " production ",
@@ -56,7 +56,7 @@ func TestEverythingConfigured(t *testing.T) {
 	require.Equal(t, Embedded{
 		Interval: 5 * time.Second, ScrapeTimeout: 2500 * time.Millisecond, RetentionTime: 90 * 24 * time.Hour, RetentionBytes: 10 << 30,
 		FileDiscovery: true, CACertificate: secret,
-		ScrapeLimits: ScrapeLimits{BodyBytes: 1 << 20, Samples: 10, Labels: 11, LabelNameLength: 12, LabelValueLength: 13},
+		ScrapeLimits: ScrapeLimits{BodyBytes: 1 << 20, Samples: 10, Labels: 11, LabelNameLength: 12, LabelValueLength: 13}, SeriesLimit: 14,
 		Targets: []Target{
 			{
 				ID: "one", URL: "https://host/export?format=prometheus", Profile: "triton", Environment: "production", Deployment: "vision",

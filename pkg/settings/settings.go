@@ -40,6 +40,8 @@ type Embedded struct {
 	RetentionTime  time.Duration
 	RetentionBytes int64
 	ScrapeLimits   ScrapeLimits
+	// SeriesLimit is how many series are held in memory before new ones are refused.
+	SeriesLimit int
 	// CACertificate, PEM, is trusted in addition to the system's; empty for the system's alone.
 	CACertificate string
 	RemoteWrite   RemoteWrite
@@ -57,7 +59,8 @@ type RemoteWrite struct {
 	NativeHistograms bool
 }
 
-// ScrapeLimits bound one scrape. A scrape over a limit fails as a whole and says which limit it was.
+// ScrapeLimits bound one scrape. A scrape over a limit fails as a whole and says which limit it was, except that a page with too many
+// samples is reduced by model where its server is recognized.
 type ScrapeLimits struct {
 	BodyBytes        int64
 	Samples          int
