@@ -17,7 +17,7 @@ import (
 )
 
 // maxPageFactor is how many times the limit of samples a page may have to be reduced. A larger one is refused while it is read.
-const maxPageFactor = 5
+const maxPageFactor = 4
 
 // PageError is why a page was refused as a whole. It is a sentence.
 type PageError struct{ Text string }

@@ -80,7 +80,7 @@ func (f *fleet) page(now time.Time) []point {
 
 // The increase over all series is that of the server at every moment, whatever is folded, returns, appears, vanishes or is reset.
 func TestTotalsOfReducedPagesAreExact(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s := newStand(t, ingest.Limits{Samples: 60})
 			l := s.loop("server")
@@ -127,7 +127,7 @@ func TestRestartIsNoIncrease(t *testing.T) {
 		l := s.loop("server")
 		for range 6 {
 			require.NoError(t, l.scrape(f.page(s.now)))
-			for range 20 {
+			for range 10 {
 				before, truth := s.increase("requests_total"), f.truth
 				f.step(s.now)
 				require.NoError(t, l.scrape(f.page(s.now)))

@@ -1,9 +1,9 @@
 package ingest_test
 
 import (
+	"errors"
 	"log/slog"
 	"math"
-	"slices"
 	"testing"
 	"time"
 
@@ -200,7 +200,7 @@ func (l *loop) take(app storage.AppenderV2, p point, at time.Time, tracked map[s
 }
 
 func isCounted(err error) bool {
-	return slices.Contains([]error{storage.ErrOutOfOrderSample, storage.ErrDuplicateSampleForTimestamp, storage.ErrOutOfBounds}, err)
+	return errors.Is(err, storage.ErrOutOfOrderSample) || errors.Is(err, storage.ErrDuplicateSampleForTimestamp) || errors.Is(err, storage.ErrOutOfBounds)
 }
 
 func (l *loop) markStale(app storage.AppenderV2, tracked map[storage.SeriesRef]labels.Labels, at time.Time) error {

@@ -68,6 +68,7 @@ func allBounds() map[string]any {
 		"profiles":             bounds{Max: maxProfiles},
 		"profileSize":          bounds{Max: sizeText(maxProfileBytes)},
 		"remoteWrite":          map[string]bounds{"history": durationBounds(0, 0, longestTime)},
+		"seriesLimit":          countBounds(DefaultSeriesLimit, maxSeriesLimit),
 		"objectives": map[string]bounds{
 			"duration":          durationBounds(0, minObjective, maxObjective),
 			"overrides":         {Max: maxOverrides},
@@ -117,6 +118,7 @@ func TestBoundsAreThoseOfDecode(t *testing.T) {
 	}
 	for settings, want := range map[string]bool{
 		`{"interval": "1h"}`: true, `{"interval": "1h1ms"}`: false, `{"scrapeTimeout": "5m"}`: true, `{"scrapeTimeout": "5m1ms"}`: false,
+		`{"seriesLimit": 20000000}`: true, `{"seriesLimit": 20000001}`: false, `{"seriesLimit": -1}`: false,
 		`{"retentionTime": "100y"}`: true, `{"retentionTime": "59m"}`: false, `{"retentionSize": "1MB"}`: true, `{"retentionSize": "1023KB"}`: false,
 		`{"remoteWrite": {"enabled": true, "history": "0"}}`: true, `{"remoteWrite": {"enabled": true, "history": "101y"}}`: false,
 	} {

@@ -38,7 +38,8 @@ func TestNothingConfigured(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, Settings{Mode: ModeEmbedded, Embedded: Embedded{
 			Interval: 15 * time.Second, ScrapeTimeout: 10 * time.Second, RetentionTime: 15 * 24 * time.Hour,
-			ScrapeLimits: ScrapeLimits{BodyBytes: 16 << 20, Samples: 100_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096}, SeriesLimit: DefaultSeriesLimit,
+			ScrapeLimits: ScrapeLimits{BodyBytes: 80 << 20, Samples: 250_000, Labels: 64, LabelNameLength: 256, LabelValueLength: 4096},
+			SeriesLimit:  300_000,
 		}, Objectives: objectives}, s, text)
 	}
 }
@@ -106,7 +107,8 @@ var refused = map[string]struct{ settings, sentence string }{
 	"overflowing size":       {`{"retentionSize": "99999999999EB"}`, `the retention size "99999999999EB" is not a size`},
 	"small body size":        {`{"scrapeLimits": {"bodySize": "1B"}}`, `the body size limit "1B" must be at least 1KiB`},
 	"large body size":        {`{"scrapeLimits": {"bodySize": "2GB"}}`, `the body size limit "2GB" must be at most 1GiB`},
-	"negative samples":       {`{"scrapeLimits": {"samples": -1}}`, "the sample limit is -1; it must be between 1 and 10000000, or 0 for the default of 100000"},
+	"negative samples":       {`{"scrapeLimits": {"samples": -1}}`, "the sample limit is -1; it must be between 1 and 10000000, or 0 for the default of 250000"},
+	"many series":            {`{"seriesLimit": 20000001}`, "the series limit is 20000001; it must be between 1 and 20000000"},
 	"many samples":           {`{"scrapeLimits": {"samples": 10000001}}`, "the sample limit is 10000001; it must be between 1 and 10000000"},
 	"negative labels":        {`{"scrapeLimits": {"labels": -1}}`, "the label limit is -1; it must be between 1 and 1000, or 0 for the default of 64"},
 	"negative name length":   {`{"scrapeLimits": {"labelNameLength": -1}}`, "the label name length limit is -1"},
