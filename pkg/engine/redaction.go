@@ -40,6 +40,10 @@ type redactingStorage struct {
 func (s redactingStorage) AppenderV2(ctx context.Context) storage.AppenderV2 {
 	appender := s.AppendableV2.AppenderV2(ctx)
 	secrets := s.secrets()
+	// A discovered target may be read before it is known here otherwise.
+	if t, known := scrape.TargetFromContext(ctx); known {
+		secrets.Add(redact.OfURL(t.URL())...)
+	}
 	if secrets.Empty() {
 		return appender
 	}
