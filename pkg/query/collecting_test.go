@@ -22,6 +22,7 @@ func TestNoticesOfCollecting(t *testing.T) {
 			"4 of 4 targets are down, for example 1; 2; 3"},
 		"reasons are for editors": {scraper{targets: []Target{{Scraped: true}, {}, {Up: true, Scraped: true}}, since: noon.Add(-time.Hour)},
 			"1 of 3 targets are down. Editors of the data source see the reasons in Save & test."},
+		"not stored": {scraper{targets: []Target{{Up: true}}, since: noon.Add(-time.Hour), missing: []string{"Nothing was stored from 11:50."}}, "Nothing was stored from 11:50."},
 		"a warning": {scraper{targets: []Target{{Up: true}}, warnings: []string{"The disk is full."}}, "The disk is full."},
 	} {
 		h := newHarness(t)
@@ -34,4 +35,16 @@ func TestNoticesOfCollecting(t *testing.T) {
 	h.Collector = scraper{err: errDown}
 	require.ErrorIs(t, h.fails(signalOf("requests", nil)), errDown)
 	require.ErrorIs(t, h.fails(halfHour(Request{Type: PromQL, Expr: "nobody"})), errDown)
+}
+
+// Where samples were not stored, no panel says that there was no traffic.
+func TestMissingSamplesAreNotNoTraffic(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.Collector = scraper{targets: []Target{{Up: true}}, since: noon.Add(-time.Hour), missing: []string{"Nothing was stored from 11:50."}}
+	for name, r := range map[string]Request{"signal": signalOf("requests", nil), "promql": halfHour(Request{Type: PromQL, Expr: "nobody"}), "models": halfHour(Request{Type: Models})} {
+		notices := h.ask(r).notices()
+		require.Contains(t, notices, "Nothing was stored from 11:50.", name)
+		require.NotContains(t, notices, "no traffic", name)
+	}
 }

@@ -53,8 +53,8 @@ func (p Problem) Sentence() string {
 	return fmt.Sprintf("Nothing is stored since %s: %s (%s). %s.", clock(p.Since), said[0], p.Detail, said[1])
 }
 
-// Sentence says which part is set aside and what is missing.
-func (p Part) Sentence() string {
+// missing says which part is damaged and what is missing, without the names of folders.
+func (p Part) missing() string {
 	what := map[PartKind]string{
 		BlockPart: "Block %s of the storage is damaged", LogPart: "Segment %s of the storage's write-ahead log is damaged or missing",
 		ChunksPart: "The chunk file %s of the storage is damaged",
@@ -62,20 +62,23 @@ func (p Part) Sentence() string {
 	text := fmt.Sprintf(what, p.Name)
 	switch {
 	case p.Kind == ChunksPart:
-		text += ". Its samples were read from the write-ahead log"
+		return text + ". Its samples were read from the write-ahead log."
 	case p.From.IsZero() && p.To.IsZero():
-		text += ". Some samples are missing"
+		return text + ". Some samples are missing."
 	case p.To.IsZero():
-		text += ". Samples from " + clock(p.From) + " on may be missing"
+		return text + ". Samples from " + clock(p.From) + " on may be missing."
 	case p.From.IsZero():
-		text += ". Samples up to " + clock(p.To) + " may be missing"
-	default:
-		text += ". Samples from " + clock(p.From) + " to " + clock(p.To) + " may be missing"
+		return text + ". Samples up to " + clock(p.To) + " may be missing."
 	}
+	return text + ". Samples from " + clock(p.From) + " to " + clock(p.To) + " may be missing."
+}
+
+// Sentence says which part is damaged, what is missing, and where the part is now.
+func (p Part) Sentence() string {
 	if p.Folder == "" {
-		return text + "."
+		return p.missing()
 	}
-	return text + ". Nothing was deleted: it was moved to " + p.Folder + ". Restore it from a backup, or delete it to end this message."
+	return p.missing() + " Nothing was deleted: it was moved to " + p.Folder + ". Restore it from a backup, or delete it to end this message."
 }
 
 // Current are sentences about what is not stored now; none if all that is scraped is stored.
@@ -106,7 +109,8 @@ func (s Status) Warnings() (out []string) {
 	return out
 }
 
-// Missing are sentences about what is not stored of a time.
+// Missing are sentences about what is not stored of a time. Every user sees them in panels: they have no names of folders and targets, and no
+// errors.
 func (s Status) Missing(from, to time.Time) (out []string) {
 	for _, gap := range Within(s.Gaps, from, to) {
 		end := "on"
@@ -119,13 +123,14 @@ func (s Status) Missing(from, to time.Time) (out []string) {
 		if r.Reason == DiskFull || r.Reason == WriteFailed || r.First.After(to) || r.Last.Before(from) {
 			continue
 		}
-		out = append(out, r.Sentence())
+		out = append(out, fmt.Sprintf("%d samples were not stored from %s to %s: %s. Editors of the data source see more in Save & test.",
+			r.Samples, clock(r.First), clock(r.Last), advice[r.Reason][0]))
 	}
 	for _, p := range s.SetAside {
 		if p.Kind == ChunksPart || (!p.From.IsZero() && p.From.After(to)) || (!p.To.IsZero() && p.To.Before(from)) {
 			continue
 		}
-		out = append(out, p.Sentence())
+		out = append(out, p.missing())
 	}
 	return out
 }
