@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -24,9 +26,6 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
-
-// asProgram is the environment variable that makes this test binary the recorder.
-const asProgram = "RECORDER_TEST_PROGRAM"
 
 // process is the recorder in a process of its own, so that its memory is its own.
 type process struct {

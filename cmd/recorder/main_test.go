@@ -30,7 +30,11 @@ import (
 	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
 
-const patience = time.Minute
+const (
+	patience = time.Minute
+	// asProgram is the environment variable that makes this test binary the recorder.
+	asProgram = "RECORDER_TEST_PROGRAM"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {

@@ -214,7 +214,7 @@ func encodeTo(encoder expfmt.Encoder, families []*dto.MetricFamily) error {
 }
 
 func encodingOf(r *http.Request) encoding {
-	return encoding{format: expfmt.NegotiateIncludingOpenMetrics(r.Header), gzip: acceptsGzip(r.Header.Get("Accept-Encoding"))}
+	return encoding{format: expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...), gzip: acceptsGzip(r.Header.Get("Accept-Encoding"))}
 }
 
 func acceptsGzip(header string) bool {

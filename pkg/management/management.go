@@ -105,10 +105,10 @@ const maxReplicas = 1_000_000
 
 // replicaCount is a number of copies as a server wrote it.
 func replicaCount[T int | float64](n T) int {
-	if !(n > 0) { // NaN as well
-		return 0
+	if n > 0 { // which NaN is not
+		return int(min(n, maxReplicas))
 	}
-	return int(min(n, maxReplicas))
+	return 0
 }
 
 // addCounts adds two numbers that are not negative. A sum beyond the largest number is that number.

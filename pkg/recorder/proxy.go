@@ -192,7 +192,7 @@ func (*Recorder) sawResponse(response *http.Response) error {
 }
 
 // writeFailure answers a request that could not be passed on, in words of its own: the error names inner addresses.
-func (r *Recorder) writeFailure(w http.ResponseWriter, request *http.Request, err error) {
+func (*Recorder) writeFailure(w http.ResponseWriter, request *http.Request, err error) {
 	x := exchangeOf(request.Context())
 	if x.session != nil {
 		// The server switched to another protocol than it was asked to, and httputil.ReverseProxy leaves it at that.

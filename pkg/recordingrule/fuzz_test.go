@@ -55,7 +55,7 @@ func FuzzOptions(f *testing.F) {
 		seen := map[string]bool{}
 		for _, group := range parsed(t, written).Groups {
 			for _, rule := range group.Rules {
-				key := rule.Record + model.LabelSet(labelSet(rule.Labels)).String()
+				key := rule.Record + labelSet(rule.Labels).String()
 				require.False(t, seen[key], "%s is recorded twice", key)
 				seen[key] = true
 			}

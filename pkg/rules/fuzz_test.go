@@ -42,7 +42,20 @@ func FuzzOptions(f *testing.F) {
 		again := defaults()
 		require.NoError(t, again.Read(given))
 		require.Equal(t, o, again)
+	})
+}
 
+// FuzzFolder writes rules into a folder of any name, the only option that is text. It is slow, so that the options have a target
+// of their own.
+func FuzzFolder(f *testing.F) {
+	for _, name := range []string{"On-call", "{{ x }}", "': #", "|", "null", "1e3", "- a", "\u0085", "ü", "@", strings.Repeat("x", maxFolderCharacters)} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		o := defaults()
+		if o.Read(url.Values{"folder": {name}}) != nil {
+			return
+		}
 		written, err := Grafana(o)
 		require.NoError(t, err)
 		var file struct {
