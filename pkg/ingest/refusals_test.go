@@ -23,7 +23,7 @@ func TestSamplesThatTheStorageRefusesAreCounted(t *testing.T) {
 	l := s.loop("server")
 	require.NoError(t, l.scrape([]point{timed("a", start, 1), timed("b", start, 1), timed("c", start, 1)}))
 	require.NoError(t, l.scrape([]point{timed("a", start.Add(-time.Minute), 2), timed("b", start, 2), timed("c", start.Add(-5*time.Hour), 1), timed("d", start, 1)}))
-	require.NoError(t, l.scrape([]point{timed("e", l.now.Add(time.Hour), 2), timed("a", start, 1)}))
+	require.NoError(t, l.scrape([]point{timed("e", l.now.Add(time.Hour), 2), timed("f", l.now, 1)}))
 	require.NoError(t, l.scrape(nil))
 	for reason, detail := range map[stored.Reason]string{
 		stored.OutOfOrder: "A sample of 2025-12-31 23:59:00Z is older than a stored one of its series: the newest stored sample is at 2026-01-01 00:00:15Z.",

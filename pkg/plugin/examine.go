@@ -90,7 +90,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	}
 	defer client.Close()
 	f.URL = target.Redact(client.URL())
-	result := client.Probe(ctx, d.settings.Embedded.ScrapeLimits)
+	result := client.Probe(ctx, readableLimits(d.settings.Embedded.ScrapeLimits))
 	if result.Err != nil {
 		f.Problem = result.Err.Sentence
 		return f
@@ -104,6 +104,9 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	found, problem := d.recognize(t, f.URL, has)
 	if problem != "" {
 		f.Problem = problem
+		return f
+	}
+	if f.Problem = d.tooLarge(f, found); f.Problem != "" {
 		return f
 	}
 	p := found[0]

@@ -59,7 +59,8 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	}
 	findings = append(findings, discovered...)
 	written, writes := d.checkWriting(ctx)
-	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
+	limits := d.limitLines()
+	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(limits, written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
 	detailsJSON, err := json.Marshal(details)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, err
 	}
 	if status == backend.HealthStatusOk {
 		// Grafana 10 shows the message alone where the check passes.
-		message = strings.Join(slices.Concat([]string{message}, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
+		message = strings.Join(slices.Concat([]string{message}, limits, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
 	}
 	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
 }
