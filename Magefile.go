@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/build"
 	"github.com/magefile/mage/sh"
@@ -102,6 +103,14 @@ func TestSteps() { fmt.Println(strings.Join(suite.Steps(), "\n")) }
 
 // TestTorchserve tests against a real TorchServe, which Test leaves out: it needs Java 17 and 5 GB in the cache folder.
 func TestTorchserve(ctx context.Context) error { return runSuite(ctx, suite.RunTorchServe) }
+
+// Fuzz runs every fuzz target for a time, one after the other: go tool mage fuzz 10m. The variable FUZZ selects targets by a piece of
+// their name or folder, and FUZZ_PART a part of them, such as 1/3.
+func Fuzz(ctx context.Context, each time.Duration) error {
+	return runSuite(ctx, func(ctx context.Context, root string, out *progress.Printer) error {
+		return suite.RunFuzz(ctx, root, out, each, os.Getenv("FUZZ"), os.Getenv("FUZZ_PART"))
+	})
+}
 
 func runSuite(ctx context.Context, run func(context.Context, string, *progress.Printer) error) error {
 	root, err := os.Getwd()

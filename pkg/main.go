@@ -8,6 +8,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/plugin"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
@@ -25,13 +26,20 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	limits, err := admission.LimitsOf(os.Getenv("GF_PLUGIN_QUERY_MEMORY"), os.Getenv("GF_PLUGIN_QUERY_SLOTS"))
+	if err != nil {
+		log.DefaultLogger.Error("A setting in the section of the plugin in grafana.ini is ignored", "error", err.Error())
+	}
+	controller := admission.New(limits)
 	registry := engine.NewRegistry(engine.Options{
 		DataPath:      os.Getenv("GF_PLUGIN_DATA_PATH"),
 		DiscoveryPath: os.Getenv("GF_PLUGIN_DISCOVERY_PATH"),
 		Logger:        log.DefaultLogger,
 		Profiles:      plugin.EngineProfiles(profiles),
+		Admission:     controller,
 	})
 	defer registry.Close()
-	prometheus.MustRegister(registry) // the SDK serves the default registry
+	prometheus.MustRegister(registry, controller) // the SDK serves the default registry
+	registry.Restore()
 	return datasource.Manage(plugin.ID, plugin.Factory(registry, profiles), datasource.ManageOpts{})
 }

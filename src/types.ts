@@ -33,7 +33,7 @@ export interface ModelServingQuery extends DataQuery {
   minimumRequests?: number;
   /** PromQL, for queryType promql only. */
   expr?: string;
-  /** For queryType events only: loads, evictions, scaling, restarts. None is all of them. */
+  /** For queryType events only: loads, evictions, scaling, restarts, losses. None is all of them. */
   eventTypes?: string[];
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/coldhit/modelserving-datasource/cmd/internal/program"
+	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 	"github.com/coldhit/modelserving-datasource/pkg/nvml"
 )
 
@@ -19,6 +21,7 @@ type config struct {
 	names                                              nvml.Names
 	sampleInterval, window                             time.Duration
 	discoveryInterval, retryInterval                   time.Duration
+	limits                                             httpserver.Limits
 	debug                                              bool
 }
 
@@ -36,6 +39,7 @@ func readConfig(args []string, output io.Writer) (config, error) {
 	flags.SetOutput(output)
 	flags.StringVar(&c.listen, "web.listen-address", defaultListen, "address of /metrics, /-/health and /-/live")
 	flags.StringVar(&c.webConfig, "web.config.file", "", "file of the Prometheus exporter toolkit with TLS and users")
+	program.ScrapeLimitFlags(flags, &c.limits)
 	flags.StringVar(&names, "names", string(nvml.NamesModelServing), "names of the metrics: modelserving, dcgm-exporter or both")
 	flags.DurationVar(&c.sampleInterval, "sample-interval", 100*time.Millisecond, "sampling interval of readings that NVML does not buffer")
 	flags.DurationVar(&c.window, "window", 15*time.Second, "window of means and maxima of a scraper's first scrape (later scrapes reach back to the previous one)")

@@ -17,16 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/coldhit/modelserving-datasource/cmd/internal/program"
 	"github.com/coldhit/modelserving-datasource/pkg/nvml"
 )
 
 const (
-	readHeaderTimeout = 10 * time.Second
-	// writeTimeout keeps those who read slowly from taking the place of others.
-	writeTimeout = 30 * time.Second
-	// idleTimeout is longer than any scrape interval that makes sense, so that a scraper keeps its connection and with it
-	// its windows.
-	idleTimeout = 10 * time.Minute
 	// shutdownGrace is for scrapes in flight and for calls of NVML that have to return.
 	shutdownGrace = 15 * time.Second
 )
@@ -38,13 +33,21 @@ type background interface {
 
 // serve answers until the context ends.
 func serve(ctx context.Context, c config, monitor *nvml.Monitor, beside background, logger *slog.Logger) error {
+	// Scrapes in flight outlast the signal to stop, and so does what they need.
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	var mux http.ServeMux
+	server, err := program.NewScrapeServer(&http.Server{
+		Handler: &mux, ConnContext: nvml.ConnContext, BaseContext: func(net.Listener) context.Context { return running },
+	}, c.limits)
+	if err != nil {
+		return fmt.Errorf("limits of connections: %w", err)
+	}
+	register(&mux, monitor, c.names, program.ConnectionMetrics("modelserving_nvml", server))
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	// Scrapes in flight outlast the signal to stop, and so does what they need.
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
 	var tasks sync.WaitGroup
 	failed := make(chan error, 2)
 	tasks.Go(func() { monitor.Run(running) })
@@ -53,13 +56,8 @@ func serve(ctx context.Context, c config, monitor *nvml.Monitor, beside backgrou
 			failed <- fmt.Errorf("attribution: %w", err)
 		}
 	})
-	server := &http.Server{
-		Handler: handler(monitor, c.names), ConnContext: nvml.ConnContext,
-		ReadHeaderTimeout: readHeaderTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		BaseContext: func(net.Listener) context.Context { return running },
-	}
 	tasks.Go(func() {
-		err := web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &c.webConfig}, logger)
+		err := web.Serve(server.Listen(listener, c.webConfig != ""), server.Server, &web.FlagConfig{WebConfigFile: &c.webConfig}, logger)
 		if !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
 		}
@@ -68,7 +66,7 @@ func serve(ctx context.Context, c config, monitor *nvml.Monitor, beside backgrou
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	stop(context.WithoutCancel(ctx), server, end, &tasks, logger)
+	stop(context.WithoutCancel(ctx), server.Server, end, &tasks, logger)
 	return err
 }
 
@@ -91,10 +89,10 @@ func stop(ctx context.Context, server *http.Server, end func(), tasks *sync.Wait
 	}
 }
 
-func handler(monitor *nvml.Monitor, names nvml.Names) http.Handler {
+// register adds the pages to mux.
+func register(mux *http.ServeMux, monitor *nvml.Monitor, names nvml.Names, connections prometheus.Collector) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	mux := http.NewServeMux()
+	registry.MustRegister(connections, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux.Handle("GET /metrics", nvml.Handler(monitor, names, registry))
 	mux.HandleFunc("GET /-/health", func(w http.ResponseWriter, _ *http.Request) {
 		status := monitor.Status()
@@ -114,5 +112,4 @@ func handler(monitor *nvml.Monitor, names nvml.Names) http.Handler {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { landingPage(w, r, monitor.Status()) })
-	return mux
 }

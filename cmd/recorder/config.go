@@ -15,6 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 	"github.com/coldhit/modelserving-datasource/pkg/recorder"
 )
 
@@ -44,8 +45,27 @@ type config struct {
 		IdleTimeout time.Duration `yaml:"idle_timeout"`
 		LabelBytes  int           `yaml:"label_bytes"`
 	} `yaml:"limits"`
-	Window time.Duration `yaml:"window"`
-	Debug  bool          `yaml:"debug"`
+	Connections connectionLimits `yaml:"connections"`
+	Window      time.Duration    `yaml:"window"`
+	Debug       bool             `yaml:"debug"`
+}
+
+// connectionLimits bound what clients can take of the recorder.
+type connectionLimits struct {
+	Max           int           `yaml:"max"`
+	Streams       int           `yaml:"streams"`
+	HeaderBytes   int           `yaml:"header_bytes"`
+	HeaderTimeout time.Duration `yaml:"header_timeout"`
+	BodyTimeout   time.Duration `yaml:"body_timeout"`
+	SendTimeout   time.Duration `yaml:"send_timeout"`
+	IdleTimeout   time.Duration `yaml:"idle_timeout"`
+}
+
+func (c connectionLimits) limits() httpserver.Limits {
+	return httpserver.Limits{
+		Connections: c.Max, Streams: c.Streams, HeaderBytes: c.HeaderBytes,
+		HeaderTimeout: c.HeaderTimeout, SendTimeout: c.SendTimeout, IdleTimeout: c.IdleTimeout,
+	}
 }
 
 type keyPair struct {
@@ -117,6 +137,10 @@ func readConfig(args []string, output io.Writer) (config, error) {
 	flags.StringVar(&flagged.Cold.Header.Name, "cold-header", "", "response header that reports hot or cold")
 	flags.StringVar(&flagged.Cold.Management.Protocol, "management-protocol", "", "protocol of the server's management API")
 	flags.StringVar(&flagged.Cold.Management.URL, "management-url", "", "URL of the server's management API")
+	flags.IntVar(&flagged.Connections.Max, "web.max-connections", httpserver.DefaultConnections, "maximum number of client connections at the same time")
+	flags.IntVar(&flagged.Connections.HeaderBytes, "web.max-header-bytes", httpserver.DefaultHeaderBytes, "maximum size of a request's header")
+	flags.DurationVar(&flagged.Connections.HeaderTimeout, "web.header-timeout", httpserver.DefaultHeaderTimeout, "maximum time for a request's header")
+	flags.DurationVar(&flagged.Connections.IdleTimeout, "web.idle-timeout", httpserver.DefaultIdleTimeout, "time after which a connection without a request is closed")
 	flags.BoolVar(&flagged.Debug, "debug", false, "log why requests fail")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
@@ -162,6 +186,14 @@ func (c *config) set(name string, from config) {
 		c.Cold.Management.Protocol = from.Cold.Management.Protocol
 	case "management-url":
 		c.Cold.Management.URL = from.Cold.Management.URL
+	case "web.max-connections":
+		c.Connections.Max = from.Connections.Max
+	case "web.max-header-bytes":
+		c.Connections.HeaderBytes = from.Connections.HeaderBytes
+	case "web.header-timeout":
+		c.Connections.HeaderTimeout = from.Connections.HeaderTimeout
+	case "web.idle-timeout":
+		c.Connections.IdleTimeout = from.Connections.IdleTimeout
 	case "debug":
 		c.Debug = from.Debug
 	}

@@ -63,7 +63,7 @@ func (c *config) options(sources []recorder.Source, logger *slog.Logger) (record
 		Routes: routes, BodyBytes: c.BodyBytes, Sources: sources,
 		QueueTime: recorder.QueueTimeHeader{Name: c.QueueTime.Header, Unit: c.QueueTime.Unit},
 		MaxModels: c.Limits.Models, IdleTimeout: c.Limits.IdleTimeout, MaxLabelBytes: c.Limits.LabelBytes,
-		Window: c.Window, Logger: logger,
+		BodyTimeout: c.Connections.BodyTimeout, Window: c.Window, Logger: logger,
 	}
 	if c.GRPCUpstream != "" {
 		if options.GRPCUpstream, err = url.Parse(c.GRPCUpstream); err != nil {

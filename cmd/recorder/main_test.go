@@ -26,12 +26,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/coldhit/modelserving-datasource/cmd/internal/program"
 	"github.com/coldhit/modelserving-datasource/tests/logbuffer"
 )
 
 const patience = time.Minute
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		program.Main("modelserving-recorder", run)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var addresses = regexp.MustCompile(`listen=(\S+) admin=(\S+)`)
 

@@ -14,13 +14,27 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/coldhit/modelserving-datasource/cmd/internal/program"
+	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 	"github.com/coldhit/modelserving-datasource/pkg/recorder"
 )
 
 // serve takes requests until the context ends, then lets those in flight end, as long as the grace lasts.
 func serve(ctx context.Context, c config, r *recorder.Recorder, config *tls.Config, logger *slog.Logger) error {
+	// Requests and the recorder outlast the signal to stop: they end in stopServing.
+	lasting := context.WithoutCancel(ctx)
+	requests, cutOff := context.WithCancelCause(lasting)
+	defer cutOff(nil)
+	server, err := recorder.NewServer(requests, r, config, c.Connections.limits(), logger)
+	if err != nil {
+		return fmt.Errorf("connections: %w", err)
+	}
+	var draining atomic.Bool
+	admin, err := program.NewScrapeServer(&http.Server{Handler: adminHandler(r, server, &draining)}, httpserver.Limits{})
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -30,20 +44,13 @@ func serve(ctx context.Context, c config, r *recorder.Recorder, config *tls.Conf
 		_ = listener.Close()
 		return fmt.Errorf("admin: %w", err)
 	}
-	// Requests and the recorder outlast the signal to stop: they end in stopServing.
-	lasting := context.WithoutCancel(ctx)
-	requests, cutOff := context.WithCancelCause(lasting)
-	defer cutOff(nil)
 	running, end := context.WithCancel(lasting)
 	var tasks sync.WaitGroup
 	tasks.Go(func() { r.Run(running) })
 
-	var draining atomic.Bool
-	server := recorder.NewServer(requests, r, config, logger)
-	admin := &http.Server{Handler: adminHandler(r, &draining), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 2)
-	tasks.Go(func() { failed <- serveOn(server, listener, config != nil) })
-	tasks.Go(func() { failed <- serveOn(admin, adminListener, false) })
+	tasks.Go(func() { failed <- server.Serve(listener) })
+	tasks.Go(func() { failed <- admin.Serve(adminListener) })
 	logger.Info("Listening", "listen", listener.Addr().String(), "admin", adminListener.Addr().String())
 
 	select {
@@ -58,21 +65,8 @@ func serve(ctx context.Context, c config, r *recorder.Recorder, config *tls.Conf
 	return err
 }
 
-func serveOn(server *http.Server, listener net.Listener, withTLS bool) error {
-	var err error
-	if withTLS {
-		err = server.ServeTLS(listener, "", "")
-	} else {
-		err = server.Serve(listener)
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
-}
-
 // stopServing takes no new requests, waits for those in flight and cuts off what outlasts the grace.
-func stopServing(ctx context.Context, server *http.Server, r *recorder.Recorder, cutOff context.CancelCauseFunc, grace time.Duration, logger *slog.Logger) {
+func stopServing(ctx context.Context, server *httpserver.Server, r *recorder.Recorder, cutOff context.CancelCauseFunc, grace time.Duration, logger *slog.Logger) {
 	graceful, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	stopCutOff := context.AfterFunc(graceful, func() {
@@ -95,11 +89,11 @@ func stopServing(ctx context.Context, server *http.Server, r *recorder.Recorder,
 const sendTimeout = 2 * time.Second
 
 // adminHandler answers /metrics, /models and /healthz, which is 503 from the moment the recorder is told to stop.
-func adminHandler(r *recorder.Recorder, draining *atomic.Bool) http.Handler {
+func adminHandler(r *recorder.Recorder, server *httpserver.Server, draining *atomic.Bool) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(r, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(r, program.ConnectionMetrics("modelserving_recorder", server), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("GET /metrics", httpserver.NewPages(1).Handler(registry))
 	mux.Handle("GET /models", r.ModelsHandler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if draining.Load() {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
 
@@ -140,7 +141,7 @@ func configurationOf(ctx context.Context, client *http.Client, timeout time.Dura
 		Groups   []instanceGroup `json:"instance_group"`
 	}
 	if err := json.Unmarshal(body, &config); err != nil || config.Name != model {
-		return configuration{}, fmt.Errorf("invalid model configuration from %s", target.Redact(u))
+		return configuration{}, fmt.Errorf("invalid model configuration from %s", redact.URL(u))
 	}
 	return configuration{ensemble: config.Platform == ensemblePlatform, backend: config.Backend, groups: config.Groups}, nil
 }

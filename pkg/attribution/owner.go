@@ -2,7 +2,9 @@ package attribution
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // shortID is how many digits of a container's id stand for its name, as docker shows it.
@@ -52,10 +54,10 @@ func (p *process) containerName() string {
 }
 
 // PodOfLogFolder reads the name of a folder in /var/log/pods, in which the kubelet keeps a pod's logs:
-// <namespace>_<pod>_<uid>. All are empty if it is none.
+// <namespace>_<pod>_<uid>. All are empty if it is none. The parts become values of labels, so they have to be UTF-8.
 func PodOfLogFolder(name string) (uid, namespace, pod string) {
 	parts := strings.Split(name, "_")
-	if len(parts) != 3 {
+	if len(parts) != 3 || slices.Contains(parts, "") || !utf8.ValidString(name) {
 		return "", "", ""
 	}
 	return parts[2], parts[0], parts[1]

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
 
@@ -88,7 +89,7 @@ func readPage(ctx context.Context, client *http.Client, timeout time.Duration, a
 	}
 	read, err := m.parse(body, response.Header.Get("Content-Type"))
 	if err != nil {
-		return reading{}, fmt.Errorf("%s: %w", target.Redact(u), err)
+		return reading{}, fmt.Errorf("%s: %w", redact.URL(u), err)
 	}
 	return read, nil
 }
@@ -154,9 +155,9 @@ func (m *Metrics) take(r *reading, series labels.Labels, value float64) {
 	}
 	amount := r.models[key]
 	if name == m.Compute {
-		amount.compute += value
+		amount.compute = min(amount.compute+value, math.MaxFloat64) // a sum of infinity has no share
 	} else {
-		amount.memory += value
+		amount.memory = min(amount.memory+value, math.MaxFloat64)
 		amount.hasMemory = true
 	}
 	r.models[key] = amount

@@ -149,6 +149,11 @@ func (r Rule) check() error {
 	if r.Match.CommandLine == nil && len(r.Match.Environment) == 0 && r.Match.CGroup == nil && r.Match.Port == 0 {
 		return errors.New("match has no condition: set command_line, environment, cgroup or port")
 	}
+	for name, e := range r.Match.Environment {
+		if e == nil {
+			return fmt.Errorf("match: the environment variable %s has no expression: set one, such as '.+'", name)
+		}
+	}
 	if (len(r.Model) == 0) == (r.Metrics == nil) {
 		return errors.New("set either model (named by the process) or metrics (named by the metrics page)")
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,12 +20,12 @@ import (
 	"github.com/prometheus/prometheus/discovery"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/scrape"
-	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/util/compression"
 
 	"github.com/coldhit/modelserving-datasource/pkg/ingest"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/state"
 	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
@@ -39,10 +38,9 @@ type engine struct {
 	options  Options
 	promql   *queryRunner
 	logger   log.Logger
-	db       *tsdb.DB
+	db       *storage.Store
 	scraping *scrape.Manager
 	ingest   *ingest.Ingest
-	refusals storage.Refusals
 	finding  *discovery.Manager
 
 	ctx    context.Context
@@ -62,10 +60,15 @@ type engine struct {
 	active    atomic.Pointer[map[string][]*scrape.Target]
 	residency *residency
 	scrapes   scrapeCounts
+	// secrets are redacted in logs and labels.
+	secrets atomic.Pointer[redact.Redactor]
 	// own are the data source's profiles, its user's among them; those of the registry until they are known.
 	own atomic.Pointer[Profiles]
 	// writing belongs to mu.
 	writing writing
+	// state is what the engine remembers beside the scraped data, record a part of it. The storage's lock protects it, too.
+	state  *state.Store
+	record *recorder
 }
 
 // profiles are those that the engine goes by; nil if there are none.
@@ -86,57 +89,31 @@ type revision struct {
 
 // openEngine opens the storage at <data>/<org>/<uid> and starts scraping once settings are applied.
 func openEngine(key Key, o Options, runner *queryRunner, s settings.Embedded) (*engine, error) {
-	logger := o.Logger.With("org", key.OrgID, "datasource", key.UID)
+	e := &engine{key: key, options: o, promql: runner}
+	e.active.Store(&map[string][]*scrape.Target{})
+	e.useSecrets(s)
+	logger := redact.Logger(o.Logger.With("org", key.OrgID, "datasource", key.UID), e.redactor)
 	folder := key.dataFolder(o.DataPath)
 	registry := prometheus.NewRegistry()
-	db, err := tsdb.Open(folder, bridge(logger, "tsdb"), registry, storageOptions(s), nil)
+	stored := o.Storage
+	stored.Dir, stored.Logger, stored.Retention, stored.RetentionBytes = folder, bridge(logger, "tsdb"), s.RetentionTime, s.RetentionBytes
+	db, err := storage.Open(stored)
 	if err != nil {
-		return nil, explainOpening(folder, err)
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &engine{key: key, options: o, promql: runner, logger: logger, db: db, ctx: ctx, cancel: cancel}
+	e.logger, e.db, e.ctx, e.cancel, e.state = logger, db, ctx, cancel, state.Open(key.stateFolder(o.DataPath))
 	if err := e.startScraping(registry); err != nil {
 		cancel()
 		return nil, errors.Join(err, db.Close())
 	}
-	e.active.Store(&map[string][]*scrape.Target{})
 	e.residency = newResidency(e)
 	e.changed = make(chan struct{}, 1)
+	e.record = newRecorder(key, e.state, o.IdlePeriod)
+	e.loops.Go(func() { e.record.run(ctx, e.recordFailed) })
 	e.loops.Go(e.applyRevisions)
 	e.loops.Go(e.residency.run)
 	return e, nil
-}
-
-// storageOptions sizes the TSDB for thousands of series, where Prometheus's own defaults are for millions.
-func storageOptions(s settings.Embedded) *tsdb.Options {
-	o := tsdb.DefaultOptions()
-	o.RetentionDuration = s.RetentionTime.Milliseconds()
-	o.MaxBytes = s.RetentionBytes
-	o.WALSegmentSize = 16 << 20
-	o.WALCompression = compression.Snappy
-	o.WALReplayConcurrency = 2
-	o.StripeSize = 1 << 10
-	o.HeadChunksWriteBufferSize = 256 << 10
-	// A counter was zero when it began. Without that sample the first failure or cold hit of a model would be in no rate: it is
-	// the first value of a new series.
-	o.EnableSTAsZeroSample = true
-	// Blocks are merged up to a tenth of the retention, so that retention drops data in small pieces.
-	longest := min(s.RetentionTime/10, 36*time.Hour)
-	o.MaxBlockDuration = max(longest.Milliseconds(), o.MinBlockDuration)
-	return o
-}
-
-func explainOpening(folder string, err error) error {
-	const setting = "`[plugin.coldhit-modelserving-datasource] data_path` in grafana.ini"
-	switch text := err.Error(); {
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("the folder %s cannot be written: %w. Give Grafana's user write permission, or name another "+
-			"folder with %s", folder, err, setting)
-	case strings.Contains(text, "lock DB directory"):
-		return fmt.Errorf("the folder %s is in use by another process. Stop the other Grafana, or give each a folder of its "+
-			"own with %s", folder, setting)
-	}
-	return fmt.Errorf("the storage in %s cannot be opened: %w. The folder is set with %s", folder, err, setting)
 }
 
 func (e *engine) startScraping(registry *prometheus.Registry) error {
@@ -149,7 +126,7 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 		return errors.New("start discovery: its metrics cannot be registered")
 	}
 	e.ingest = e.newIngest(registry)
-	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, e.ingest, registry)
+	e.scraping, err = scrape.NewManager(scrapeOptions(), bridge(e.logger, "scrape"), nil, nil, redactingStorage{e.ingest, e.redactor}, registry)
 	if err != nil {
 		return fmt.Errorf("start scraping: %w", err)
 	}
@@ -161,6 +138,7 @@ func (e *engine) startScraping(registry *prometheus.Registry) error {
 // apply takes settings over; they come into force in the background, because a target that is being read when it
 // changes is waited for. The answer is the revision's number.
 func (e *engine) apply(s settings.Embedded, c *config.Config) int {
+	e.useSecrets(s)
 	e.mu.Lock()
 	e.newest = revision{settings: s, config: c, number: e.newest.number + 1}
 	number := e.newest.number

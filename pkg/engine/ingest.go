@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/scrape"
 
 	"github.com/coldhit/modelserving-datasource/pkg/ingest"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // polledMetrics are those that only the engine writes for a target whose management API it polls.
@@ -17,15 +18,15 @@ var polledMetrics = []string{
 	MetricModelResident, MetricModelLoads, MetricModelEvictions, MetricReplicas, MetricModelMemory, MetricAgeAtEviction,
 }
 
-// ownMetrics are those in which the engine has kept its own state. No page may have them.
-var ownMetrics = []string{"modelserving_remote_write_sent_timestamp_seconds"}
+// ownMetrics are those in which the engine has kept its own state, and in which its storage says what it refused. No page may have them.
+var ownMetrics = []string{"modelserving_remote_write_sent_timestamp_seconds", storage.RefusedMetric}
 
 // outOfBoundsMetric is the scrape loops' own count of samples that are too old or too new.
 const outOfBoundsMetric = "prometheus_target_scrapes_sample_out_of_bounds_total"
 
 func (e *engine) newIngest(registry *prometheus.Registry) *ingest.Ingest {
 	return ingest.New(ingest.Options{
-		Next: e.db, Stored: e.db, Logger: e.logger, Head: func() ingest.Head { return e.db.Head() }, Refusals: &e.refusals, Limits: e.limits, Server: e.serverOf,
+		Next: e.db, Stored: e.db, Logger: e.logger, Head: func() ingest.Head { return e.db }, Refusals: e.db.Refusals(), Limits: e.limits, Server: e.serverOf,
 		Biggest: e.biggest, PolledMetrics: polledMetrics, OwnMetrics: ownMetrics,
 		OutOfBounds: func() float64 { return counterOf(registry, outOfBoundsMetric) },
 	})
@@ -70,7 +71,7 @@ func (e *engine) serverOf(scraped *scrape.Target, set labels.Labels, has func(me
 // biggest reads the index of the series in memory. Prometheus keeps the result for 30 s.
 func (e *engine) biggest() ingest.Biggest {
 	const shown = 2 // of the labels, the metric's name may be the first
-	stats := e.db.Head().PostingsCardinalityStats(model.MetricNameLabel, shown)
+	stats := e.db.Cardinality(model.MetricNameLabel, shown)
 	var out ingest.Biggest
 	if len(stats.CardinalityMetricsStats) > 0 {
 		out.Metric, out.Series = stats.CardinalityMetricsStats[0].Name, int(min(stats.CardinalityMetricsStats[0].Count, math.MaxInt32))

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
-	"github.com/coldhit/modelserving-datasource/pkg/target"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // bridge hands the log lines of Prometheus's packages to the SDK's logger; to nothing if logger is nil. Prometheus's
@@ -36,9 +38,9 @@ func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
 		arguments = append(arguments, redactAttribute(a)...)
 		return true
 	})
-	message := target.RedactText(record.Message)
+	message := redact.URLsIn(record.Message)
 	switch {
-	case record.Level >= slog.LevelError:
+	case record.Level >= slog.LevelError && !isNotStored(record):
 		h.logger.Error(message, arguments...)
 	case record.Level >= slog.LevelWarn && !h.quiet:
 		h.logger.Warn(message, arguments...)
@@ -46,6 +48,17 @@ func (h *bridgeHandler) Handle(_ context.Context, record slog.Record) error {
 		h.logger.Debug(message, arguments...)
 	}
 	return nil
+}
+
+// isNotStored is whether a line repeats for one scrape what the storage has logged: that nothing can be stored.
+func isNotStored(record slog.Record) (told bool) {
+	record.Attrs(func(a slog.Attr) bool {
+		var notStored *storage.NotStoredError
+		err, is := a.Value.Any().(error)
+		told = is && errors.As(err, &notStored)
+		return !told
+	})
+	return told
 }
 
 func (h *bridgeHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
@@ -60,5 +73,5 @@ func (h *bridgeHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
 func (h *bridgeHandler) WithGroup(string) slog.Handler { return h }
 
 func redactAttribute(a slog.Attr) []any {
-	return []any{a.Key, target.RedactText(a.Value.Resolve().String())}
+	return []any{a.Key, redact.URLsIn(a.Value.Resolve().String())}
 }

@@ -22,15 +22,23 @@ var (
 	foldedModelsDesc = prometheus.NewDesc("modelserving_plugin_folded_models",
 		"Models of a target that are stored together as model=\"other\", because its page exceeds the limit of samples.",
 		append([]string{"target"}, engineLabels...), nil)
-	refusedSamplesDesc = prometheus.NewDesc("modelserving_plugin_refused_samples_total",
-		"Scraped samples that were not stored, by reason, since the embedded engine was opened.", append([]string{"reason"}, engineLabels...), nil)
 	storageSizeDesc = prometheus.NewDesc("modelserving_plugin_storage_size_bytes",
 		"Size of the embedded engine's storage on disk: blocks, memory-mapped chunks and write-ahead log.", engineLabels, nil)
+	storingDesc = prometheus.NewDesc("modelserving_plugin_storing",
+		"1 if the embedded engine can store samples, 0 if not.", engineLabels, nil)
+	refusedDesc = prometheus.NewDesc("modelserving_plugin_refused_samples_total",
+		"Samples that the embedded engine did not store, by reason, since it was opened.", append([]string{"reason"}, engineLabels...), nil)
+	compactionsFailedDesc = prometheus.NewDesc("modelserving_plugin_storage_compactions_failed_total",
+		"Compactions of the embedded engine's storage that failed, since it was opened.", engineLabels, nil)
+	setAsideDesc = prometheus.NewDesc("modelserving_plugin_storage_damaged_parts",
+		"Damaged parts of the embedded engine's storage that are set aside.", engineLabels, nil)
 )
 
 // Describe is that of prometheus.Collector.
 func (*Registry) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{scrapesDesc, targetsDesc, headSeriesDesc, headSeriesLimitDesc, foldedModelsDesc, refusedSamplesDesc, storageSizeDesc} {
+	for _, d := range []*prometheus.Desc{
+		scrapesDesc, targetsDesc, headSeriesDesc, headSeriesLimitDesc, foldedModelsDesc, storageSizeDesc, storingDesc, refusedDesc, compactionsFailedDesc, setAsideDesc,
+	} {
 		to <- d
 	}
 }
@@ -59,16 +67,23 @@ func (e *engine) collect(to chan<- prometheus.Metric) {
 	for _, scraped := range e.activeTargets() {
 		targets += len(scraped)
 	}
-	size := e.db.Head().Size()
-	for _, block := range e.db.Blocks() {
-		size += block.Size()
-	}
+	stored := e.db.Status()
 	succeeded, failed := e.scrapes.counts()
 	to <- prometheus.MustNewConstMetric(scrapesDesc, prometheus.CounterValue, float64(succeeded), append([]string{"success"}, of...)...)
 	to <- prometheus.MustNewConstMetric(scrapesDesc, prometheus.CounterValue, float64(failed), append([]string{"error"}, of...)...)
 	to <- prometheus.MustNewConstMetric(targetsDesc, prometheus.GaugeValue, float64(targets), of...)
-	to <- prometheus.MustNewConstMetric(headSeriesDesc, prometheus.GaugeValue, float64(e.db.Head().NumSeries()), of...)
-	to <- prometheus.MustNewConstMetric(storageSizeDesc, prometheus.GaugeValue, float64(size), of...)
+	to <- prometheus.MustNewConstMetric(headSeriesDesc, prometheus.GaugeValue, float64(stored.Series), of...)
+	to <- prometheus.MustNewConstMetric(storageSizeDesc, prometheus.GaugeValue, float64(stored.SizeBytes), of...)
+	storing := 1.0
+	if stored.Problem != nil {
+		storing = 0
+	}
+	to <- prometheus.MustNewConstMetric(storingDesc, prometheus.GaugeValue, storing, of...)
+	for _, r := range stored.Refusals {
+		to <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(r.Samples), append([]string{string(r.Reason)}, of...)...)
+	}
+	to <- prometheus.MustNewConstMetric(compactionsFailedDesc, prometheus.CounterValue, float64(stored.CompactionFailures), of...)
+	to <- prometheus.MustNewConstMetric(setAsideDesc, prometheus.GaugeValue, float64(len(stored.SetAside)), of...)
 	e.collectLimits(to, of)
 }
 
@@ -77,9 +92,6 @@ func (e *engine) collectLimits(to chan<- prometheus.Metric, of []string) {
 	to <- prometheus.MustNewConstMetric(headSeriesLimitDesc, prometheus.GaugeValue, float64(limit), of...)
 	for _, page := range folded {
 		to <- prometheus.MustNewConstMetric(foldedModelsDesc, prometheus.GaugeValue, float64(page.Folded), append([]string{page.Job}, of...)...)
-	}
-	for _, refused := range e.refusals.All() {
-		to <- prometheus.MustNewConstMetric(refusedSamplesDesc, prometheus.CounterValue, float64(refused.Samples), append([]string{string(refused.Reason)}, of...)...)
 	}
 }
 

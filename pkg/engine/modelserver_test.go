@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 		runChild(address, os.Getenv(childFolder))
 		return
 	}
+	if runHelper() {
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

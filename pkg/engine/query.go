@@ -22,65 +22,8 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
-const (
-	// maxQuerySamples bounds what one query holds in memory: some 160 MB.
-	maxQuerySamples = 10_000_000
-	// maxQueryTime bounds one query.
-	maxQueryTime = time.Minute
-	// maxQueries is how many queries run at once over all engines; others wait.
-	maxQueries = 4
-	// maxPoints bounds a series of an answer, as Prometheus's own API does.
-	maxPoints = 11_000
-)
-
-// queryRunner evaluates PromQL over any engine's storage.
-type queryRunner struct {
-	engine *engineql.Engine
-	slots  chan struct{}
-}
-
-func newQueryRunner() *queryRunner {
-	p := parser.NewParser(parser.Options{})
-	return &queryRunner{
-		slots: make(chan struct{}, maxQueries),
-		engine: engineql.NewEngine(engineql.EngineOpts{
-			Logger:                   bridge(nil, ""),
-			MaxSamples:               maxQuerySamples,
-			Timeout:                  maxQueryTime,
-			EnableAtModifier:         true,
-			EnableNegativeOffset:     true,
-			Parser:                   p,
-			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
-		}),
-	}
-}
-
-// newQuery is one of the PromQL engine's constructors with its arguments bound.
-type newQuery func(ctx context.Context, options engineql.QueryOpts) (engineql.Query, error)
-
-// run waits for a free slot and evaluates. An ended ctx is answered with its own error.
-func (r *queryRunner) run(ctx context.Context, lookback time.Duration, create newQuery) (series.Result, error) {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return series.Result{}, context.Cause(ctx)
-	}
-	query, err := create(ctx, engineql.NewPrometheusQueryOpts(false, lookback, nil))
-	if err != nil {
-		return series.Result{}, fmt.Errorf("the query cannot be read: %w", err)
-	}
-	defer query.Close()
-	result := query.Exec(ctx)
-	if result.Err != nil {
-		return series.Result{}, explainQuery(ctx, result.Err)
-	}
-	answer, err := resultOf(result.Value)
-	const most = 10
-	warnings, infos := result.Warnings.AsStrings(query.String(), most, most)
-	answer.Warnings, answer.Infos = append(warnings, answer.Warnings...), infos
-	return answer, err
-}
+// maxPoints bounds a series of an answer, as Prometheus's own API does.
+const maxPoints = 11_000
 
 func explainQuery(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -172,7 +115,7 @@ func (e *engine) rangeQuery(ctx context.Context, expr string, r executor.Range) 
 		return series.Result{}, err
 	}
 	defer done()
-	return e.promql.run(ctx, e.lookback(), func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
+	return e.promql.run(ctx, e, func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
 		return e.promql.engine.NewRangeQuery(ctx, e.db, o, expr, start, end, step)
 	})
 }
@@ -184,7 +127,7 @@ func (e *engine) instantQuery(ctx context.Context, expr string, at time.Time) (s
 		return series.Result{}, err
 	}
 	defer done()
-	return e.promql.run(ctx, e.lookback(), func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
+	return e.promql.run(ctx, e, func(ctx context.Context, o engineql.QueryOpts) (engineql.Query, error) {
 		return e.promql.engine.NewInstantQuery(ctx, e.db, o, expr, at)
 	})
 }
@@ -207,6 +150,11 @@ func (e *engine) labelValues(ctx context.Context, label string, of []plan.Select
 		return nil, err
 	}
 	defer done()
+	_, leave, err := e.promql.enter(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	querier, err := e.db.Querier(start.UnixMilli(), end.UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("read the storage: %w", err)

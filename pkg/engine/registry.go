@@ -14,7 +14,9 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 // DefaultIdlePeriod is how long an engine that nobody refers to goes on scraping.
@@ -34,10 +36,14 @@ type Options struct {
 	// DiscoveryPath is the folder with files that name targets, at <org id>/<uid>/*.{json,yml,yaml}; empty for none.
 	DiscoveryPath string
 	Logger        log.Logger
+	// Storage is how storages maintain themselves. Their folders, loggers and retention are the engines' own.
+	Storage storage.Options
 	// IdlePeriod is how long an engine without references goes on; 0 for DefaultIdlePeriod.
 	IdlePeriod time.Duration
 	// Profiles tells which servers list their models; nil if none do.
 	Profiles Profiles
+	// Admission shares the process among organisations; nil for a controller with default limits.
+	Admission *admission.Controller
 }
 
 // Registry holds the engines of a process. Engines outlive the handles to them.
@@ -51,6 +57,12 @@ type Registry struct {
 	slots  map[Key]*slot
 	// open are the engines that are open, for the metrics: they never wait for one that opens.
 	open map[Key]*engine
+
+	// index lists the data sources that Restore starts; restoreContext ends it.
+	index          *index
+	restoring      sync.WaitGroup
+	restoreContext context.Context
+	endRestoring   context.CancelFunc
 }
 
 // slot is the place of one key's engine. Whoever holds busy may open, change or close the engine, so that the folder is
@@ -74,15 +86,23 @@ func NewRegistry(o Options) *Registry {
 	if o.IdlePeriod == 0 {
 		o.IdlePeriod = DefaultIdlePeriod
 	}
-	r := &Registry{promql: newQueryRunner(), slots: map[Key]*slot{}, open: map[Key]*engine{}}
+	if o.Admission == nil {
+		o.Admission = admission.New(admission.Limits{})
+	}
+	r := &Registry{promql: newQueryRunner(o.Admission), slots: map[Key]*slot{}, open: map[Key]*engine{}}
 	if o.DataPath == "" {
 		o.DataPath = filepath.Join(temporaryFolder(runtime.GOOS), "coldhit-modelserving-datasource")
 		r.warnings = append(r.warnings, fmt.Sprintf("Data is stored in the temporary folder %s and is lost when the system "+
 			"cleans it up. Set `data_path` under `[plugin.coldhit-modelserving-datasource]` in grafana.ini.", o.DataPath))
 	}
 	r.options = o
+	r.index = newIndex(o.DataPath)
+	r.restoreContext, r.endRestoring = context.WithCancel(context.Background())
 	return r
 }
+
+// Admission is what shares the process among organisations.
+func (r *Registry) Admission() *admission.Controller { return r.options.Admission }
 
 // temporaryFolder is where programs may write without being told where. It is not asked of the os package, because plugins
 // of Grafana's catalogue may not look around in the file system themselves.
@@ -96,11 +116,13 @@ func temporaryFolder(system string) string {
 // A uid becomes a folder's name. Grafana allows these characters; a dot is not among them.
 var validUID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
+func (k Key) valid() bool { return k.OrgID > 0 && validUID.MatchString(k.UID) }
+
 // Acquire answers a handle to the key's engine, which it opens if need be, and applies the settings to it. updated is
 // when the settings were saved, zero if unknown: settings older than those in use are not applied, because an instance with old settings
 // may be made after one with new settings. The handle must be released.
 func (r *Registry) Acquire(ctx context.Context, key Key, s settings.Embedded, updated time.Time) (*Handle, error) {
-	if key.OrgID < 1 || !validUID.MatchString(key.UID) {
+	if !key.valid() {
 		return nil, fmt.Errorf("the data source uid %q of organisation %d cannot name a folder: a uid has letters, digits, - and _ only",
 			key.UID, key.OrgID)
 	}
@@ -118,6 +140,9 @@ func (r *Registry) Acquire(ctx context.Context, key Key, s settings.Embedded, up
 	revision, warnings, err := r.bringUp(place, s, updated)
 	if err != nil {
 		return nil, err
+	}
+	if revision > 0 {
+		r.remember(place, s)
 	}
 	place.references++
 	place.stopIdling()
@@ -208,6 +233,7 @@ func (r *Registry) closeIdle(place *slot) {
 	if err := r.closeEngine(place); err != nil {
 		r.options.Logger.Error("An unused engine was not closed cleanly", "error", err)
 	}
+	r.Forget(place.key)
 }
 
 // closeEngine closes the engine of a slot, if there is one. The caller holds the slot.
@@ -242,6 +268,8 @@ func (r *Registry) Close() error {
 		places = append(places, place)
 	}
 	r.mu.Unlock()
+	r.endRestoring()
+	r.restoring.Wait()
 	errs := make([]error, len(places))
 	var closing sync.WaitGroup
 	for i, place := range places {
@@ -252,5 +280,5 @@ func (r *Registry) Close() error {
 		})
 	}
 	closing.Wait()
-	return errors.Join(append(errs, r.promql.engine.Close())...)
+	return errors.Join(append(errs, r.index.close(), r.promql.engine.Close())...)
 }

@@ -64,6 +64,7 @@ func (r *residency) run() {
 	for {
 		active := r.engine.scraping.TargetsActive()
 		r.engine.active.Store(&active)
+		r.engine.addDiscoveredSecrets(active[fileDiscoveryJob])
 		r.engine.scrapes.look(active)
 		r.startDue(active)
 		wait := residencyTick

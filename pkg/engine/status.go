@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/scrape"
 
 	"github.com/coldhit/modelserving-datasource/pkg/ingest"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -32,6 +33,8 @@ type TargetStatus struct {
 	LastDuration time.Duration
 	// LastError is a sentence; empty if the last scrape succeeded or there was none.
 	LastError string
+	// NotStored is a sentence about why samples of the last scrapes were not stored; empty if they were.
+	NotStored string
 	// Samples is how many samples the last scrape had.
 	Samples int
 	// Profile is the configured or detected profile; empty if none was detected yet.
@@ -46,19 +49,22 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 	if err != nil {
 		return nil, err
 	}
+	stored, now := e.db.Status(), time.Now()
 	current := e.current().settings
 	active := e.activeTargets()
 	statuses := make([]TargetStatus, 0, len(current.Targets)+len(active[fileDiscoveryJob]))
 	for _, t := range current.Targets {
 		if scraped := active[t.ID]; len(scraped) > 0 {
-			statuses = append(statuses, e.status(scraped[0], t, current, samples))
+			status := e.status(scraped[0], t, current, samples)
+			status.NotStored = stored.Of(status.Labels[model.JobLabel], now)
+			statuses = append(statuses, status)
 			continue
 		}
 		u, err := target.ParseURL(t.URL)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.ID, err)
 		}
-		waiting := TargetStatus{ID: t.ID, URL: target.Redact(u), Profile: t.Profile, Labels: map[string]string{model.JobLabel: t.ID}}
+		waiting := TargetStatus{ID: t.ID, URL: redact.URL(u), Profile: t.Profile, Labels: map[string]string{model.JobLabel: t.ID}}
 		for name, value := range targetLabels(t, u) {
 			waiting.Labels[string(name)] = string(value)
 		}
@@ -69,6 +75,7 @@ func (e *engine) targets(ctx context.Context) ([]TargetStatus, error) {
 		for _, scraped := range active[fileDiscoveryJob] {
 			t := configuredTarget(current, scraped, scraped.Labels(builder))
 			status := e.status(scraped, t, current, samples)
+			status.NotStored = stored.Of(status.Labels[model.JobLabel], now)
 			status.ID = fileDiscoveryJob + "/" + status.Labels[model.InstanceLabel]
 			statuses = append(statuses, status)
 		}
@@ -81,7 +88,7 @@ func (e *engine) status(scraped *scrape.Target, t settings.Target, s settings.Em
 	key := targetKey{job: set.Get(model.JobLabel), instance: set.Get(model.InstanceLabel)}
 	status := TargetStatus{
 		ID:           t.ID,
-		URL:          target.Redact(scraped.URL()),
+		URL:          redact.URL(scraped.URL()),
 		Labels:       set.Map(),
 		Up:           scraped.Health() == scrape.HealthGood,
 		LastScrape:   scraped.LastScrape(),
@@ -90,7 +97,7 @@ func (e *engine) status(scraped *scrape.Target, t settings.Target, s settings.Em
 		Profile:      t.Profile,
 	}
 	if err := scraped.LastError(); err != nil {
-		status.LastError = explainScrape(err, scraped.URL(), t, s)
+		status.LastError = explainScrape(err, scraped.URL(), t, s, e.redactor())
 		status.Samples = 0
 	}
 	detected, failure := e.residency.outcome(key)
@@ -130,12 +137,12 @@ var (
 )
 
 // explainScrape is a sentence for why a scrape failed.
-func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded) string {
+func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded, secrets *redact.Redactor) string {
 	interval := t.Interval
 	if interval == 0 {
 		interval = s.Interval
 	}
-	subject := target.Subject{URL: u, KeySet: t.APIKey != "", Timeout: min(s.ScrapeTimeout, interval)}
+	subject := target.Subject{URL: u, KeySet: t.APIKey != "", Timeout: min(s.ScrapeTimeout, interval), Secrets: secrets}
 	text := err.Error()
 	var network *url.Error
 	if errors.As(err, &network) {
@@ -148,14 +155,14 @@ func explainScrape(err error, u *url.URL, t settings.Target, s settings.Embedded
 	}
 	var page *ingest.PageError
 	if errors.As(err, &page) {
-		return target.Redact(u) + ": " + page.Text
+		return redact.URL(u) + ": " + page.Text
 	}
 	if strings.Contains(text, "body size limit exceeded") {
 		return subject.TooLarge(s.ScrapeLimits.BodyBytes).Sentence
 	}
 	for _, over := range scrapeLimits {
 		if strings.Contains(text, over.words) {
-			return fmt.Sprintf("The page of %s was not taken: "+over.reason+".", target.Redact(u), over.limit(s.ScrapeLimits))
+			return fmt.Sprintf("The page of %s was not taken: "+over.reason+".", redact.URL(u), over.limit(s.ScrapeLimits))
 		}
 	}
 	return subject.ExplainReading(err).Sentence

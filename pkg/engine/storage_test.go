@@ -2,9 +2,6 @@ package engine
 
 import (
 	"log/slog"
-	"os"
-	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -30,15 +28,15 @@ func writeBlock(t *testing.T, folder string, at time.Time) {
 	require.NoError(t, err)
 }
 
-// newestFirst is the order in which the storage looks for blocks to delete.
-func newestFirst(e *engine) []*tsdb.Block {
-	blocks := slices.Clone(e.db.Blocks())
-	slices.Reverse(blocks)
-	return blocks
+func tooOld(e *engine) int {
+	count, _ := e.db.Expired()
+	return count
 }
 
-func tooOld(e *engine) int  { return len(tsdb.BeyondTimeRetention(e.db, newestFirst(e))) }
-func tooMuch(e *engine) int { return len(tsdb.BeyondSizeRetention(e.db, newestFirst(e))) }
+func tooMuch(e *engine) int {
+	_, count := e.db.Expired()
+	return count
+}
 
 func apply(t *testing.T, e *engine, s settings.Embedded) {
 	t.Helper()
@@ -55,11 +53,11 @@ func TestRetentionChangesInPlace(t *testing.T) {
 		writeBlock(t, key.dataFolder(o.DataPath), now.Add(-age))
 	}
 	s := settings.Embedded{Interval: time.Second, ScrapeTimeout: time.Second, RetentionTime: 15 * 24 * time.Hour}
-	e, err := openEngine(key, o, newQueryRunner(), s)
+	e, err := openEngine(key, o, newQueryRunner(admission.New(admission.Limits{})), s)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.close()) }()
 	apply(t, e, s)
-	require.Len(t, e.db.Blocks(), 3)
+	require.Equal(t, 3, e.db.Status().Blocks)
 	require.WithinDuration(t, now.Add(-10*24*time.Hour), e.since(), time.Second)
 	require.Zero(t, tooOld(e))
 	require.Zero(t, tooMuch(e))
@@ -75,11 +73,4 @@ func TestRetentionChangesInPlace(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return tooOld(e) == 0 && tooMuch(e) == 0
 	}, time.Minute, 10*time.Millisecond)
-}
-
-func TestOpeningWithoutPermissionIsExplained(t *testing.T) {
-	err := explainOpening("/data/1/x", &os.PathError{Op: "mkdir", Path: "/data/1", Err: syscall.EACCES})
-	require.ErrorContains(t, err, "/data/1/x cannot be written")
-	require.ErrorContains(t, err, "Give Grafana's user write permission")
-	require.ErrorContains(t, err, "[plugin.coldhit-modelserving-datasource] data_path")
 }

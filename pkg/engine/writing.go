@@ -38,7 +38,7 @@ func (e *engine) sendTo(revision int, to remotewrite.Destination) {
 		return
 	}
 	ctx, cancel := context.WithCancel(e.ctx)
-	next := writing{revision: revision, sender: remotewrite.New(e.db, to, e.sending(interval)), cancel: cancel, ended: make(chan struct{})}
+	next := writing{revision: revision, sender: remotewrite.New(e.db, positions{e.state}, to, e.sending(interval)), cancel: cancel, ended: make(chan struct{})}
 	e.writing = next
 	e.loops.Go(func() {
 		defer close(next.ended)

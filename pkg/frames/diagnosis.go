@@ -44,6 +44,6 @@ func OfDiagnosis(rows []Diagnosis, executed string, notices []data.Notice) data.
 		text("cause", "Likely cause", func(d Diagnosis) string { return d.Cause }),
 		text("fix", "What to do", func(d Diagnosis) string { return d.Fix }),
 	)
-	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: executed, Notices: notices}
+	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: cut(executed, maxExecuted), Notices: notices}
 	return data.Frames{f}
 }

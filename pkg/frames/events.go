@@ -30,6 +30,6 @@ func Events(all []Event, executed string, notices []data.Notice) data.Frames {
 	f := data.NewFrame("events",
 		data.NewField("time", nil, when), data.NewField("title", nil, title),
 		data.NewField("text", nil, text), data.NewField("tags", nil, tags))
-	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: executed, Notices: notices}
+	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: cut(executed, maxExecuted), Notices: notices}
 	return data.Frames{f}
 }

@@ -2,6 +2,7 @@
 package frames
 
 import (
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -106,19 +107,31 @@ func Of(a Result) data.Frames {
 		if len(s.Provenance) > 0 {
 			f.Meta.Custom = Custom{Provenance: s.Provenance, Bucket: bucketOf(s.Newest), Interval: intervalOf(s.Interval)}
 		}
-		f.Meta.ExecutedQueryString = s.Executed
+		f.Meta.ExecutedQueryString = cut(s.Executed, maxSeriesExecuted)
 		out = append(out, f)
 	}
 	out[0].Meta.Notices = a.Notices
-	out[0].Meta.ExecutedQueryString = a.Executed
+	out[0].Meta.ExecutedQueryString = cut(a.Executed, maxExecuted)
 	return out
+}
+
+// maxExecuted and maxSeriesExecuted bound what the query inspector shows of a response and of each of its series, which may be a
+// thousand. Only filters of very many values are longer.
+const maxExecuted, maxSeriesExecuted = 256 << 10, 16 << 10
+
+// cut shortens a text to about so many bytes, between two characters, and says so.
+func cut(text string, longest int) string {
+	if len(text) <= longest {
+		return text
+	}
+	return fmt.Sprintf("%s\n# … and %d bytes more, not shown", strings.ToValidUTF8(text[:longest], ""), len(text)-longest)
 }
 
 // Empty is the frame of an answer without data: typed, without fields.
 func Empty(kind data.FrameType, executed string, notices []data.Notice) *data.Frame {
 	f := data.NewFrame("").SetMeta(meta(kind))
 	f.Meta.Notices = notices
-	f.Meta.ExecutedQueryString = executed
+	f.Meta.ExecutedQueryString = cut(executed, maxExecuted)
 	return f
 }
 
@@ -259,6 +272,6 @@ func Raw(all []series.Series, legend string, step time.Duration, executed string
 		out = append(out, data.NewFrame("", withTime(s, step, value)...).SetMeta(meta(kind)))
 	}
 	out[0].Meta.Notices = notices
-	out[0].Meta.ExecutedQueryString = executed
+	out[0].Meta.ExecutedQueryString = cut(executed, maxExecuted)
 	return out
 }

@@ -4,8 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -201,4 +203,18 @@ func TestLabelsAreCopied(t *testing.T) {
 	shared := labels{}
 	Of(Result{Step: step, Signal: find(t, "requests"), Series: []analysis.Series{others(one(signal.Rate, shared, 1)), one(signal.Rate, shared, 1)}})
 	require.Empty(t, shared)
+}
+
+func TestExecutedTextsAreBounded(t *testing.T) {
+	long := strings.Repeat("ä", maxExecuted)
+	got := Of(Result{Signal: find(t, "requests"), Executed: long, Series: []analysis.Series{
+		{Series: series.Series{Labels: labels{"model": "a"}, Times: []int64{1}, Values: []float64{1}}, Executed: "short"},
+		{Series: series.Series{Labels: labels{"model": "b"}, Times: []int64{1}, Values: []float64{1}}, Executed: long},
+	}})
+	for i, most := range []int{maxExecuted, maxSeriesExecuted} {
+		text := got[i].Meta.ExecutedQueryString
+		require.Less(t, len(text), most+100)
+		require.True(t, utf8.ValidString(text))
+		require.Contains(t, text, "bytes more, not shown")
+	}
 }

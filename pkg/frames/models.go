@@ -142,7 +142,7 @@ func (m *ModelsTable) Frames(executed string, notices []data.Notice) data.Frames
 		f.Fields = append(f.Fields, c.field(order))
 		custom.Provenance[c.name()] = c.provenances(order)
 	}
-	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: executed, Notices: notices, Custom: custom}
+	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, ExecutedQueryString: cut(executed, maxExecuted), Notices: notices, Custom: custom}
 	return data.Frames{f}
 }
 

@@ -119,9 +119,9 @@ func (p pageCount) byImportance() []*modelCount {
 	return out
 }
 
-// choose says which models are stored by themselves: as many as fit, once kept always kept while they do. It is false if none of the page can
+// keptModels returns which models are stored by themselves: as many as fit, once kept always kept while they do. It is false if none of the page can
 // be stored.
-func (a *appender) choose(page pageCount, first bool) (map[string]bool, bool) {
+func (a *appender) keptModels(page pageCount, first bool) (map[string]bool, bool) {
 	limit, c := a.limits.Samples, a.target.cut
 	if limit <= 0 || float64(len(a.page)) <= endShare*float64(limit) {
 		return nil, true // all of them
@@ -187,7 +187,7 @@ func (a *appender) reduce(at int64) error {
 		return nil
 	}
 	page := a.count(first)
-	kept, can := a.choose(page, first)
+	kept, can := a.keptModels(page, first)
 	if !can {
 		a.restart()
 		return a.refuseForGood()
@@ -196,7 +196,7 @@ func (a *appender) reduce(at int64) error {
 		a.restart()
 	}
 	all := kept == nil
-	c.sums.begin(a, at, maxSums(a.limits.Samples))
+	c.sums.begin(at, maxSums(a.limits.Samples))
 	folded := 0
 	for i := range a.page {
 		s := &a.page[i]

@@ -77,7 +77,7 @@ func TestNewSeriesAboveTheLimitAreRefused(t *testing.T) {
 	require.True(t, status.Near)
 	require.Equal(t, ingest.Biggest{Metric: "m", Series: 1, Label: "l", Values: 2}, status.Biggest)
 	require.Equal(t, 1000, status.Limit)
-	require.EqualValues(t, s.refused(stored.SeriesLimit).Samples, status.RefusedSeries)
+	require.Equal(t, s.refused(stored.SeriesLimit).Samples, status.RefusedSeries)
 
 	// A restart of the plugin forgets references. What is stored still goes on.
 	s.restart()
@@ -147,7 +147,7 @@ func TestReservedNamesAreRefused(t *testing.T) {
 					}
 				}
 				require.NoError(t, l.scrape(page))
-				require.EqualValues(t, test.refused*int64(i+1), s.refused(stored.ReservedName).Samples)
+				require.Equal(t, test.refused*int64(i+1), s.refused(stored.ReservedName).Samples)
 			}
 			require.Contains(t, s.refused(stored.ReservedName).Detail, "which the plugin itself writes for this target. Remove the metric from the page.")
 			require.Empty(t, s.read(reservedOwn))

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -60,7 +61,7 @@ func baseURL(t settings.Target, defaultPort int) (*url.URL, error) {
 }
 
 // Address is where the API begins, without secrets. Two clients of one address ask the same server.
-func (c *Client) Address() string { return target.Redact(c.base) }
+func (c *Client) Address() string { return redact.URL(c.base) }
 
 // Close lets go of the client's idle connection.
 func (c *Client) Close() { c.http.Close() }
@@ -113,7 +114,7 @@ func (c *Client) explain(u *url.URL, err error) error {
 	if !errors.As(err, &known) {
 		return err
 	}
-	where := target.Redact(u)
+	where := redact.URL(u)
 	switch known.Problem {
 	case target.NotFound:
 		return notFound{fmt.Errorf("%s does not exist (HTTP 404), so that this is not %s. %s", where, c.protocol.Title(), c.protocol.Advice())}
@@ -133,12 +134,12 @@ func (c *Client) explain(u *url.URL, err error) error {
 
 // otherAPI is the reason when an answer is not what the protocol demands.
 func (c *Client) otherAPI(u *url.URL) error {
-	return fmt.Errorf("%s answers, but not as %s does. %s", target.Redact(u), c.protocol.Title(), c.protocol.Advice())
+	return fmt.Errorf("%s answers, but not as %s does. %s", redact.URL(u), c.protocol.Title(), c.protocol.Advice())
 }
 
 func (*Client) checkCount(u *url.URL, models int) error {
 	if models > maxModels {
-		return fmt.Errorf("%s lists %d models; the limit is %d.", target.Redact(u), models, maxModels)
+		return fmt.Errorf("%s lists %d models; the limit is %d.", redact.URL(u), models, maxModels)
 	}
 	return nil
 }

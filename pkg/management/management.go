@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -98,6 +99,26 @@ type Copy struct {
 
 // Replicas counts the copies of a model. Active and starting ones exist; the others are what the server aims at.
 type Replicas struct{ Active, Starting, Desired, Min, Max int }
+
+// maxReplicas bounds what servers say of copies: nobody has more, and wrong answers may have any number.
+const maxReplicas = 1_000_000
+
+// replicaCount is a number of copies as a server wrote it.
+func replicaCount[T int | float64](n T) int {
+	if !(n > 0) { // NaN as well
+		return 0
+	}
+	return int(min(n, maxReplicas))
+}
+
+// addCounts adds two numbers that are not negative. A sum beyond the largest number is that number.
+func addCounts(a, b int64) int64 {
+	a, b = max(a, 0), max(b, 0)
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
 
 // Listing is what a server told of its models at one time.
 type Listing struct {

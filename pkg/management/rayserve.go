@@ -87,14 +87,14 @@ func (d rayDeployment) model(application, name string) Model {
 	m.countCopies()
 	m.Replicas.Desired = len(d.Replicas)
 	if configured, fixed := d.Config.Replicas.(float64); fixed {
-		m.Replicas.Desired = int(configured)
+		m.Replicas.Desired = replicaCount(configured)
 	}
 	if d.Desired != nil {
-		m.Replicas.Desired = *d.Desired
+		m.Replicas.Desired = replicaCount(*d.Desired)
 	}
 	m.Replicas.Min, m.Replicas.Max = m.Replicas.Desired, m.Replicas.Desired
 	if scaled := d.Config.Autoscaling; scaled != nil {
-		m.Replicas.Min, m.Replicas.Max = scaled.Min, scaled.Max
+		m.Replicas.Min, m.Replicas.Max = replicaCount(scaled.Min), replicaCount(scaled.Max)
 	}
 	return m
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
 
@@ -101,11 +102,11 @@ func (c *Client) torchServeNames(ctx context.Context) ([]string, error) {
 		}
 		switch {
 		case len(names) > maxDescribed:
-			return nil, fmt.Errorf("%s lists more than %d models; each takes a request, and more are not asked for.", target.Redact(u), maxDescribed)
+			return nil, fmt.Errorf("%s lists more than %d models; each takes a request, and more are not asked for.", redact.URL(u), maxDescribed)
 		case page.Next == "":
 			return names, nil
 		case seen[page.Next], len(page.Models) == 0:
-			return nil, fmt.Errorf("%s lists its models in pages that never end. See the server's log, and any proxy between.", target.Redact(u))
+			return nil, fmt.Errorf("%s lists its models in pages that never end. See the server's log, and any proxy between.", redact.URL(u))
 		}
 		seen[page.Next] = true
 		token = page.Next
@@ -165,14 +166,14 @@ func (c *Client) describeTorchServe(ctx context.Context, name string) ([]Model, 
 }
 
 func (d description) model() Model {
-	m := Model{Name: d.Name, Version: d.Version, Replicas: &Replicas{Min: d.MinWorkers, Max: d.MaxWorkers}}
+	m := Model{Name: d.Name, Version: d.Version, Replicas: &Replicas{Min: replicaCount(d.MinWorkers), Max: replicaCount(d.MaxWorkers)}}
 	for _, w := range d.Workers {
 		m.Copies = append(m.Copies, Copy{ID: w.id(), Loaded: w.loaded()})
-		m.MemoryBytes += max(w.MemoryBytes, 0)
+		m.MemoryBytes = addCounts(m.MemoryBytes, w.MemoryBytes)
 	}
 	m.countCopies()
 	// TorchServe starts and ends workers only to be within the bounds.
-	m.Replicas.Desired = min(max(len(d.Workers), d.MinWorkers), max(d.MaxWorkers, d.MinWorkers))
+	m.Replicas.Desired = min(max(len(d.Workers), m.Replicas.Min), max(m.Replicas.Max, m.Replicas.Min))
 	return m
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coldhit/modelserving-datasource/pkg/target"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // triton is the Open Inference Protocol with Triton's statistics extension, which tells memory and the last use.
@@ -68,7 +68,7 @@ func (c *Client) addStatistics(ctx context.Context, models []Model) error {
 	}
 	err := c.get(ctx, u, &answer)
 	if errors.Is(err, errNotFound) {
-		return fmt.Errorf("%s does not exist (HTTP 404): this server, or a proxy in front of it, has no statistics extension", target.Redact(u))
+		return fmt.Errorf("%s does not exist (HTTP 404): this server, or a proxy in front of it, has no statistics extension", redact.URL(u))
 	}
 	if err != nil {
 		return err
@@ -90,11 +90,11 @@ func (c *Client) addStatistics(ctx context.Context, models []Model) error {
 }
 
 func (m *Model) add(s statistics) {
-	m.Usage = &Usage{Requests: s.Inference.Success.Count + s.Inference.Fail.Count}
+	m.Usage = &Usage{Requests: addCounts(s.Inference.Success.Count, s.Inference.Fail.Count)}
 	if s.LastInference > 0 {
 		m.Usage.Last = time.UnixMilli(s.LastInference)
 	}
 	for _, device := range s.Memory {
-		m.MemoryBytes += max(device.Bytes, 0)
+		m.MemoryBytes = addCounts(m.MemoryBytes, device.Bytes)
 	}
 }

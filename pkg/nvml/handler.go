@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 )
 
 // Names says under which names readings are exposed.
@@ -35,8 +37,8 @@ func ParseNames(s string) (Names, error) {
 }
 
 const (
-	// mostScrapes bounds how many scrapes are answered at once.
-	mostScrapes = 8
+	// mostCollections bounds how many scrapes read at once. The others wait.
+	mostCollections = 8
 	// shortestWindow keeps two scrapes in quick succession from having nothing to tell.
 	shortestWindow = time.Second
 	// answerBefore is how long before the scraper's timeout the answer is sent.
@@ -59,49 +61,62 @@ func ConnContext(ctx context.Context, _ net.Conn) context.Context {
 }
 
 // Handler answers scrapes: the monitor's readings, with means and maxima since the same scraper's previous scrape, and the
-// metrics of the registry beside them.
+// metrics of the registry beside them. Scrapes of one window that arrive at the same time share their readings. Others wait for
+// their turn: none is refused.
 func Handler(m *Monitor, names Names, beside prometheus.Gatherer) http.Handler {
-	slots := make(chan struct{}, mostScrapes)
+	pages := httpserver.NewPages(mostCollections)
+	pages.ContinueOnError = true
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		default:
-			http.Error(w, "too many concurrent scrapes: scrape less often", http.StatusServiceUnavailable)
-			return
-		}
-		window, err := m.windowOf(r)
+		asked, err := askedWindow(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), m.timeoutOf(r))
-		defer cancel()
-		registry := prometheus.NewRegistry()
-		registry.MustRegister(&rendering{monitor: m, scrape: m.scrape(ctx, window), names: names})
-		promhttp.HandlerFor(prometheus.Gatherers{registry, beside}, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
+		timeout := m.timeoutOf(r)
+		deadline := time.Now().Add(timeout) // for which it may wait, too
+		c, _ := r.Context().Value(connectionKey{}).(*connection)
+		window, key := asked, ""
+		switch {
+		case asked > 0:
+			key = fmt.Sprint(asked, timeout)
+		case c == nil || c.scraped.Load() == nil:
+			window = m.settings.Window
+			key = fmt.Sprint(window, timeout)
+		}
+		began := pages.Serve(w, r, key, func(began time.Time) ([]*dto.MetricFamily, error) {
+			// Others may take part when this scraper has hung up.
+			ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
+			defer cancel()
+			window := window
+			if window == 0 {
+				window = windowSince(*c.scraped.Load(), began)
+			}
+			registry := prometheus.NewRegistry()
+			registry.MustRegister(&rendering{monitor: m, scrape: m.scrape(ctx, window), names: names})
+			return prometheus.Gatherers{registry, beside}.Gather()
+		})
+		if c != nil && asked == 0 && !began.IsZero() {
+			c.scraped.Store(&began)
+		}
 	})
 }
 
-// windowOf is what the request asks for, else the time since the previous scrape over its connection, else the setting.
-func (m *Monitor) windowOf(r *http.Request) (time.Duration, error) {
-	if asked := r.URL.Query().Get(windowParameter); asked != "" {
-		window, err := time.ParseDuration(asked)
-		if err != nil || window < shortestWindow || window > longestWindow {
-			return 0, fmt.Errorf("invalid %s=%s: use a duration from %s to %s, such as 30s", windowParameter, asked, shortestWindow, longestWindow)
-		}
-		return window, nil
+// askedWindow is the window that the request asks for, 0 if it asks for none.
+func askedWindow(r *http.Request) (time.Duration, error) {
+	asked := r.URL.Query().Get(windowParameter)
+	if asked == "" {
+		return 0, nil
 	}
-	c, _ := r.Context().Value(connectionKey{}).(*connection)
-	if c == nil {
-		return m.settings.Window, nil
+	window, err := time.ParseDuration(asked)
+	if err != nil || window < shortestWindow || window > longestWindow {
+		return 0, fmt.Errorf("invalid %s=%s: use a duration from %s to %s, such as 30s", windowParameter, asked, shortestWindow, longestWindow)
 	}
-	now := time.Now()
-	previous := c.scraped.Swap(&now)
-	if previous == nil {
-		return m.settings.Window, nil
-	}
-	return min(max(now.Sub(*previous), shortestWindow), longestWindow), nil
+	return window, nil
+}
+
+// windowSince reaches back to the previous scrape.
+func windowSince(previous, began time.Time) time.Duration {
+	return min(max(began.Sub(previous), shortestWindow), longestWindow)
 }
 
 // timeoutOf keeps within what Prometheus says that it waits.

@@ -15,10 +15,12 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
 	"github.com/coldhit/modelserving-datasource/pkg/query"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
@@ -34,12 +36,18 @@ type Datasource struct {
 	*query.Evaluator
 	orgID    int64
 	settings settings.Settings
+	// admission shares the process with other data sources; tenant is this one.
+	admission *admission.Controller
+	tenant    admission.Tenant
 	// engine scrapes and stores; nil in a data source over a server that does so itself, which server is then.
 	engine *engine.Handle
 	server *remote.Client
 	// writer is nil unless the embedded engine's samples are sent to another server, too.
 	writer *remote.Writer
 	logger log.Logger
+	// secrets are redacted in everything that leaves the data source.
+	secrets *redact.Redactor
+	health  sharedCheck
 	// forgetCache takes the query cache out of the metrics; nil in a data source that cannot have one.
 	forgetCache func()
 }
@@ -54,22 +62,25 @@ var (
 // Factory makes instances over a registry of engines, which outlive them.
 func Factory(registry *engine.Registry, profiles profile.Set) datasource.InstanceFactoryFunc {
 	return func(ctx context.Context, stored backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+		secrets := redact.OfDataSource(stored)
 		s, err := settings.Decode(stored.JSONData, stored.DecryptedSecureJSONData)
 		if err != nil {
-			return nil, backend.DownstreamError(err)
+			return nil, backend.DownstreamError(secrets.Error(err))
 		}
 		key := engine.Key{OrgID: backend.PluginConfigFromContext(ctx).OrgID, UID: stored.UID}
-		d := &Datasource{orgID: key.OrgID, settings: s, logger: log.DefaultLogger, Evaluator: &query.Evaluator{Objectives: s.Objectives, Now: time.Now}}
+		d := &Datasource{orgID: key.OrgID, admission: registry.Admission(), tenant: admission.Tenant{OrgID: key.OrgID, DataSource: key.UID}, settings: s, secrets: secrets, Evaluator: &query.Evaluator{Objectives: s.Objectives, Now: time.Now}}
+		d.logger = redact.Logger(log.DefaultLogger, func() *redact.Redactor { return d.secrets })
 		d.use(profiles)
 		if s.Mode == settings.ModePrometheus {
+			registry.Forget(key)
 			err = d.remote(ctx, stored)
 		} else {
 			err = d.embedded(ctx, registry, key, stored)
 		}
 		if err != nil {
-			return nil, err
+			return nil, secrets.Error(err)
 		}
-		d.CallResourceHandler = httpadapter.New(d.admitted(d.routes()))
+		d.CallResourceHandler = d.redactedResources(httpadapter.New(d.admitted(d.bounded(d.routes()))))
 		return d, nil
 	}
 }

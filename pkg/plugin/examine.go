@@ -9,6 +9,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/management"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
@@ -34,6 +35,10 @@ type finding struct {
 	NotLoaded []string `json:"notLoaded,omitempty"`
 	// Missing says what is not switched on, and how to.
 	Missing []string `json:"missing,omitempty"`
+	// reason is what the problem has in common with that of other targets, after "3 targets"; empty if it is a problem of this one alone.
+	reason string
+	// management is the endpoint to ask next; nil if there is none.
+	management *engine.Management
 	// page is what the metrics page has; nil if it was not read.
 	page *profile.Inventory
 }
@@ -56,13 +61,18 @@ func (f finding) short() string {
 	return fmt.Sprintf("%s with %s", server, strings.Join(with, " and "))
 }
 
+// place is the URL of a target, or else its name.
+func (f finding) place() string {
+	if f.URL == "" {
+		return f.Name
+	}
+	return shorten(f.URL, maxPlace)
+}
+
 func (f finding) long() []string {
-	name := f.URL
-	switch {
-	case f.URL == "":
-		name = f.Name
-	case f.Name != "":
-		name = fmt.Sprintf("%s (%s)", f.URL, f.Name)
+	name := f.place()
+	if f.URL != "" && f.Name != "" {
+		name = fmt.Sprintf("%s (%s)", name, f.Name)
 	}
 	if f.Problem != "" {
 		return []string{fmt.Sprintf("✗ %s: %s", name, f.Problem)}
@@ -80,19 +90,23 @@ func (f finding) long() []string {
 	return lines
 }
 
-// examine reads a target's metrics page now, and asks its management endpoint what it is.
-func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
+// examine reads a target's metrics page now, with the timeout of limited. Of large pages a few are read at the same time.
+func (d *Datasource) examine(ctx context.Context, t settings.Target, limited settings.Embedded, large chan struct{}) finding {
 	f := finding{Name: identityOf(t)}
-	client, err := target.New(t, d.settings.Embedded)
+	client, err := target.New(t, limited)
 	if err != nil {
 		f.Problem = err.Error()
 		return f
 	}
 	defer client.Close()
-	f.URL = target.Redact(client.URL())
-	result := client.Probe(ctx, readableLimits(d.settings.Embedded.ScrapeLimits))
+	client.ShareMemory(large)
+	f.URL = redact.URL(client.URL())
+	result := client.Probe(ctx, readableLimits(limited.ScrapeLimits))
 	if result.Err != nil {
-		f.Problem = result.Err.Sentence
+		f.Problem, f.reason = result.Err.Sentence, result.Err.Problem.Phrase()
+		if result.Err.Problem == target.Timeout {
+			f.reason += " within " + limited.ScrapeTimeout.String()
+		}
 		return f
 	}
 	f.Samples = result.Page.Samples
@@ -103,10 +117,11 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 	has := func(metric string) bool { _, ok := result.Page.Metrics[metric]; return ok }
 	found, problem := d.recognize(t, f.URL, has)
 	if problem != "" {
-		f.Problem = problem
+		f.Problem, f.reason = problem, "serve metrics that match no profile, or not theirs"
 		return f
 	}
 	if f.Problem = d.tooLarge(f, found); f.Problem != "" {
+		f.reason = target.TooManySamples.Phrase()
 		return f
 	}
 	p := found[0]
@@ -122,9 +137,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target) finding {
 		}
 	}
 	f.Models, f.GPUs = len(models), len(gpus)
-	if endpoint, has := EngineProfiles(d.Profiles).Management(p.ID); has {
-		f.probeManagement(ctx, endpoint, t, d.settings.Embedded)
-	}
+	f.management = d.managementOf(p.ID)
 	return f
 }
 

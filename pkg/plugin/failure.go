@@ -7,6 +7,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	engineql "github.com/prometheus/prometheus/promql"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/remote"
 )
@@ -15,7 +16,12 @@ import (
 // the plugin's own.
 func failure(ctx context.Context, err error) backend.DataResponse {
 	var remotely *remote.Error
+	var limit *admission.LimitError
 	switch {
+	case errors.As(err, &limit) && limit.Busy():
+		return backend.ErrDataResponseWithSource(backend.StatusTooManyRequests, backend.ErrorSourceDownstream, limit.Error())
+	case errors.As(err, &limit):
+		return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, limit.Error())
 	case errors.As(err, new(query.UserError)), errors.As(err, new(engineql.ErrTooManySamples)):
 		return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
 	case ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):

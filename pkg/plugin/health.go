@@ -2,14 +2,11 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/profile"
@@ -17,9 +14,10 @@ import (
 )
 
 const (
-	// healthConcurrency bounds how many targets are queried at once, healthTime how long a check may take in all.
-	healthConcurrency = 8
-	healthTime        = 25 * time.Second
+	// healthTime bounds a check. Grafana and proxies in front of it wait about 30 s. earlierEnd is how much sooner a check ends than
+	// whoever waits for it gives up.
+	healthTime = 25 * time.Second
+	earlierEnd = time.Second
 )
 
 // healthDetails is what a check answers beside its message.
@@ -28,56 +26,71 @@ type healthDetails struct {
 	Targets        []finding `json:"targets"`
 }
 
-// CheckHealth asks every target now, whatever scraping has found so far, and says what each one is or why it does not
-// answer. Its own failures are results too, because of an error Grafana shows only that there was one.
-func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	result, err := d.check(ctx)
-	if err != nil {
-		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "The check failed: " + err.Error()}, nil
+// CheckHealth probes every target now, whatever scraping has found so far, and reports what each one is or why it does not answer. Users
+// who may not edit the data source get a verdict without names and errors. All share a check and its result. Its own failures are results
+// too, because of an error Grafana shows only that there was one.
+func (d *Datasource) CheckHealth(ctx context.Context, r *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	if err := d.admit(ctx); err != nil {
+		return failedCheck(err).seenBy(nil), nil
 	}
-	return result, nil
+	ctx, secrets := d.guard(ctx, r.GetHTTPHeaders())
+	found := d.checkFor(ctx).seenBy(backend.PluginConfigFromContext(ctx).User)
+	found.Message, found.JSONDetails = secrets.Text(found.Message), secrets.Bytes(found.JSONDetails)
+	return found, nil
 }
 
-func (d *Datasource) check(ctx context.Context) (*backend.CheckHealthResult, error) {
-	if err := d.admit(ctx); err != nil {
-		return nil, err
+// checkFor checks for one user. Where a server may answer each user differently, nothing is shared.
+func (d *Datasource) checkFor(ctx context.Context) checkResult {
+	if d.server != nil && d.server.PerUser() {
+		return d.check(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	if deadline, set := ctx.Deadline(); set {
+		ctx = context.WithValue(ctx, deadlineKey{}, deadline)
+	}
+	result, err := d.health.get(ctx, d.check)
+	if err != nil {
+		return failedCheck(err)
+	}
+	return result
+}
+
+// deadlineKey is the key of when the user who began a check gives up: a shared check does not end with that user's context.
+type deadlineKey struct{}
+
+// checkTime is how long a check may take.
+func checkTime(ctx context.Context) time.Duration {
+	deadline, set := ctx.Value(deadlineKey{}).(time.Time)
+	if !set {
+		return healthTime
+	}
+	return min(healthTime, max(time.Until(deadline)-earlierEnd, earlierEnd))
+}
+
+func (d *Datasource) check(ctx context.Context) checkResult {
+	limited, cancel := context.WithTimeout(ctx, checkTime(ctx))
 	defer cancel()
 	if d.server != nil {
-		return d.checkRemote(ctx)
+		return d.checkRemote(limited)
 	}
-	findings := d.examineConfigured(ctx)
+	return d.checkEmbedded(limited)
+}
+
+// checkEmbedded probes the targets, and checks the other parts meanwhile.
+func (d *Datasource) checkEmbedded(ctx context.Context) checkResult {
+	parts := make(chan []healthPart, 1)
+	go func() { parts <- d.checkParts(ctx) }()
+	found := report{findings: d.probeTargets(ctx)}
+	pages, unread := pagesOf(found.findings)
 	discovered, err := d.discovered(ctx)
 	if err != nil {
-		return nil, err
+		found.failures = append(found.failures, "Discovered targets could not be listed: "+withPeriod(err.Error()))
 	}
-	pages, unread := pagesOf(findings)
-	wrong, err := d.checkProfiles(ctx, pages, unread)
-	if err != nil {
-		return nil, err
+	if found.profileMistakes, err = d.checkProfiles(ctx, pages, unread); err != nil {
+		found.failures = append(found.failures, "Custom profiles could not be checked: "+withPeriod(err.Error()))
 	}
-	findings = append(findings, discovered...)
-	written, writes := d.checkWriting(ctx)
-	limits := d.limitLines()
-	details := healthDetails{Targets: findings, VerboseMessage: verbose(findings, slices.Concat(limits, written.lines(), d.engine.Warnings(), d.Mistakes, wrong))}
-	detailsJSON, err := json.Marshal(details)
-	if err != nil {
-		return nil, err
-	}
-	status, message := summarize(findings)
-	message = strings.Join(append([]string{message}, firstOf(wrong)...), " ")
-	if writes && written.problem != "" {
-		status, message = backend.HealthStatusError, written.problem+" "+message
-	}
-	if len(d.Mistakes) > 0 {
-		status, message = backend.HealthStatusError, strings.Join(append(slices.Clone(d.Mistakes), message), " ")
-	}
-	if status == backend.HealthStatusOk {
-		// Grafana 10 shows the message alone where the check passes.
-		message = strings.Join(slices.Concat([]string{message}, limits, written.lines(), firstOf(missing(findings)), d.engine.Warnings()), " ")
-	}
-	return &backend.CheckHealthResult{Status: status, Message: message, JSONDetails: detailsJSON}, nil
+	found.findings = append(found.findings, discovered...)
+	found.parts = <-parts
+	return found.result()
 }
 
 // pagesOf are the pages that were read for findings, and whether some could not be read.
@@ -92,22 +105,7 @@ func pagesOf(findings []finding) (pages []profile.Inventory, unread bool) {
 	return pages, unread
 }
 
-func (d *Datasource) examineConfigured(ctx context.Context) []finding {
-	targets := d.settings.Embedded.Targets
-	findings := make([]finding, len(targets))
-	var group errgroup.Group
-	group.SetLimit(healthConcurrency)
-	for i, t := range targets {
-		group.Go(func() error {
-			findings[i] = d.examine(ctx, t)
-			return nil
-		})
-	}
-	_ = group.Wait() // findings carry the errors
-	return findings
-}
-
-// discovered is what scraping found of the targets that files name: they are not asked again here.
+// discovered is what scraping found of the targets that files name: they are not probed again here.
 func (d *Datasource) discovered(ctx context.Context) ([]finding, error) {
 	targets, err := d.targets(ctx)
 	if err != nil {
@@ -134,74 +132,17 @@ func (d *Datasource) findingOf(t engine.TargetStatus, models modelCounts) findin
 	p := d.Profiles.Find(t.Profile)
 	f := finding{URL: t.URL, Problem: t.LastError, Answers: t.Up, Samples: t.Samples, Models: models.countOf(t, p)}
 	if !t.Up && t.LastError == "" {
-		f.Problem = fmt.Sprintf("%s was discovered but not scraped yet.", t.URL)
+		f.Problem, f.reason = fmt.Sprintf("%s was discovered but not scraped yet.", t.URL), "were discovered but not scraped yet"
 	}
 	if p != nil {
 		f.Profile, f.Server = p.ID, p.Name
 	}
-	if t.ManagementError != "" {
-		f.Missing = append(f.Missing, t.ManagementError)
+	for _, missing := range []string{t.ManagementError, t.NotStored} {
+		if missing != "" {
+			f.Missing = append(f.Missing, missing)
+		}
 	}
 	return f
-}
-
-// summarize makes one line of what was found.
-func summarize(findings []finding) (backend.HealthStatus, string) {
-	if len(findings) == 0 {
-		return backend.HealthStatusError, "No targets. Add the metrics URL of a model server, then save again."
-	}
-	var answering, problems []string
-	for _, f := range findings {
-		if f.Problem != "" {
-			problems = append(problems, f.Problem)
-		} else {
-			answering = append(answering, f.short())
-		}
-	}
-	if len(problems) == 0 {
-		return backend.HealthStatusOk, fmt.Sprintf("%s: %s.", count(len(findings), "target is up", "targets are up"), strings.Join(firstOf(answering), "; "))
-	}
-	return backend.HealthStatusError, fmt.Sprintf("%d of %s: %s", len(problems), count(len(findings), "target has a problem", "targets have a problem"), strings.Join(firstOf(problems), " "))
-}
-
-// missing lists what is not switched on, each once, however many targets lack it.
-func missing(findings []finding) []string {
-	var out []string
-	for _, f := range findings {
-		for _, m := range f.Missing {
-			if !slices.Contains(out, m) {
-				out = append(out, m)
-			}
-		}
-	}
-	if len(out) > 0 {
-		out[0] = "Not available yet: " + out[0]
-	}
-	return out
-}
-
-// firstOf keeps a line short; the details have everything.
-func firstOf(texts []string) []string {
-	const shown = 4
-	if len(texts) > shown {
-		return append(texts[:shown:shown], fmt.Sprintf("and %d more", len(texts)-shown))
-	}
-	return texts
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-func verbose(findings []finding, warnings []string) string {
-	var lines []string
-	for _, f := range findings {
-		lines = append(lines, f.long()...)
-	}
-	return strings.Join(append(lines, warnings...), "\n")
 }
 
 // identityOf is how a user knows a target: its deployment and environment.

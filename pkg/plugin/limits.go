@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/coldhit/modelserving-datasource/pkg/ingest"
@@ -8,12 +9,9 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
-// limitLines are sentences about limits that are reached or near; none if all is well.
-func (d *Datasource) limitLines() []string {
-	if d.engine == nil {
-		return nil
-	}
-	return describeLimits(d.engine.Limits())
+// checkLimits has sentences about limits that are reached or near.
+func (d *Datasource) checkLimits(context.Context) healthPart {
+	return healthPart{lines: describeLimits(d.engine.Limits())}
 }
 
 func describeLimits(s ingest.Status) []string {

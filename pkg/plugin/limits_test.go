@@ -11,7 +11,7 @@ import (
 func TestLimitsThatAreNearAreSaid(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, describeLimits(ingest.Status{Series: 100, Limit: 1000}))
-	require.Empty(t, newDatasource(t).limitLines())
+	require.Empty(t, newDatasource(t).checkLimits(t.Context()).lines)
 	biggest := ingest.Biggest{Metric: "requests_total", Series: 700, Label: "user", Values: 300}
 	require.Equal(t, []string{"800 series are in memory, near the limit of 1000. The metric with most series is requests_total (700), the label with " +
 		"most values is user (300). Let the server export fewer series, or raise the series limit."},

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/coldhit/modelserving-datasource/pkg/query"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
 )
 
@@ -24,6 +25,7 @@ func (d *Datasource) evaluate(ctx context.Context, r query.Request) backend.Data
 func (d *Datasource) observe(ctx context.Context, kind string, attributes []attribute.KeyValue, run func(context.Context) (data.Frames, error)) backend.DataResponse {
 	within, observed := telemetry.BeginQuery(ctx, kind, attributes...)
 	frames, err := run(within)
+	err = redact.FromContext(ctx).Error(err)
 	response := backend.DataResponse{Frames: frames, Status: backend.StatusOK}
 	if err != nil {
 		response = failure(within, err)

@@ -42,13 +42,23 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	if err := d.admit(ctx); err != nil {
 		return nil, err
 	}
-	return concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
+	if err := checkSize(req.Queries); err != nil {
+		return refusedQueries(ctx, req.Queries, err), nil
+	}
+	ctx, end := d.begin(ctx, classOf(req.Headers))
+	defer end()
+	ctx, secrets := d.guard(ctx, req.GetHTTPHeaders())
+	answer, err := concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
 		response := d.query(ctx, q.DataQuery)
 		for _, f := range response.Frames {
 			f.RefID = q.DataQuery.RefID
 		}
 		return response
 	}, concurrency)
+	if answer != nil {
+		redactResponses(secrets, answer.Responses)
+	}
+	return answer, secrets.Error(err)
 }
 
 func (d *Datasource) query(ctx context.Context, q backend.DataQuery) backend.DataResponse {

@@ -91,7 +91,7 @@ func TestDefaultsOfRecorderAndPluginFit(t *testing.T) {
 	source := newFullRecorder(t)
 	source.ask(1)
 	d, reduced := recorderSource(t, source.page, `{}`), recorderSource(t, source.page, `{"scrapeLimits": {"samples": 100000}}`)
-	require.Empty(t, d.examine(t.Context(), d.settings.Embedded.Targets[0]).Problem)
+	require.Empty(t, d.examine(t.Context(), d.settings.Embedded.Targets[0], d.settings.Embedded, make(chan struct{}, 1)).Problem)
 	const requests = `sum(modelserving_requests_total)`
 	models := func(d *Datasource) float64 {
 		return d.valueOf(t, `count(count by (model) (modelserving_response_time_seconds_bucket{start="cold", model!="other"}))`)

@@ -20,6 +20,7 @@ func TestRemoteHealth(t *testing.T) {
 	require.NoError(t, json.Unmarshal(r.JSONDetails, &details))
 	require.Contains(t, details["verboseMessage"], "recognized by")
 	server.Close()
+	d.health.current = nil // as after a while
 	r, err = d.CheckHealth(ctx, &backend.CheckHealthRequest{})
 	require.NoError(t, err)
 	require.Equal(t, backend.HealthStatusError, r.Status)

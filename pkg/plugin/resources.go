@@ -78,14 +78,7 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, http.StatusBadRequest, fmt.Sprintf("there is no label %q to list; choose one of: %s", label, query.JoinLabels(signal.Labels)))
 		return
 	}
-	given := map[string][]string{}
-	if text := parameters.Get("filters"); text != "" {
-		if err := json.Unmarshal([]byte(text), &given); err != nil {
-			d.refuse(w, r, http.StatusBadRequest, "the filters cannot be read, expected an object of lists of values: "+err.Error())
-			return
-		}
-	}
-	filters, err := signal.NewFilters(given)
+	filters, err := decodeFilters(parameters.Get("filters"))
 	if err != nil {
 		d.refuse(w, r, http.StatusBadRequest, err.Error())
 		return
@@ -102,6 +95,17 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 	}
 	truncated := len(values) > query.MaxLabelValues
 	d.respond(w, r, map[string]any{"values": values[:min(len(values), query.MaxLabelValues)], "truncated": truncated})
+}
+
+// decodeFilters reads filters as JSON: an object of lists of values. No text means no filters.
+func decodeFilters(text string) (map[signal.Label][]string, error) {
+	given := map[string][]string{}
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &given); err != nil {
+			return nil, fmt.Errorf("the filters cannot be read, expected an object of lists of values: %w", err)
+		}
+	}
+	return signal.NewFilters(given)
 }
 
 // timeRange is a range in unix milliseconds; without one, the last six hours.

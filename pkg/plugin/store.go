@@ -37,7 +37,7 @@ func (d *Datasource) remote(ctx context.Context, stored backend.DataSourceInstan
 	if err != nil {
 		return err
 	}
-	d.server = client
+	d.server, d.secrets = client, client.Secrets()
 	store, forget := remoteStore(client, d.settings.Prometheus)
 	d.Store, d.forgetCache = telemetry.Observe(store, "prometheus"), forget
 	if !client.PerUser() {
@@ -46,14 +46,18 @@ func (d *Datasource) remote(ctx context.Context, stored backend.DataSourceInstan
 	return nil
 }
 
-// collector is the embedded engine as the evaluator sees it.
+// collector is the embedded engine as the evaluator sees it. Problems of targets, which name their URLs, are for editors.
 type collector struct{ *engine.Handle }
 
 func (c collector) Targets(ctx context.Context) ([]query.Target, error) {
 	targets, err := c.Handle.Targets(ctx)
 	out := make([]query.Target, len(targets))
+	detailed := mayEdit(backend.PluginConfigFromContext(ctx).User)
 	for i, t := range targets {
-		out[i] = query.Target{Up: t.Up, Problem: t.LastError}
+		out[i] = query.Target{Up: t.Up, Scraped: !t.LastScrape.IsZero()}
+		if detailed {
+			out[i].Problem = t.LastError
+		}
 	}
 	return out, err
 }

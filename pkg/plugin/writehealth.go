@@ -61,6 +61,8 @@ func (d *Datasource) checkWriting(ctx context.Context) (writeFinding, bool) {
 	found := writeFinding{line: describeWriting(status, time.Now())}
 	if err := d.writer.Write(ctx, nil); err != nil {
 		found.problem = "Remote write: " + err.Error()
+	} else if ahead := status.Ahead(time.Now()); ahead > 0 {
+		found.problem = fmt.Sprintf("Remote write sends nothing: its position is %s ahead of the clock. Check the clock of the server on which Grafana runs.", ahead.Round(time.Second))
 	} else if behind := status.Behind(time.Now()); behind > tolerableLag && status.Failure != "" {
 		found.problem = fmt.Sprintf("Remote write lags by %s: %s", behind.Round(time.Second), status.Failure)
 	}
@@ -69,9 +71,11 @@ func (d *Datasource) checkWriting(ctx context.Context) (writeFinding, bool) {
 
 func describeWriting(s remotewrite.Status, now time.Time) string {
 	line := fmt.Sprintf("Remote write to %s: ", s.Destination)
-	switch behind := s.Behind(now); {
+	switch behind, ahead := s.Behind(now), s.Ahead(now); {
 	case !s.Begun:
 		line += "starting."
+	case ahead > 0:
+		line += fmt.Sprintf("%s since the start, position %s, which is %s ahead of the clock.", samplesSent(s), s.Until.UTC().Format(time.RFC3339), ahead.Round(time.Second))
 	case behind > tolerableLag:
 		line += fmt.Sprintf("%s since the start, complete until %s, lag %s.", samplesSent(s), s.Until.UTC().Format(time.RFC3339), behind.Round(time.Second))
 	default:
@@ -82,6 +86,12 @@ func describeWriting(s remotewrite.Status, now time.Time) string {
 	}
 	if s.Repeated > 0 {
 		line += fmt.Sprintf(" %d samples were resent after a lost response. The server had them already and rejected them.", s.Repeated)
+	}
+	if s.Note != "" {
+		line += " " + s.Note
+	}
+	if s.PositionProblem != "" {
+		line += fmt.Sprintf(" The position cannot be stored, so samples are sent again after a restart: %s.", s.PositionProblem)
 	}
 	return line
 }

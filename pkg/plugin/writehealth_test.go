@@ -23,6 +23,11 @@ func TestRemoteWriteIsDescribed(t *testing.T) {
 			Begun: true, Until: now, Sent: 70, Refused: 8, Refusal: "out of order."},
 		"70 samples sent since the start, up to date (lag 0s). 9 samples were resent after a lost response. " +
 			"The server had them already and rejected them.": {Begun: true, Until: now, Sent: 70, Repeated: 9},
+		"7 samples sent since the start, position 2026-03-05T05:06:07Z, which is 24h0m0s ahead of the clock.": {
+			Begun: true, Until: now.Add(24 * time.Hour), Sent: 7},
+		"0 samples sent since the start, up to date (lag 0s). It was in the future.": {Begun: true, Until: now, Note: "It was in the future."},
+		"0 samples sent since the start, up to date (lag 0s). The position cannot be stored, so samples are sent again after a restart: disk full.": {
+			Begun: true, Until: now, PositionProblem: "disk full"},
 	} {
 		s.Destination = "http://p/api/v1/write"
 		require.Equal(t, to+want, describeWriting(s, now))

@@ -2,6 +2,8 @@ package profile_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -163,8 +165,26 @@ func FuzzParse(f *testing.F) {
 	f.Add(small)
 	f.Add("a: &a [*a]")
 	f.Add("metrics: {x: &x {<<: *x}}")
+	files, err := filepath.Glob("servers/*.y*ml")
+	require.NoError(f, err)
+	require.NotEmpty(f, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(string(text))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := profile.Parse([]byte(text))
-		require.Equal(t, err == nil, p != nil)
+		if err != nil {
+			require.Nil(t, p)
+			require.NotEmpty(t, strings.TrimSpace(err.Error()))
+			require.Less(t, len(err.Error()), 100*(len(text)+1000), "an error is no multiple of the profile")
+			return
+		}
+		require.NotEmpty(t, p.ID)
+		require.NotEmpty(t, p.Name)
+		again, err := profile.Parse([]byte(text))
+		require.NoError(t, err)
+		require.Equal(t, p, again, "the same text is the same profile")
 	})
 }

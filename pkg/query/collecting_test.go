@@ -17,9 +17,11 @@ func TestNoticesOfCollecting(t *testing.T) {
 		"no scrape yet": {scraper{targets: []Target{{Up: true}}}, "nothing has been scraped yet"},
 		"just begun":    {scraper{targets: []Target{{Up: true}}, since: noon.Add(-20 * time.Second)}, "Collecting data since 11:59:40 UTC"},
 		"long since":    {scraper{targets: []Target{{Up: true}}, since: noon.Add(-time.Hour)}, "No data for requests in this time range"},
-		"one fails":     {scraper{targets: []Target{{Problem: "x is down"}, {Up: true}}, since: noon.Add(-time.Hour)}, "1 of 2 targets are down: x is down"},
-		"many fail": {scraper{targets: []Target{{Problem: "1"}, {Problem: "2"}, {Problem: "3"}, {Problem: "4"}}, since: noon.Add(-time.Hour)},
+		"one fails":     {scraper{targets: []Target{{Scraped: true, Problem: "x is down"}, {Up: true}}, since: noon.Add(-time.Hour)}, "1 of 2 targets are down: x is down"},
+		"many fail": {scraper{targets: []Target{{Scraped: true, Problem: "1"}, {Scraped: true, Problem: "2"}, {Scraped: true, Problem: "3"}, {Scraped: true, Problem: "4"}}, since: noon.Add(-time.Hour)},
 			"4 of 4 targets are down, for example 1; 2; 3"},
+		"reasons are for editors": {scraper{targets: []Target{{Scraped: true}, {}, {Up: true, Scraped: true}}, since: noon.Add(-time.Hour)},
+			"1 of 3 targets are down. Editors of the data source see the reasons in Save & test."},
 		"a warning": {scraper{targets: []Target{{Up: true}}, warnings: []string{"The disk is full."}}, "The disk is full."},
 	} {
 		h := newHarness(t)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
@@ -49,12 +50,16 @@ type Collector interface {
 	Since() time.Time
 	// Warnings are sentences about how collecting is set up.
 	Warnings() []string
+	// NotStored are sentences about what is missing of a time, because it was not stored or is damaged.
+	NotStored(from, to time.Time) []string
 }
 
 // Target is how scraping one target goes.
 type Target struct {
 	Up bool
-	// Problem is a sentence about the last scrape; empty if it went well, or there was none.
+	// Scraped is false until the first scrape.
+	Scraped bool
+	// Problem is a sentence about the last scrape; empty if it went well, there was none, or the user may not see it.
 	Problem string
 }
 
@@ -81,6 +86,9 @@ func (t Type) Known() bool { return slices.Contains(types, t) }
 
 // Evaluate evaluates a query of any type; one without a type is for a signal.
 func (e *Evaluator) Evaluate(ctx context.Context, r Request) (data.Frames, error) {
+	if err := r.check(); err != nil {
+		return nil, UserError{err}
+	}
 	evaluators := map[Type]func(context.Context, Request) (data.Frames, error){
 		"": e.signalQuery, Signal: e.signalQuery, Models: e.modelsQuery, Events: e.eventsQuery, PromQL: e.promqlQuery,
 		Objectives: e.objectivesQuery, Diagnosis: e.diagnosisQuery,
@@ -102,12 +110,14 @@ type status struct {
 	targets  []Target
 	since    time.Time
 	warnings []string
+	// missing says what is missing of the time that is queried.
+	missing []string
 }
 
-func (e *Evaluator) status(ctx context.Context) (status, error) {
+func (e *Evaluator) status(ctx context.Context, of backend.TimeRange) (status, error) {
 	if e.Collector == nil {
 		return status{}, nil
 	}
 	targets, err := e.Collector.Targets(ctx)
-	return status{true, targets, e.Collector.Since(), e.Collector.Warnings()}, err
+	return status{true, targets, e.Collector.Since(), e.Collector.Warnings(), e.Collector.NotStored(of.From, of.To)}, err
 }

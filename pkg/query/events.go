@@ -25,9 +25,10 @@ const (
 	kindEvictions = "evictions"
 	kindScaling   = "scaling"
 	kindRestarts  = "restarts"
+	kindLosses    = "losses"
 )
 
-var eventKinds = []string{kindLoads, kindEvictions, kindScaling, kindRestarts}
+var eventKinds = []string{kindLoads, kindEvictions, kindScaling, kindRestarts, kindLosses}
 
 // maxEvents bounds the annotations of one query; the latest are kept.
 const maxEvents = 1000
@@ -66,6 +67,8 @@ func (e *Evaluator) eventsQuery(ctx context.Context, r Request) (data.Frames, er
 			err = run.scaling(ctx)
 		case kindRestarts:
 			err = run.restarts(ctx)
+		case kindLosses:
+			err = run.losses(ctx)
 		}
 		if err != nil {
 			return nil, err

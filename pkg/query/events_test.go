@@ -98,3 +98,22 @@ func TestEventsThatNothingReports(t *testing.T) {
 	r.Range.To = r.Range.From
 	require.ErrorAs(t, newHarness(t).fails(r), new(UserError))
 }
+
+// refused is the counter of a storage that could not write for ten minutes, twice, and of a clock that was wrong.
+const refused = `
+modelserving_storage_refused_samples_total{reason="disk_full"} _x50 0 50+50x39 2000x40 2050+50x15
+modelserving_storage_refused_samples_total{reason="too_old"} _x60 0 3 3x90`
+
+func TestLossesAreEvents(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, counting, refused)
+	require.Empty(t, h.events("losses").titles(), "somebody else collects")
+	h.Collector = scraper{}
+	answer := h.events("losses")
+	require.Equal(t, []string{
+		"Samples not stored: the file system is full", "Samples not stored: they are older than what can still be stored",
+		"Samples not stored: the file system is full",
+	}, answer.titles())
+	require.Contains(t, answer.column("text")[0], "2000 samples were not stored until")
+	require.Contains(t, answer.column("text")[1], "3 samples were not stored until")
+}

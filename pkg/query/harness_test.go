@@ -273,9 +273,11 @@ type scraper struct {
 	targets  []Target
 	since    time.Time
 	warnings []string
+	missing  []string
 	err      error
 }
 
 func (s scraper) Targets(context.Context) ([]Target, error) { return s.targets, s.err }
 func (s scraper) Since() time.Time                          { return s.since }
 func (s scraper) Warnings() []string                        { return s.warnings }
+func (s scraper) NotStored(from, to time.Time) []string     { return s.missing }

@@ -23,12 +23,15 @@ func appendNotice(to []data.Notice, severity data.NoticeSeverity, text string) [
 
 // explain says why there is nothing to see, and what is known to be wrong with the store.
 func (r *signalRun) explain(ctx context.Context, answered bool) error {
-	status, err := r.status(ctx)
+	status, err := r.status(ctx, r.Range)
 	if err != nil {
 		return err
 	}
 	for _, w := range append(status.warnings, r.Mistakes...) {
 		r.warn(w)
+	}
+	for _, m := range status.missing {
+		r.warn(m)
 	}
 	r.warn(describeDown(status.targets))
 	if answered {
@@ -60,21 +63,28 @@ func (e *Evaluator) collecting(s status) string {
 	return ""
 }
 
-// unanswering names the targets that cannot be scraped at present.
+// describeDown counts the targets that cannot be scraped at present, with the first reasons if the user may see them.
 func describeDown(targets []Target) string {
 	const shown = 3
+	down := 0
 	var reasons []string
 	for _, t := range targets {
-		if !t.Up && t.Problem != "" {
+		if t.Up || !t.Scraped {
+			continue
+		}
+		down++
+		if t.Problem != "" {
 			reasons = append(reasons, t.Problem)
 		}
 	}
-	switch n := len(reasons); {
-	case n == 0:
+	what := fmt.Sprintf("%d of %d targets are down", down, len(targets))
+	switch {
+	case down == 0:
 		return ""
-	case n > shown:
-		return fmt.Sprintf("%d of %d targets are down, for example %s", n, len(targets), strings.Join(reasons[:shown], "; "))
-	default:
-		return fmt.Sprintf("%d of %d targets are down: %s", n, len(targets), strings.Join(reasons, "; "))
+	case len(reasons) == 0:
+		return what + ". Editors of the data source see the reasons in Save & test."
+	case down > shown:
+		return fmt.Sprintf("%s, for example %s", what, strings.Join(reasons[:min(shown, len(reasons))], "; "))
 	}
+	return fmt.Sprintf("%s: %s", what, strings.Join(reasons, "; "))
 }

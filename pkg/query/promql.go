@@ -9,6 +9,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/analysis"
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/expression"
 	"github.com/coldhit/modelserving-datasource/pkg/frames"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
@@ -18,6 +19,9 @@ func (e *Evaluator) promqlQuery(ctx context.Context, r Request) (data.Frames, er
 	expr := strings.TrimSpace(r.Expr)
 	if expr == "" {
 		return nil, UserError{errors.New("the PromQL expression is empty")}
+	}
+	if err := expression.Check(expr); err != nil {
+		return nil, UserError{err}
 	}
 	var answer series.Result
 	var err error
@@ -40,13 +44,21 @@ func (e *Evaluator) promqlQuery(ctx context.Context, r Request) (data.Frames, er
 		notices = appendNotice(notices, data.NoticeSeverityWarning,
 			"Native histograms are not shown. Reduce them with histogram_quantile() or histogram_avg().")
 	}
+	if e.Collector != nil {
+		for _, m := range e.Collector.NotStored(r.Range.From, r.Range.To) {
+			notices = appendNotice(notices, data.NoticeSeverityWarning, m)
+		}
+	}
 	finite := analysis.Finite(answer.Series)
 	if len(finite) == 0 {
-		status, err := e.status(ctx)
+		status, err := e.status(ctx, r.Range)
 		if err != nil {
 			return nil, err
 		}
 		notices = appendNotice(notices, data.NoticeSeverityInfo, e.collecting(status))
+	}
+	if err := reserve(ctx, len(finite), func(i int) series.Series { return finite[i] }); err != nil {
+		return nil, err
 	}
 	return frames.Raw(finite, r.Legend, r.step(), expr, notices), nil
 }

@@ -61,6 +61,9 @@ func (e *Evaluator) signalQuery(ctx context.Context, r Request) (data.Frames, er
 	if err := run.explain(ctx, len(answer) > 0); err != nil {
 		return nil, err
 	}
+	if err := reserve(ctx, len(answer), func(i int) series.Series { return answer[i].Series }); err != nil {
+		return nil, err
+	}
 	return frames.Of(frames.Result{
 		Signal: q.Signal, Series: answer, Legend: r.Legend, Step: run.step(), Rows: r.EmptyAsRow,
 		Notices: run.notices, Executed: strings.Join(run.executed, "\n\n"),

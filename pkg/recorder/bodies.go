@@ -23,6 +23,18 @@ type requestBody struct {
 	reading sync.Mutex
 	// overdue says that search set a deadline that passed. net/http then cancels all further requests of the connection.
 	overdue bool
+	timeout bodyTimeout
+	// closed says that the recorder does not want the rest of the body. What a Read returns then says nothing about the client.
+	closed atomic.Bool
+}
+
+// errBodyClosed is what a body ends with that the recorder closed before its end.
+var errBodyClosed = errors.New("the recorder closed the request body")
+
+// Close ends a Read under way.
+func (b *requestBody) Close() error {
+	b.closed.Store(true)
+	return b.ReadCloser.Close()
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -34,11 +46,17 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // read is Read; the caller holds the lock.
 func (b *requestBody) read(p []byte) (int, error) {
 	b.asked.Store(true)
+	b.timeout.begin()
 	n, err := b.ReadCloser.Read(p)
+	b.timeout.end()
 	b.exchange.sawRequestBytes(p[:n])
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && b.timeout.expired.Load():
+		b.exchange.requestEnded(errClientSilent)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.overdue = true
+	case err != nil && !errors.Is(err, io.EOF) && b.closed.Load():
+		b.exchange.requestEnded(errBodyClosed)
 	case err != nil:
 		b.exchange.requestEnded(err)
 	}
@@ -162,7 +180,7 @@ func (b responseBody) Read(p []byte) (int, error) {
 	if x.protocol != protocolGRPC {
 		return n, err
 	}
-	x.failure = failureOf(x.ctx, err, nil)
+	x.failed(failureOf(x.ctx, err, nil), err)
 	x.response.Trailer = nil
 	x.client.Header().Set(http.TrailerPrefix+grpcStatusHeader, strconv.Itoa(int(x.grpcCode(time.Now()))))
 	x.client.Header().Set(http.TrailerPrefix+grpcMessageHeader, x.failure.message())

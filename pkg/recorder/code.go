@@ -21,13 +21,18 @@ const statusClientGone = 499
 type failure int
 
 const (
-	noFailure       failure = iota
-	clientGone              // the client hung up
-	clientBroken            // the client's body is not what its header announced
-	serverGone              // the server cannot be reached, or broke its response off
-	serverSilent            // the server did not respond in time
-	recorderStopped         // the recorder ended before the request did
-	recorderFailed          // the recorder itself panicked
+	noFailure             failure = iota
+	clientGone                    // the client hung up
+	clientBroken                  // the client's body is not what its header announced
+	serverGone                    // the server cannot be reached, or broke its response off
+	serverSilent                  // the server did not respond in time
+	clientSilent                  // the client did not send its body in time
+	serverReset                   // the server reset the HTTP/2 stream
+	serverSpeaksTLS               // the upstream's URL has http, and the server speaks TLS
+	serverSpeaksPlainHTTP         // the upstream's URL has https, and the server does not speak TLS
+	serverUntrusted               // the server's certificate is not valid
+	recorderStopped               // the recorder ended before the request did
+	recorderFailed                // the recorder itself panicked
 )
 
 // status is the HTTP status that stands for a failure.
@@ -37,6 +42,8 @@ func (f failure) status() int {
 		return statusClientGone
 	case clientBroken:
 		return http.StatusBadRequest
+	case clientSilent:
+		return http.StatusRequestTimeout
 	case serverSilent:
 		return http.StatusGatewayTimeout
 	case recorderStopped:
@@ -53,9 +60,9 @@ func (f failure) grpcCode() codes.Code {
 	switch f {
 	case clientGone:
 		return codes.Canceled
-	case clientBroken, recorderFailed:
+	case clientBroken, recorderFailed, serverReset:
 		return codes.Internal
-	case serverSilent:
+	case serverSilent, clientSilent:
 		return codes.DeadlineExceeded
 	default:
 		return codes.Unavailable
@@ -72,6 +79,16 @@ func (f failure) message() string {
 		return "The model server did not respond in time."
 	case recorderStopped:
 		return "The recorder in front of the model server is shutting down."
+	case clientSilent:
+		return "The client did not send the request body in time."
+	case serverReset:
+		return "The model server reset the HTTP/2 stream."
+	case serverSpeaksTLS:
+		return "The model server speaks TLS only: set the recorder's upstream to an https:// URL."
+	case serverSpeaksPlainHTTP:
+		return "The model server does not speak TLS: set the recorder's upstream to an http:// URL."
+	case serverUntrusted:
+		return "The certificate of the model server is not valid for the recorder: check the certificate, the name in the recorder's upstream and upstream_tls."
 	case serverGone:
 		return "The model server is unreachable, or it closed the connection without a response."
 	default:
@@ -88,17 +105,28 @@ func failureOf(ctx context.Context, err, bodyError error) failure {
 	switch {
 	case errors.Is(context.Cause(ctx), ErrStopped):
 		return recorderStopped
+	case errors.Is(bodyError, errClientSilent): // net/http cancels the request, too
+		return clientSilent
 	case ctx.Err() != nil:
 		return clientGone
-	case errors.Is(bodyError, io.ErrUnexpectedEOF), isConnectionError(bodyError):
+	case errors.Is(bodyError, io.ErrUnexpectedEOF), isConnectionError(bodyError), isStreamEnd(bodyError):
 		return clientGone
 	case bodyError != nil:
 		return clientBroken
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return serverSilent
 	default:
-		return serverGone
+		return upstreamFailure(err)
 	}
+}
+
+// isStreamEnd says whether a client ended its HTTP/2 stream, by a reset or with the connection. net/http exports no type for either.
+func isStreamEnd(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, reset := resetCode(err)
+	return reset || err.Error() == "client disconnected"
 }
 
 func isConnectionError(err error) bool {

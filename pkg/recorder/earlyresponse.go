@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,6 +37,59 @@ func delayError(err error) {
 	}
 }
 
+// plainConn is a connection without TLS. It recognizes the alert with which a TLS server answers.
+type plainConn struct {
+	net.Conn
+	received bool
+	// alerted says that the server answered with a TLS alert.
+	alerted atomic.Bool
+}
+
+// Read returns errTLSServer if the server's first bytes are an alert: neither HTTP/1 nor HTTP/2 begins like that.
+func (c *plainConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if !c.received && n > 0 {
+		c.received = true
+		const alert, version = 0x15, 0x03
+		if n > 1 && p[0] == alert && p[1] == version {
+			c.alerted.Store(true)
+			return 0, errTLSServer
+		}
+	}
+	return n, err
+}
+
+func (c *plainConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	return n, c.explain(err)
+}
+
+// ReadFrom is what net/http writes bodies with.
+func (c *plainConn) ReadFrom(r io.Reader) (int64, error) {
+	from, ok := c.Conn.(io.ReaderFrom)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{c}, r)
+	}
+	n, err := from.ReadFrom(r)
+	return n, c.explain(err)
+}
+
+// explain returns why a connection failed: after the alert net/http closes it, and whatever is being written fails for that.
+func (c *plainConn) explain(err error) error {
+	if err != nil && c.alerted.Load() {
+		return errTLSServer
+	}
+	return err
+}
+
+// CloseWrite ends what is sent.
+func (c *plainConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
 // dial connects to a server.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
@@ -43,4 +97,13 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 		return earlyResponseConn{tcp}, nil
 	}
 	return conn, err
+}
+
+// dialPlain connects to a server without TLS.
+func dialPlain(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &plainConn{Conn: conn}, nil
 }

@@ -36,6 +36,7 @@ type exchange struct {
 	serverError       error // the response's body could not be read to its end
 	clientError       error // the response could not be written
 	failure           failure
+	resetCode         codes.Code // of a stream that the server reset
 	// waited says that the server could not be connected to when the request arrived.
 	waited   bool
 	watching bool
@@ -45,6 +46,7 @@ type exchange struct {
 	finder       finder // nil once it has found the model, or nothing is to be found
 	model        string // as the client wrote it
 	version      string
+	key          modelKey
 	series       *modelSeries // nil until the model is known
 	ended        bool
 	requestEnd   error // io.EOF if the body is whole
@@ -87,7 +89,7 @@ func (x *exchange) identify(model, version string) {
 	if model != "" {
 		key.model = labels.label(model)
 	}
-	x.finder, x.model, x.version = nil, model, version
+	x.finder, x.model, x.version, x.key = nil, model, version, key
 	x.series = x.recorder.ledger.acquire(key, x.arrival)
 	x.series.inProgress.Add(1)
 }
@@ -122,9 +124,9 @@ func (x *exchange) requestEndedWith() error {
 	return x.requestEnd
 }
 
-// requestBodyError is what the client's body ended with, if not with its end.
+// requestBodyError is what the client's body ended with, if not with its end or because of the recorder.
 func (x *exchange) requestBodyError() error {
-	if err := x.requestEndedWith(); !errors.Is(err, io.EOF) {
+	if err := x.requestEndedWith(); !errors.Is(err, io.EOF) && !errors.Is(err, errBodyClosed) {
 		return err
 	}
 	return nil
@@ -176,8 +178,9 @@ func (x *exchange) end(finished time.Time) {
 		model, version, _ := x.finder.result()
 		x.identify(model, version)
 	}
-	model, version, series := x.model, x.version, x.series
+	model, version, key, series := x.model, x.version, x.key, x.series
 	x.mu.Unlock()
+	success := key.model != unknownModel && x.succeeded(code)
 	series.inProgress.Add(-1)
 
 	answered := x.firstByte
@@ -193,8 +196,20 @@ func (x *exchange) end(finished time.Time) {
 	x.recorder.verdicts.judge(served, func(start Start, source string) {
 		o.start, o.source = start, source
 		series.observe(o)
-		x.recorder.ledger.release(series, now)
+		x.recorder.ledger.release(series, key, success, now)
 	})
+}
+
+// succeeded says whether the server served the request, so that it has the model.
+func (x *exchange) succeeded(code string) bool {
+	switch {
+	case x.session != nil:
+		return true
+	case x.protocol == protocolGRPC:
+		return code == codes.OK.String()
+	default:
+		return code >= "200" && code < "400"
+	}
 }
 
 func (x *exchange) observe(now time.Time) *observation {
@@ -246,10 +261,21 @@ func (x *exchange) code(now time.Time, finished bool) string {
 // call, and it depends on chance who is first. The client began to wait before its call arrived here.
 func (x *exchange) grpcCode(now time.Time) codes.Code {
 	overdue := x.deadline > 0 && now.Sub(x.arrival) >= x.deadline-x.deadline/20
-	if overdue && (x.failure == clientGone || x.failure == serverGone) {
+	if overdue && (x.failure == clientGone || x.failure == serverGone || x.failure == serverReset) {
 		return codes.DeadlineExceeded
 	}
+	if x.failure == serverReset {
+		return x.resetCode
+	}
 	return x.failure.grpcCode()
+}
+
+// failed notes why the request failed.
+func (x *exchange) failed(why failure, err error) {
+	x.failure = why
+	name, _ := resetCode(err)
+	x.resetCode = resetGRPCCode(name)
+	x.recorder.logFailure(why, err)
 }
 
 // laterFailure tells what broke a response that had begun.
@@ -259,6 +285,8 @@ func (x *exchange) laterFailure(finished bool) failure {
 		return recorderStopped
 	case x.clientError != nil:
 		return clientGone
+	case errors.Is(x.requestEndedWith(), errClientSilent):
+		return clientSilent
 	case x.serverError != nil:
 		return failureOf(x.ctx, x.serverError, nil)
 	case !finished, x.status == 0 && x.session == nil:

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 	"github.com/coldhit/modelserving-datasource/pkg/recorder"
 )
 
@@ -46,9 +47,16 @@ type stand struct {
 // listen serves handler as the recorder's own server is served: HTTP/1.1 and HTTP/2 on one port.
 func listen(t testing.TB, ctx context.Context, handler http.Handler) string {
 	t.Helper()
+	return listenWithin(t, ctx, handler, httpserver.Limits{})
+}
+
+// listenWithin is listen with limits.
+func listenWithin(t testing.TB, ctx context.Context, handler http.Handler, limits httpserver.Limits) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := recorder.NewServer(ctx, handler, nil, quiet())
+	server, err := recorder.NewServer(ctx, handler, nil, limits, quiet())
+	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -215,8 +223,13 @@ func (s *stand) agree() {
 			}
 		}
 	}
-	require.Equal(s.t, counted, sized)
 	require.Equal(s.t, counted, timed)
+	byModel := map[series]uint64{}
+	for key, n := range counted {
+		key.path = ""
+		byModel[key] += n
+	}
+	require.Equal(s.t, byModel, sized, "sizes are not split by start")
 }
 
 // nativeCount adds up a native histogram's buckets.

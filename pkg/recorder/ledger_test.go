@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,12 +21,58 @@ func newRequest(path string) (*http.Request, error) {
 var oneMinute = windowOptions{slice: time.Minute, slices: 2}
 
 // use records a request of a model at a time.
-func use(l *ledger, model string, at time.Time) {
-	series := l.acquire(modelKey{model: model}, at)
-	o := &observation{countKey: countKey{Hot, "header", protocolHTTP, "200"}}
+func use(l *ledger, model string, at time.Time) { useWith(l, model, "200", at) }
+
+func useWith(l *ledger, model, code string, at time.Time) {
+	key := modelKey{model: model}
+	series := l.acquire(key, at)
+	o := &observation{countKey: countKey{Hot, "header", protocolHTTP, code}}
 	o.set(responseTime, 0.1)
 	series.observe(o)
-	l.release(series, at)
+	l.release(series, key, code == "200", at)
+}
+
+// A flood of names that the server does not have takes no place from those that it has, for however long they are idle, and gives way
+// to one that it has.
+func TestInventedNamesPushNoServedModelOut(t *testing.T) {
+	const limit = 1000
+	l := newLedger(limit, 5*time.Minute, oneMinute)
+	now := time.Now()
+	for i := range limit / 2 {
+		use(l, fmt.Sprint("real-", i), now)
+	}
+	for i := range 100_000 {
+		now = now.Add(100 * time.Millisecond) // nearly three hours
+		useWith(l, fmt.Sprint("invented-", i), "404", now)
+	}
+	kept := func(prefix string) (n int) {
+		_, models := total(l)
+		for _, model := range models {
+			if strings.HasPrefix(model, prefix) {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, limit/2, kept("real-"))
+	require.Equal(t, limit/2, kept("invented-"))
+	for i := range limit / 2 {
+		use(l, fmt.Sprint("real-new-", i), now)
+	}
+	require.Equal(t, limit, kept("real-"), "each takes the place of an invented one, without a wait")
+	require.Zero(t, kept("invented-"))
+	sum, _ := total(l)
+	require.Equal(t, uint64(100_000+limit), sum, "no request is lost")
+	for i := range limit / 2 {
+		use(l, fmt.Sprint("real-", i), now)
+	}
+	use(l, "one more", now)
+	require.Zero(t, kept("one more"), "all are in use")
+	now = now.Add(5 * time.Minute)
+	use(l, "one more", now)
+	use(l, "one more", now)
+	require.Equal(t, 1, kept("one more"))
+	require.Equal(t, limit-1, kept("real-"))
 }
 
 func total(l *ledger) (sum uint64, models []string) {
@@ -56,7 +103,7 @@ func TestModelsInUseKeepTheirSeries(t *testing.T) {
 	l := newLedger(2, time.Minute, oneMinute)
 	now := time.Now()
 	use(l, "a", now)
-	held := l.acquire(modelKey{model: "b"}, now)
+	held := l.acquire(modelKey{model: "b"}, now.Add(time.Millisecond))
 	use(l, "c", now.Add(time.Second))
 	_, models := total(l)
 	require.Equal(t, []string{"b", "a", "other"}, models, "none was idle for a minute, so that c is counted in other")
@@ -66,7 +113,7 @@ func TestModelsInUseKeepTheirSeries(t *testing.T) {
 	use(l, "e", later)
 	_, models = total(l)
 	require.Equal(t, []string{"d", "b", "other"}, models, "a request of b is still in progress, and d was just used")
-	l.release(held, later)
+	l.release(held, modelKey{model: "b"}, true, later)
 }
 
 func TestFoldingAddsNothingThatWasScraped(t *testing.T) {
@@ -79,7 +126,7 @@ func TestFoldingAddsNothingThatWasScraped(t *testing.T) {
 	use(l, "a", now)
 	use(l, "b", now)
 	count, _ := l.other.countsByCode()
-	require.Equal(t, uint64(1), count, "of a's three requests a scrape has seen two")
+	require.Equal(t, uint64(2), count, "of a's three requests a scrape has seen two, and b had no series before its first one")
 	require.Empty(t, entries[0].collect(), "a scrape under way does not count a's requests twice")
 }
 

@@ -40,6 +40,9 @@ type Options struct {
 	IdleTimeout time.Duration
 	// MaxLabelBytes bounds a label's value: 128.
 	MaxLabelBytes int
+	// BodyTimeout is how long a client may send nothing of a request's body, except with gRPC and WebSocket: 1 minute. Negative for no
+	// bound.
+	BodyTimeout time.Duration
 	// Window is how far back the live quantiles reach, in whole minutes: 5.
 	Window time.Duration
 	Logger *slog.Logger
@@ -54,6 +57,7 @@ const (
 	defaultIdleTimeout   = 5 * time.Minute
 	defaultMaxLabelBytes = 128
 	defaultWindow        = 5 * time.Minute
+	defaultBodyTimeout   = time.Minute
 	windowSlice          = time.Minute
 )
 
@@ -76,6 +80,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
 	o.IdleTimeout = max(withDefault(o.IdleTimeout, defaultIdleTimeout), 0)
 	o.Window = withDefault(o.Window, defaultWindow)
+	o.BodyTimeout = withDefault(o.BodyTimeout, defaultBodyTimeout)
 	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
 	o.drainTime = withDefault(o.drainTime, defaultDrainTime)
 	if err := o.checkBounds(); err != nil {

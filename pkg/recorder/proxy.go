@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 )
 
 const (
@@ -26,41 +28,37 @@ const (
 	// pingAfter is how long an HTTP/2 connection to the server may be silent before it is tried.
 	pingAfter   = 30 * time.Second
 	pingTimeout = 15 * time.Second
-	// streamsPerConnection bounds a client's requests on one HTTP/2 connection: gRPC clients put all of theirs on one.
-	streamsPerConnection = 20_000
-	// maxHeaderBytes lets headers pass that the server may judge by itself; net/http refuses longer ones with 431.
-	maxHeaderBytes    = 4 << 20
-	readHeaderTimeout = 30 * time.Second
 	// headerWait is how long a response's header may wait for a body of known length, to go with it in one piece.
 	headerWait = 5 * time.Millisecond
 	// copyBytes is the buffer that each response under way holds.
 	copyBytes = 16 << 10
 )
 
-// NewServer makes an HTTP server with handler for HTTP/1.1 and HTTP/2, with TLS or (as gRPC does) without. Requests end
-// when the context does, with the cause ErrStopped counted as such.
-func NewServer(ctx context.Context, handler http.Handler, config *tls.Config, logger *slog.Logger) *http.Server {
+// NewServer makes an HTTP server with handler for HTTP/1.1 and HTTP/2, with TLS or (as gRPC does) without, within limits. Requests end
+// when the context does, with the cause ErrStopped counted as such. An error names the limit that is out of bounds.
+func NewServer(ctx context.Context, handler http.Handler, config *tls.Config, limits httpserver.Limits, logger *slog.Logger) (*httpserver.Server, error) {
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
+	return httpserver.New(&http.Server{
 		Handler:   handler,
 		TLSConfig: config,
 		Protocols: protocols,
-		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
 		// OPTIONS * is the model server's to answer.
 		DisableGeneralOptionsHandler: true,
-		MaxHeaderBytes:               maxHeaderBytes,
-		ReadHeaderTimeout:            readHeaderTimeout,
 		ErrorLog:                     slog.NewLogLogger(RedactingHandler(logger.Handler()), slog.LevelDebug),
 		BaseContext:                  func(net.Listener) context.Context { return ctx },
-	}
+	}, limits)
 }
 
-func (r *Recorder) newTransport(protocols *http.Protocols) *http.Transport {
+func (r *Recorder) newTransport(scheme string, protocols *http.Protocols) *http.Transport {
+	connect := dial
+	if scheme == "http" {
+		connect = dialPlain
+	}
 	transport := &http.Transport{
-		DialContext:           dial,
+		DialContext:           connect,
 		TLSClientConfig:       r.options.UpstreamTLS.Clone(), // HTTP/2 writes its name into it
 		TLSHandshakeTimeout:   dialTimeout,
 		MaxIdleConns:          idleConnections,
@@ -83,7 +81,7 @@ func (r *Recorder) newProxy() *httputil.ReverseProxy {
 	http1.SetHTTP1(true)
 	http2.SetHTTP2(r.options.GRPCUpstream.Scheme == "https")
 	http2.SetUnencryptedHTTP2(r.options.GRPCUpstream.Scheme == "http")
-	var transport http.RoundTripper = byProtocol{http: r.newTransport(http1), grpc: r.newTransport(http2)}
+	var transport http.RoundTripper = byProtocol{http: r.newTransport(r.options.Upstream.Scheme, http1), grpc: r.newTransport(r.options.GRPCUpstream.Scheme, http2)}
 	if r.options.WaitForServer > 0 {
 		transport = connectRetry{next: transport, timeout: r.options.WaitForServer, logger: r.options.Logger}
 	}
@@ -121,8 +119,8 @@ func (r *Recorder) rewrite(request *httputil.ProxyRequest) {
 		upstream = r.options.GRPCUpstream
 	}
 	request.SetURL(upstream)
-	setPath(request.Out.URL, request.In.RequestURI, upstream)
-	request.Out.URL.RawQuery = request.In.URL.RawQuery
+	setPath(request.Out.URL, escapeNonASCII(request.In.RequestURI), upstream)
+	request.Out.URL.RawQuery = escapeNonASCII(request.In.URL.RawQuery)
 	if !r.options.UpstreamHost {
 		request.Out.Host = request.In.Host
 	}
@@ -137,7 +135,7 @@ func (r *Recorder) rewrite(request *httputil.ProxyRequest) {
 	forward(request)
 }
 
-// setPath sets the path as the client sent it: net/url would escape what clients often do not, and give "*" a slash.
+// setPath sets the path as the client sent it: net/url would escape more than is needed, and give "*" a slash.
 func setPath(out *url.URL, sent string, upstream *url.URL) {
 	path, _, _ := strings.Cut(sent, "?")
 	prefix := strings.TrimSuffix(upstream.EscapedPath(), "/")
@@ -168,6 +166,9 @@ var errNoStatus = errors.New("invalid HTTP status below 100 from the server")
 func (*Recorder) sawResponse(response *http.Response) error {
 	x := exchangeOf(response.Request.Context())
 	x.response = response
+	if isTLSExplanation(response) {
+		return errTLSServer
+	}
 	if response.StatusCode < http.StatusContinue {
 		return errNoStatus // which net/http panics at
 	}
@@ -198,8 +199,7 @@ func (r *Recorder) writeFailure(w http.ResponseWriter, request *http.Request, er
 		_ = x.session.Close()
 		x.session = nil
 	}
-	x.failure = failureOf(request.Context(), err, x.requestBodyError())
-	r.options.Logger.Debug("Failed to forward a request", "code", x.failure.status(), "error", err.Error())
+	x.failed(failureOf(request.Context(), err, x.requestBodyError()), err)
 	if x.failure == clientGone {
 		// One that closed its own side alone can still read; with no answer, net/http would send it an empty success.
 		w = x.client
@@ -213,6 +213,17 @@ func (r *Recorder) writeFailure(w http.ResponseWriter, request *http.Request, er
 		return
 	}
 	http.Error(w, x.failure.message(), x.failure.status())
+}
+
+// logFailure writes why a request failed. Failures that a change of the configuration ends are logged as warnings, each kind once.
+func (r *Recorder) logFailure(why failure, err error) {
+	level := slog.LevelDebug
+	if why == serverSpeaksTLS || why == serverSpeaksPlainHTTP || why == serverUntrusted {
+		if _, logged := r.warned.LoadOrStore(why, true); !logged {
+			level = slog.LevelWarn
+		}
+	}
+	r.options.Logger.Log(context.Background(), level, "Failed to forward a request", "code", why.status(), "problem", why.message(), "error", err.Error())
 }
 
 // buffers lends what responses are copied with.

@@ -22,6 +22,8 @@ type Recorder struct {
 	ledger     *ledger
 	unmatched  *unmatchedRequests
 	inFlight   sync.WaitGroup
+	// warned has the failures that were logged as warnings.
+	warned sync.Map
 }
 
 // New makes a recorder. Run must run for as long as it serves.
@@ -48,6 +50,10 @@ func New(options Options) (*Recorder, error) {
 func (r *Recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.inFlight.Add(1)
 	defer r.inFlight.Done()
+	if problem := checkRequestLine(request); problem != "" {
+		r.rejectRequestLine(w, request, problem)
+		return
+	}
 	x := r.begin(request)
 	x.client = w
 	request = request.WithContext(context.WithValue(request.Context(), exchangeKey{}, x))
@@ -55,6 +61,11 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if request.Body != nil && request.Body != http.NoBody {
 		body = &requestBody{ReadCloser: request.Body, exchange: x, onRequest: strings.EqualFold(request.Header.Get("Expect"), "100-continue")}
 		request.Body, x.clientBody = body, body
+		if x.protocol == protocolHTTP && r.options.BodyTimeout > 0 {
+			// Streams of gRPC and WebSocket sessions may be silent for as long as they like.
+			body.timeout.watch(r.options.BodyTimeout, w)
+			defer body.timeout.stop()
+		}
 		if request.ProtoMajor == 1 {
 			// Otherwise net/http reads up to 256 KiB of the body before it lets a response begin. Only HTTP/1 needs it, and
 			// there it is always supported.

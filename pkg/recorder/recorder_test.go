@@ -287,3 +287,22 @@ func models(t *testing.T, s *stand) modelsAnswer {
 	require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
 	return answer
 }
+
+func TestNamesThatTheServerDoesNotHaveGiveWay(t *testing.T) {
+	s := inFrontOfHandler(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "invented") {
+			http.Error(w, "no such model", http.StatusNotFound)
+		}
+	}, func(o *recorder.Options) { o.MaxModels = 2 })
+	for i := range 10 {
+		s.do("POST", fmt.Sprint("/predictions/invented-", i), "", nil)
+	}
+	for _, model := range []string{"real-1", "real-2", "real-1", "real-2", "invented-11"} {
+		s.do("POST", "/predictions/"+model, "", nil)
+	}
+	require.Eventually(t, func() bool { return s.count(requests, nil) == 15 }, patience, moment)
+	for _, model := range []string{"real-1", "real-2"} {
+		require.InDelta(t, 1, s.count(requests, prometheus.Labels{"model": model}), 0, "its first request showed that the server has it")
+	}
+	require.InDelta(t, 13, s.count(requests, prometheus.Labels{"model": "other"}), 0)
+}

@@ -53,7 +53,7 @@ const (
 	nativeMinReset   = time.Hour
 )
 
-// distribution names a histogram that every model has, with the labels model, version and start.
+// distribution names a histogram that every model has, with the labels model and version, and times with the label start.
 type distribution int
 
 const (
@@ -61,7 +61,12 @@ const (
 	timeToFirstByte
 	queueTime
 	sessionTime
-	requestSize
+	timeCount
+)
+
+// Sizes do not depend on whether the model was in memory, so they are not split by start.
+const (
+	requestSize distribution = iota + timeCount
 	responseSize
 	distributionCount
 )
@@ -109,17 +114,19 @@ type modelSeries struct {
 	// Owned by the ledger, under its lock.
 	references int
 	lastUse    time.Time
+	served     bool
 
 	mu         sync.Mutex
 	counts     map[countKey]*count
 	codes      map[string]bool
 	starts     map[Start]*startSeries
+	sizes      [distributionCount - timeCount]prometheus.Histogram
 	aggregated bool // into other: nothing of it is to be collected any more
 }
 
-// startSeries are a model's distributions with one start; those without a sample do not exist.
+// startSeries are a model's times with one start; those without a sample do not exist.
 type startSeries struct {
-	histograms [distributionCount]prometheus.Histogram
+	histograms [timeCount]prometheus.Histogram
 	rolling    *rollingHistogram
 }
 
@@ -152,10 +159,14 @@ func (s *modelSeries) observe(o *observation) {
 		if !o.has[d] {
 			continue
 		}
-		if start.histograms[d] == nil {
-			start.histograms[d] = newHistogram(d, s.key, o.start)
+		histogram := &s.sizes[max(d-timeCount, 0)]
+		if d < timeCount {
+			histogram = &start.histograms[d]
 		}
-		start.histograms[d].Observe(o.samples[d])
+		if *histogram == nil {
+			*histogram = newHistogram(d, s.key, o.start)
+		}
+		(*histogram).Observe(o.samples[d])
 	}
 	if o.has[responseTime] {
 		start.rolling.observe(time.Duration(o.samples[responseTime] * float64(time.Second)))
@@ -208,7 +219,10 @@ func (s *modelSeries) aggregateInto(other *modelSeries) {
 
 func newHistogram(d distribution, key modelKey, start Start) prometheus.Histogram {
 	options := histogramOptions[d]
-	options.ConstLabels = prometheus.Labels{"model": key.model, "version": key.version, "start": string(start)}
+	options.ConstLabels = prometheus.Labels{"model": key.model, "version": key.version}
+	if d < timeCount {
+		options.ConstLabels["start"] = string(start)
+	}
 	options.NativeHistogramBucketFactor = nativeFactor
 	options.NativeHistogramMaxBucketNumber = nativeMaxBuckets
 	options.NativeHistogramMinResetDuration = nativeMinReset
@@ -236,11 +250,13 @@ func (s *modelSeries) collect() []prometheus.Metric {
 		metrics = append(metrics, prometheus.MustNewConstMetricWithCreatedTimestamp(requestsDescription, prometheus.CounterValue, float64(c.value), c.created,
 			s.key.model, s.key.version, string(key.start), key.source, string(key.protocol), key.code))
 	}
+	histograms := s.sizes[:]
 	for _, start := range s.starts {
-		for _, histogram := range start.histograms {
-			if histogram != nil {
-				metrics = append(metrics, histogram)
-			}
+		histograms = append(histograms[:len(histograms):len(histograms)], start.histograms[:]...)
+	}
+	for _, histogram := range histograms {
+		if histogram != nil {
+			metrics = append(metrics, histogram)
 		}
 	}
 	return metrics

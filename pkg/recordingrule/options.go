@@ -117,7 +117,9 @@ func (o *Options) readSignals(text string, catalogue signal.Catalogue, servers p
 			}
 			return fmt.Errorf("the servers have no counter or histogram for %q; write %s, or some of: %s", name, allSignals, strings.Join(names, ", "))
 		}
-		o.Signals = append(o.Signals, recordable[i])
+		if !slices.ContainsFunc(o.Signals, func(s signal.Signal) bool { return s.Name == name }) {
+			o.Signals = append(o.Signals, recordable[i])
+		}
 	}
 	return nil
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 	grafanaconfig "github.com/grafana/grafana-plugin-sdk-go/config"
+
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // signedService is the name of Amazon Managed Service for Prometheus in its signatures.
@@ -49,14 +51,16 @@ type amazon struct {
 	signer   *signer.Signer
 	// found holds the credentials, nil until they have been looked for with success; who holds it may look for them.
 	found chan aws.CredentialsProvider
+	// secrets takes the credentials, which may be the server's own or valid for a while.
+	secrets *redact.Redactor
 }
 
 // withSignature signs every request. Nothing is asked for before the first.
-func withSignature(s httpclient.SigV4Config) (httpclient.Middleware, error) {
+func withSignature(s httpclient.SigV4Config, secrets *redact.Redactor) (httpclient.Middleware, error) {
 	if s.Region == "" {
 		return nil, errors.New("the AWS region is missing, which every signature names: choose the region of the workspace")
 	}
-	a := &amazon{settings: s, signer: signer.NewSigner(), found: make(chan aws.CredentialsProvider, 1)}
+	a := &amazon{settings: s, signer: signer.NewSigner(), found: make(chan aws.CredentialsProvider, 1), secrets: secrets}
 	a.found <- nil
 	return httpclient.NamedMiddlewareFunc("aws-signature", func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
 		return httpclient.RoundTripperFunc(func(request *http.Request) (*http.Response, error) {
@@ -78,6 +82,8 @@ func (a *amazon) sign(request *http.Request) (*http.Request, error) {
 	if err != nil {
 		return nil, a.none(request, err)
 	}
+	a.secrets.AddTemporary(found.SecretAccessKey)
+	a.secrets.AddTemporary(found.SessionToken)
 	hash, err := bodyHash(request)
 	if err != nil {
 		return nil, err
@@ -178,7 +184,7 @@ func (a *amazon) none(request *http.Request, err error) error {
 		return context.Cause(ctx)
 	}
 	return &Error{Problem: IdentityFailed, cause: err, Sentence: fmt.Sprintf("The request to %s cannot be signed for AWS: %s. Check the authentication (%s) in the data "+
-		"source's settings.", request.URL.Host, tidy(err.Error()), a.way())}
+		"source's settings.", request.URL.Host, tidy(a.secrets.Text(err.Error())), a.way())}
 }
 
 func bodyHash(request *http.Request) (string, error) {

@@ -341,8 +341,8 @@ func FuzzDecodeQuery(f *testing.F) {
 	f.Add([]byte(`{"status":"success","data":{"resultType":"scalar","result":[1,"2"]},"warnings":["w"],"infos":["i"]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		limits := settings.ResponseLimits{Series: 10, Samples: 5000}
-		whole, err := decodeQuery(bytes.NewReader(text), newBudget(limits))
-		parts, errInParts := decodeQuery(&byteByByte{text}, newBudget(limits))
+		whole, err := decodeQuery(bytes.NewReader(text), newBudget(t.Context(), limits))
+		parts, errInParts := decodeQuery(&byteByByte{text}, newBudget(t.Context(), limits))
 		require.Equal(t, err == nil, errInParts == nil, "it does not matter how an answer arrives: %v, %v", err, errInParts)
 		if err == nil {
 			requireSame(t, whole, parts, "")

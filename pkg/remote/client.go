@@ -5,6 +5,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,7 +17,9 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -35,8 +38,9 @@ type Client struct {
 	timeout  time.Duration
 	http     *http.Client
 	perUser  bool
+	secrets  *redact.Redactor
 	// slots are the requests that may be under way.
-	slots chan struct{}
+	slots *admission.Controller
 	// behind is how far the server's clock was behind this one at its last answer.
 	behind atomic.Int64
 	// onlyGET is set once the server has refused a POST.
@@ -58,8 +62,11 @@ func New(ctx context.Context, instance backend.DataSourceInstanceSettings, s set
 		return nil, backend.DownstreamError(err)
 	}
 	return &Client{
-		base: base, settings: s, timeout: transport.timeout, http: transport.client, perUser: transport.perUser,
-		slots: make(chan struct{}, max(1, s.MaxConcurrentQueries)),
+		base: base, settings: s, timeout: transport.timeout, http: transport.client, perUser: transport.perUser, secrets: transport.secrets,
+		slots: admission.New(admission.Limits{
+			Slots: max(1, s.MaxConcurrentQueries), AlertSlots: admission.None, Alone: true, Wait: transport.timeout,
+			Of: fmt.Sprintf("%d concurrent queries of the data source (setting Max concurrent queries)", max(1, s.MaxConcurrentQueries)),
+		}),
 	}, nil
 }
 
@@ -75,12 +82,29 @@ func baseURL(text string) (*url.URL, error) {
 	if base.User != nil {
 		return nil, errors.New("the URL holds a user name or password; remove it and use basic authentication instead")
 	}
+	if name := redact.CredentialIn(base.Query()); name != "" {
+		return nil, fmt.Errorf("the URL holds the parameter %q, which is not stored encrypted; remove it and use basic authentication or a custom HTTP header instead", name)
+	}
 	base.Path, base.RawPath = strings.TrimSuffix(strings.TrimSuffix(base.Path, "/"), "/api/v1"), ""
 	return base, nil
 }
 
 // Close lets go of idle connections. Requests under way go on.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Address is the server's URL without what may be secret.
+func (c *Client) Address() string { return redact.URL(c.base) }
+
+// Secrets are what the client sends, tokens among them that it fetched, and the rest of the data source's secrets.
+func (c *Client) Secrets() *redact.Redactor { return c.secrets }
+
+// redactor is that of a context, which has a user's own secrets as well, or else the client's.
+func (c *Client) redactor(ctx context.Context) *redact.Redactor {
+	if r := redact.FromContext(ctx); r != nil {
+		return r
+	}
+	return c.secrets
+}
 
 // Grid is that of the scrape interval in the settings.
 func (c *Client) Grid() executor.Grid { return executor.Scraped(c.settings.TimeInterval) }
@@ -133,16 +157,15 @@ func (c *Client) get(ctx context.Context, u *url.URL, parameters url.Values, rea
 // send makes one request and has read read its answer, decompressed and bounded. It answers the HTTP status, 0 if there was
 // none.
 func (c *Client) send(ctx context.Context, method string, u *url.URL, parameters url.Values, read func(io.Reader) error) (status int, err error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	leave, err := admission.FromContext(ctx).On(c.slots).Enter(ctx, 0)
+	if err != nil {
+		return 0, err
 	}
+	defer leave()
 	// The HTTP client's own timeout begins with the request; this one includes whatever middlewares do.
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	about := subject{url: u, timeout: c.timeout}
+	about := subject{url: u, timeout: c.timeout, secrets: c.redactor(ctx)}
 	request, err := newRequest(limited, method, u, parameters)
 	if err != nil {
 		return 0, about.explain(ctx, err)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -88,7 +89,7 @@ var _ stock.API // its package registers the reading of samples with json-iterat
 func TestDecodingToFramesIsFasterThanTheStockDecoder(t *testing.T) {
 	text := answerOf500()
 	ours := func() {
-		got, err := decodeQuery(bytes.NewReader(text), newBudget(plain().ResponseLimits))
+		got, err := decodeQuery(bytes.NewReader(text), newBudget(context.Background(), plain().ResponseLimits))
 		require.NoError(t, err)
 		require.Len(t, frames.Raw(got.Series, "", time.Second, "", nil), 500)
 	}
@@ -128,7 +129,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.ReportAllocs()
 		b.SetBytes(int64(len(text)))
 		for b.Loop() {
-			got, err := decodeQuery(bytes.NewReader(text), newBudget(plain().ResponseLimits))
+			got, err := decodeQuery(bytes.NewReader(text), newBudget(context.Background(), plain().ResponseLimits))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -111,14 +112,15 @@ func azureTokens(identity settings.CloudIdentity, client *http.Client) (tokenSou
 	}, nil
 }
 
-// withToken adds the token to every request.
-func withToken(source tokenSource) httpclient.Middleware {
+// withToken adds the token to every request, and to the secrets.
+func withToken(source tokenSource, secrets *redact.Redactor) httpclient.Middleware {
 	return httpclient.NamedMiddlewareFunc("cloud-token", func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
 		return httpclient.RoundTripperFunc(func(request *http.Request) (*http.Response, error) {
 			token, err := source(request.Context())
 			if err != nil {
 				return nil, noToken(request, err)
 			}
+			secrets.AddTemporary(token)
 			signed := request.Clone(request.Context())
 			signed.Header.Set("Authorization", "Bearer "+token)
 			return next.RoundTrip(signed)

@@ -22,6 +22,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -51,6 +53,7 @@ const (
 	Unsupported      Problem = "unsupported"
 	IdentityFailed   Problem = "identity_failed"
 	ProxyFailed      Problem = "proxy_failed"
+	TLSServer        Problem = "plain_http_server_speaks_tls"
 )
 
 // Error is a failed query: what happened, where and what to do. Its sentence contains no secret: no user
@@ -84,13 +87,15 @@ func (e *Error) Unwrap() error {
 type subject struct {
 	url     *url.URL
 	timeout time.Duration
+	// secrets are redacted in the server's words before these are shortened; nil for none.
+	secrets *redact.Redactor
 }
 
 func (subject) problem(p Problem, cause error, format string, args ...any) *Error {
 	return &Error{Problem: p, Sentence: fmt.Sprintf(format, args...), cause: cause}
 }
 
-func (s subject) where() string { return target.Redact(s.url) }
+func (s subject) where() string { return redact.URL(s.url) }
 
 // explain turns the error of a request into one for the user. If ctx has ended, it returns the cause.
 func (s subject) explain(ctx context.Context, err error) error {
@@ -109,8 +114,11 @@ func (s subject) reason(err error) error {
 		double *duplicateSeriesError
 		dialed *net.OpError
 		packed *unknownEncoding
+		memory *admission.LimitError
 	)
 	switch {
+	case errors.As(err, &memory):
+		return memory
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &words):
@@ -126,21 +134,21 @@ func (s subject) reason(err error) error {
 			"Choose fewer series, a shorter range or a longer step.", s.where())
 	case errors.As(err, &double):
 		return s.problem(DuplicateSeries, err, "Invalid response from %s: %.300s. Let the server deduplicate its replicas "+
-			"(in Thanos: set the replica label with --query.replica-label).", s.where(), double)
+			"(in Thanos: set the replica label with --query.replica-label).", s.where(), s.secrets.Text(double.Error()))
 	case errors.As(err, &syntax):
-		return s.problem(Garbled, err, "Invalid response from %s: %.300s. Check whether a proxy changes it.", s.where(), syntax)
+		return s.problem(Garbled, err, "Invalid response from %s: %.300s. Check whether a proxy changes it.", s.where(), s.secrets.Text(syntax.Error()))
 	case errors.As(err, &packed):
-		return s.problem(Garbled, err, "The response of %s cannot be decompressed: %s. Check whether a proxy changes it.", s.where(), packed)
+		return s.problem(Garbled, err, "The response of %s cannot be decompressed: %s. Check whether a proxy changes it.", s.where(), s.secrets.Text(packed.Error()))
 	case errors.As(err, &dialed) && dialed.Op == proxyDialed:
 		return s.problem(ProxyFailed, err, "The proxy for %s cannot be reached: %.200s. Check that it is running, and check the environment variables HTTP_PROXY, "+
-			"HTTPS_PROXY and NO_PROXY of Grafana.", s.where(), target.RedactText(dialed.Err.Error()))
+			"HTTPS_PROXY and NO_PROXY of Grafana.", s.where(), s.secrets.Text(redact.URLsIn(dialed.Err.Error())))
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrMagicMismatch), isCorrupt(err):
 		return s.problem(Garbled, err, "The response of %s cannot be decompressed: %.200s. Check whether a proxy changes it.", s.where(), err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return s.problem(HalfWritten, err, "The response of %s is incomplete. Check that the URL is that of a Prometheus server, and see the logs of the server and "+
 			"its proxies: it may have run out of memory or been restarted.", s.where())
 	}
-	return target.Subject{URL: s.url, Timeout: s.timeout}.Explain(err)
+	return target.Subject{URL: s.url, Timeout: s.timeout, Secrets: s.secrets}.Explain(err)
 }
 
 // proxyDialed is the operation of errors that Go's transport returns for a proxy.
@@ -168,7 +176,12 @@ func (s subject) explainStatus(response *http.Response, body []byte) *Error {
 			return s.withRetry(response, s.ofAPI(status, &apiError{words.ErrorType, message}))
 		}
 	}
-	excerpt := excerptOf(response, body)
+	if status == http.StatusBadRequest {
+		if tls := (target.Subject{URL: s.url}).ExplainBadRequest(string(body)); tls != nil {
+			return s.withRetry(response, s.problem(TLSServer, tls, "%s", tls.Sentence))
+		}
+	}
+	excerpt := s.excerptOf(response, body)
 	return s.withRetry(response, s.ofStatus(response, excerpt))
 }
 
@@ -198,7 +211,7 @@ var overLimit = regexp.MustCompile(`too many samples|exceeded maximum resolution
 
 // ofAPI explains an error that the server reported. The values of errorType are those of the HTTP API.
 func (s subject) ofAPI(status int, words *apiError) *Error {
-	message := tidy(words.message)
+	message := s.tidy(words.message)
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		e := s.ofStatus(&http.Response{StatusCode: status}, message)
@@ -242,7 +255,7 @@ func (s subject) ofStatus(response *http.Response, excerpt string) *Error {
 		return s.problem(BadQuery, nil, "The query is too long for a URL of %s (HTTP 414). Choose POST as HTTP method.%s", s.where(), words)
 	case status >= 300 && status < 400:
 		return s.problem(Redirected, nil, "%s redirects %s (HTTP %d). Redirects are not followed, so that credentials reach no other server. Set the URL to the "+
-			"target of the redirect.", s.where(), destination(response), status)
+			"target of the redirect.", s.where(), s.secrets.Text(destination(response)), status)
 	case status == http.StatusTooManyRequests:
 		return s.problem(RateLimited, nil, "%s rejects requests over its rate limit (HTTP 429). Refresh less often, or raise the tenant's limits.%s", s.where(), words)
 	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
@@ -258,18 +271,21 @@ func destination(response *http.Response) string {
 	if err != nil || to.String() == "" {
 		return "elsewhere"
 	}
-	return "to " + target.Redact(to)
+	return "to " + redact.URL(to)
 }
 
 // excerptOf is the beginning of a plain text. Of a web page it is empty.
-func excerptOf(response *http.Response, body []byte) string {
+func (s subject) excerptOf(response *http.Response, body []byte) string {
 	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	text := strings.TrimSpace(string(body))
 	if strings.HasPrefix(text, "<") || (err == nil && kind != "text/plain") {
 		return ""
 	}
-	return tidy(text)
+	return s.tidy(text)
 }
+
+// tidy shortens a message of the server to one line and redacts secrets and URLs in it.
+func (s subject) tidy(text string) string { return tidy(s.secrets.Text(text)) }
 
 // tidy shortens a message to one line and redacts the URLs in it.
 func tidy(text string) string {
@@ -283,5 +299,5 @@ func tidy(text string) string {
 	if runes := []rune(text); len(runes) > longest {
 		text = string(runes[:longest]) + "…"
 	}
-	return strings.TrimRight(strings.TrimSpace(target.RedactText(text)), ".")
+	return strings.TrimRight(strings.TrimSpace(redact.URLsIn(text)), ".")
 }

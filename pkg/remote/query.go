@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/url"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
@@ -18,7 +17,6 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
-	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
 var (
@@ -34,7 +32,7 @@ func (c *Client) Range(ctx context.Context, n plan.Node, r executor.Range) (seri
 	}
 	parts := split(r.Start, r.End, r.Step, c.settings.MaxQueryRange)
 	if len(parts) == 1 {
-		return c.rangeAtOnce(ctx, promql.Text(n, r.Span), parts[0], r.Step, newBudget(c.settings.ResponseLimits))
+		return c.rangeAtOnce(ctx, promql.Text(n, r.Span), parts[0], r.Step, newBudget(ctx, c.settings.ResponseLimits))
 	}
 	return c.rangeInParts(ctx, promql.Text(passes.Pin(n, r.End), r.Span), parts, r.Step)
 }
@@ -48,11 +46,11 @@ func (c *Client) RangePromQL(ctx context.Context, expr string, r executor.Range)
 	parts := split(r.Start, r.End, r.Step, c.settings.MaxQueryRange)
 	whole := span{r.Start, r.End}
 	if len(parts) == 1 {
-		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.ResponseLimits))
+		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(ctx, c.settings.ResponseLimits))
 	}
 	pinned, divisible := pin(expr, whole)
 	if !divisible {
-		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(c.settings.ResponseLimits))
+		return c.rangeAtOnce(ctx, expr, whole, r.Step, newBudget(ctx, c.settings.ResponseLimits))
 	}
 	return c.rangeInParts(ctx, pinned, parts, r.Step)
 }
@@ -80,7 +78,7 @@ func (c *Client) Instant(ctx context.Context, n plan.Node, at executor.Instant) 
 
 // InstantPromQL evaluates what a user typed at one time.
 func (c *Client) InstantPromQL(ctx context.Context, expr string, at time.Time) (series.Result, error) {
-	return c.query(ctx, c.endpoint("query"), url.Values{"query": {expr}, "time": {seconds(at)}}, newBudget(c.settings.ResponseLimits))
+	return c.query(ctx, c.endpoint("query"), url.Values{"query": {expr}, "time": {seconds(at)}}, newBudget(ctx, c.settings.ResponseLimits))
 }
 
 func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, left *budget) (answer series.Result, err error) {
@@ -95,28 +93,6 @@ func (c *Client) query(ctx context.Context, u *url.URL, parameters url.Values, l
 		return series.Result{}, err
 	}
 	return answer, nil
-}
-
-// budget is what the answers to the parts of one query may have together.
-type budget struct {
-	limits  settings.ResponseLimits
-	samples atomic.Int64
-}
-
-func newBudget(limits settings.ResponseLimits) *budget { return &budget{limits: limits} }
-
-func (b *budget) takeSamples(n int) error {
-	if b.samples.Add(int64(n)) > int64(b.limits.Samples) {
-		return &limitError{b.limits.Samples, "samples"}
-	}
-	return nil
-}
-
-func (b *budget) checkSeries(n int) error {
-	if n > b.limits.Series {
-		return &limitError{b.limits.Series, "series"}
-	}
-	return nil
 }
 
 // seconds writes a time as the API reads it, to the millisecond.

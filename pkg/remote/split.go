@@ -41,7 +41,7 @@ func split(start, end time.Time, step, longest time.Duration) []span {
 // rangeInParts queries the parts of a range concurrently and joins them. The expression means the same in each part.
 func (c *Client) rangeInParts(ctx context.Context, expr string, parts []span, step time.Duration) (series.Result, error) {
 	answers := make([]series.Result, len(parts))
-	left := newBudget(c.settings.ResponseLimits)
+	left := newBudget(ctx, c.settings.ResponseLimits)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, c.settings.MaxConcurrentQueries))
 	for i, part := range parts {

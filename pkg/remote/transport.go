@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -18,6 +19,7 @@ type transport struct {
 	client  *http.Client
 	timeout time.Duration
 	perUser bool
+	secrets *redact.Redactor
 }
 
 // newTransport makes the HTTP client that the data source's HTTP settings ask for.
@@ -47,12 +49,14 @@ func newTransport(ctx context.Context, instance backend.DataSourceInstanceSettin
 	}
 	timeouts.MaxIdleConnsPerHost = max(timeouts.MaxIdleConnsPerHost, s.MaxConcurrentQueries)
 	options.Timeouts = &timeouts
-	options.Middlewares, err = middlewares(s.Identity, base, timeouts.Timeout)
+	secrets := redact.OfDataSource(instance)
+	secrets.Add(proxySecrets(base)...)
+	options.Middlewares, err = middlewares(s.Identity, base, timeouts.Timeout, secrets)
 	if err != nil {
 		return transport{}, err
 	}
 	if options.SigV4 != nil {
-		signature, err := withSignature(*options.SigV4)
+		signature, err := withSignature(*options.SigV4, secrets)
 		if err != nil {
 			return transport{}, err
 		}
@@ -66,15 +70,24 @@ func newTransport(ctx context.Context, instance backend.DataSourceInstanceSettin
 	if err != nil {
 		return transport{}, fmt.Errorf("the HTTP client cannot be made: %w", err)
 	}
-	return transport{client: client, timeout: timeouts.Timeout, perUser: perUser}, nil
+	return transport{client: client, timeout: timeouts.Timeout, perUser: perUser, secrets: secrets}, nil
+}
+
+// proxySecrets are the credentials of the proxy that the environment names for a server.
+func proxySecrets(base *url.URL) []string {
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
+	if err != nil || proxy == nil {
+		return nil // an invalid proxy is an error of the first request
+	}
+	return redact.OfURL(proxy)
 }
 
 // middlewares are the SDK's, and that of a cloud's token after them. The last one stands next to the wire.
-func middlewares(identity settings.CloudIdentity, base *url.URL, timeout time.Duration) ([]httpclient.Middleware, error) {
+func middlewares(identity settings.CloudIdentity, base *url.URL, timeout time.Duration, secrets *redact.Redactor) ([]httpclient.Middleware, error) {
 	all := httpclient.DefaultMiddlewares()
 	token, err := tokens(identity, base, timeout)
 	if token != nil {
-		all = append(all, withToken(token))
+		all = append(all, withToken(token, secrets))
 	}
 	return all, err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/prometheus/prometheus/prompb"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/remotewrite"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
@@ -35,6 +36,7 @@ type Writer struct {
 	client  *http.Client
 	timeout time.Duration
 	grafana *config.GrafanaCfg
+	secrets *redact.Redactor
 }
 
 var _ remotewrite.Destination = (*Writer)(nil)
@@ -54,7 +56,7 @@ func NewWriter(ctx context.Context, instance backend.DataSourceInstanceSettings,
 		return nil, backend.DownstreamError(errors.New("remote write goes on while nobody is there, so it cannot pass a user's identity or cookies on: " +
 			"switch these off and give the data source credentials of its own"))
 	}
-	return &Writer{to: to, client: transport.client, timeout: transport.timeout, grafana: config.GrafanaConfigFromContext(ctx)}, nil
+	return &Writer{to: to, client: transport.client, timeout: transport.timeout, grafana: config.GrafanaConfigFromContext(ctx), secrets: transport.secrets}, nil
 }
 
 // writeAddress is the whole address from the settings, or else the server's with the usual path.
@@ -74,11 +76,14 @@ func writeAddress(server, whole string) (*url.URL, error) {
 	if to.User != nil {
 		return nil, errors.New("the URL holds a user name or password; remove it and use basic authentication instead")
 	}
+	if name := redact.CredentialIn(to.Query()); name != "" {
+		return nil, fmt.Errorf("the URL holds the parameter %q, which is not stored encrypted; remove it and use basic authentication or a custom HTTP header instead", name)
+	}
 	return to, nil
 }
 
 // Name is the address without what may be secret.
-func (w *Writer) Name() string { return target.Redact(w.to) }
+func (w *Writer) Name() string { return redact.URL(w.to) }
 
 // Close lets go of idle connections.
 func (w *Writer) Close() { w.client.CloseIdleConnections() }
@@ -88,7 +93,7 @@ func (w *Writer) Write(ctx context.Context, series []prompb.TimeSeries) error {
 	// Signing asks what Grafana's administrator allows.
 	limited, cancel := context.WithTimeout(config.WithGrafanaConfig(ctx, w.grafana), w.timeout)
 	defer cancel()
-	about := subject{url: w.to, timeout: w.timeout}
+	about := subject{url: w.to, timeout: w.timeout, secrets: w.secrets}
 	message, err := (&prompb.WriteRequest{Timeseries: series}).Marshal()
 	if err != nil {
 		return fmt.Errorf("the samples cannot be encoded: %w", err)
@@ -133,7 +138,7 @@ func (lostResponseError) Is(target error) bool { return target == remotewrite.Er
 
 // explainWriteStatus tells what can never succeed from what can.
 func (s subject) explainWriteStatus(response *http.Response, body []byte) *Error {
-	excerpt := excerptOf(response, body)
+	excerpt := s.excerptOf(response, body)
 	words := ""
 	if excerpt != "" {
 		words = " Response: " + excerpt + "."

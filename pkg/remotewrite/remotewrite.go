@@ -1,18 +1,16 @@
-// Package remotewrite copies what a TSDB holds to another server, oldest first: its history, then what is new. It goes on
-// after interruptions where it had got to, which the TSDB itself remembers.
+// Package remotewrite copies what a TSDB holds to another server, oldest first: its history, then what is new. It continues
+// after interruptions at a position that is stored apart from the TSDB.
 package remotewrite
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"sync"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/prometheus/prometheus/prompb"
-	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/storage"
 )
 
 const (
@@ -57,13 +55,24 @@ type Options struct {
 	// Tick is how often new samples are looked for.
 	Tick   time.Duration
 	Logger log.Logger
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
+}
+
+// Storage is the TSDB that is copied. Its methods may answer errors for a time, after which they are tried again.
+type Storage interface {
+	storage.Queryable
+	storage.Appendable
+	// StartTime is that of the oldest sample, in unix milliseconds; math.MaxInt64 if there is none.
+	StartTime() (int64, error)
 }
 
 // Sender copies from one TSDB to one destination, from Run until its context ends.
 type Sender struct {
-	db      *tsdb.DB
-	to      Destination
-	options Options
+	db        Storage
+	positions Positions
+	to        Destination
+	options   Options
 
 	mu     sync.Mutex
 	status Status
@@ -82,8 +91,19 @@ type Status struct {
 	Sent, Refused, Repeated int64
 	// Refusal is the last sentence of a server that refused samples; Failure why sending does not go on, empty if it does.
 	Refusal, Failure string
+	// Note is a sentence about where sending continued and why, if that was not where it had stopped; else empty. PositionProblem is why the
+	// position cannot be stored, empty if it can.
+	Note, PositionProblem string
 	// Settling is how far behind the present copying stays anyway.
 	Settling time.Duration
+}
+
+// Ahead is how far the position lies ahead of now: nothing is sent for as long. It is 0 for a position that can be right.
+func (s Status) Ahead(now time.Time) time.Duration {
+	if !s.Begun {
+		return 0
+	}
+	return max(0, s.Until.Sub(now))
 }
 
 // Behind is how much time there is to catch up with, seen from now.
@@ -95,8 +115,11 @@ func (s Status) Behind(now time.Time) time.Duration {
 }
 
 // New makes a sender. The destination is closed when Run ends.
-func New(db *tsdb.DB, to Destination, o Options) *Sender {
-	return &Sender{db: db, to: to, options: o, status: Status{Destination: to.Name(), Settling: o.Settling}}
+func New(db Storage, positions Positions, to Destination, o Options) *Sender {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Sender{db: db, positions: positions, to: to, options: o, status: Status{Destination: to.Name(), Settling: o.Settling}}
 }
 
 // Status may be asked at any time.
@@ -115,53 +138,31 @@ func (s *Sender) update(change func(*Status)) {
 // Run copies until ctx ends.
 func (s *Sender) Run(ctx context.Context) {
 	defer s.to.Close()
-	cursor, err := s.begin(ctx)
+	at, err := s.begin()
 	for ctx.Err() == nil && err != nil {
 		s.failed(err)
 		wait(ctx, longestPause)
-		cursor, err = s.begin(ctx)
+		at, err = s.begin()
 	}
 	span := firstSpan
 	for ctx.Err() == nil {
-		latest := time.Now().Add(-s.options.Settling).UnixMilli()
-		if latest-cursor < s.options.Tick.Milliseconds() {
+		s.followClock(&at)
+		latest := s.options.Now().Add(-s.options.Settling).UnixMilli()
+		if latest-at.cursor < s.options.Tick.Milliseconds() {
 			wait(ctx, s.options.Tick)
 			continue
 		}
-		w := &window{from: cursor + 1, to: min(cursor+span.Milliseconds(), latest), sent: map[uint64]struct{}{}, doubtful: map[uint64]struct{}{}}
-		w.to = max(w.to, w.from)
+		w := nextWindow(at, span, latest)
+		s.store(at, w.to)
 		s.copyWindow(ctx, w)
 		if ctx.Err() != nil {
 			return
 		}
-		cursor = w.to
-		if err := s.remember(ctx, cursor); err != nil {
-			// What was sent is sent again after a restart, which receivers bear.
-			s.options.Logger.Debug("How far samples were sent is not stored", "error", err)
-		}
-		s.update(func(status *Status) { status.Until, status.Failure = time.UnixMilli(cursor), "" })
+		at.cursor = w.to
+		s.store(at, 0)
+		s.update(func(status *Status) { status.Until, status.Failure = time.UnixMilli(at.cursor), "" })
 		span = adapted(span, w.samples)
 	}
-}
-
-// begin finds where to go on, or else where the history begins.
-func (s *Sender) begin(ctx context.Context) (cursor int64, err error) {
-	cursor, known, err := s.remembered(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("how far samples were sent cannot be read: %w", err)
-	}
-	if !known {
-		oldest, err := s.db.StartTime()
-		if err != nil {
-			return 0, fmt.Errorf("when the history begins cannot be read: %w", err)
-		}
-		cursor = max(time.Now().Add(-s.options.History).UnixMilli(), oldest-1)
-		if oldest == math.MaxInt64 {
-			cursor = time.Now().Add(-s.options.Settling).UnixMilli()
-		}
-	}
-	s.update(func(status *Status) { status.Begun, status.Until, status.Failure = true, time.UnixMilli(cursor), "" })
-	return cursor, nil
 }
 
 // copyWindow sends all of a window, however often that has to be tried.

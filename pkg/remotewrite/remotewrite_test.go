@@ -65,13 +65,13 @@ func fill(t *testing.T, db storage.Appendable, from, to time.Time) {
 	}
 }
 
-// dump is all of a TSDB, but for what the sender itself remembers: bits of numbers by series and time.
+// dump is all of a TSDB: bits of numbers by series and time.
 func dump(t *testing.T, db *tsdb.DB) map[string]map[int64]string {
 	t.Helper()
 	querier, err := db.Querier(math.MinInt64, math.MaxInt64)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, querier.Close()) }()
-	found := querier.Select(t.Context(), false, nil, labels.MustNewMatcher(labels.MatchNotEqual, "__name__", remotewrite.CursorMetric))
+	found := querier.Select(t.Context(), false, nil, labels.MustNewMatcher(labels.MatchRegexp, "__name__", ".+"))
 	out := map[string]map[int64]string{}
 	for found.Next() {
 		samples := map[int64]string{}
@@ -104,11 +104,15 @@ func writer(t *testing.T, server *prometheustest.Server) *remote.Writer {
 }
 
 // start runs a sender; stop ends it and waits for its end.
-func start(t *testing.T, db *tsdb.DB, to remotewrite.Destination) (sender *remotewrite.Sender, stop func()) {
+func start(t *testing.T, db *tsdb.DB, positions remotewrite.Positions, to remotewrite.Destination, changes ...func(*remotewrite.Options)) (sender *remotewrite.Sender, stop func()) {
 	t.Helper()
-	sender = remotewrite.New(db, to, remotewrite.Options{
+	options := remotewrite.Options{
 		History: 24 * time.Hour, NativeHistograms: true, Settling: 5 * time.Second, Tick: 50 * time.Millisecond, Logger: log.NewNullLogger(),
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	sender = remotewrite.New(db, positions, to, options)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -137,7 +141,8 @@ func TestHistoryAndWhatIsNewArrive(t *testing.T) {
 	db, server := openDB(t), prometheustest.New(t, prometheustest.WithoutLateSamples)
 	now := time.Now()
 	fill(t, db, now.Add(-3*time.Hour), now.Add(-time.Minute))
-	sender, stop := start(t, db, writer(t, server))
+	positions := &memory{}
+	sender, stop := start(t, db, positions, writer(t, server))
 	caughtUp(t, sender, now.Add(-time.Minute))
 	status := sender.Status()
 	require.Zero(t, status.Refused, status.Refusal)
@@ -150,7 +155,7 @@ func TestHistoryAndWhatIsNewArrive(t *testing.T) {
 	require.Equal(t, status.Sent+replicas+1, sender.Status().Sent)
 	stop()
 	fillNow(t, db)
-	next, _ := start(t, db, writer(t, server))
+	next, _ := start(t, db, positions, writer(t, server))
 	caughtUp(t, next, time.Now())
 	require.EqualValues(t, replicas+1, next.Status().Sent, "nothing is sent again")
 	require.Zero(t, next.Status().Refused)
@@ -195,7 +200,7 @@ func TestNothingIsLostWhereAServerStruggles(t *testing.T) {
 	server.Intercept = trouble.intercept
 	now := time.Now()
 	fill(t, db, now.Add(-4*time.Minute), now.Add(-time.Minute))
-	sender, _ := start(t, db, writer(t, server))
+	sender, _ := start(t, db, &memory{}, writer(t, server))
 	require.Eventually(t, func() bool { return sender.Status().Failure != "" }, patience, moment)
 	require.Contains(t, sender.Status().Failure, "503")
 	require.Positive(t, sender.Status().Behind(time.Now()))
@@ -213,7 +218,7 @@ func TestRefusedSamplesAreCountedAndTheOthersArrive(t *testing.T) {
 	now := time.Now()
 	fill(t, db, now.Add(-3*time.Minute), now.Add(-time.Minute))
 	server.Append(t, prometheustest.Sample{Labels: series("requests_total", 150), At: now.Add(-30 * time.Second), Value: 1})
-	sender, _ := start(t, db, writer(t, server))
+	sender, _ := start(t, db, &memory{}, writer(t, server))
 	caughtUp(t, sender, now)
 	status := sender.Status()
 	require.EqualValues(t, 8, status.Refused)
@@ -241,7 +246,7 @@ func TestAServerThatTakesNothingIsNotAskedForEachSeries(t *testing.T) {
 	now := time.Now()
 	fill(t, db, now.Add(-time.Hour), now.Add(-time.Minute))
 	to := &never{}
-	sender, _ := start(t, db, to)
+	sender, _ := start(t, db, &memory{}, to)
 	caughtUp(t, sender, now)
 	status := sender.Status()
 	require.EqualValues(t, (replicas+1)*236, status.Refused)
@@ -271,7 +276,7 @@ func TestAnswersThatGetLostAreNoRefusals(t *testing.T) {
 	db, server := openDB(t), prometheustest.New(t, prometheustest.WithoutLateSamples)
 	now := time.Now()
 	fill(t, db, now.Add(-10*time.Minute), now.Add(-time.Minute))
-	sender, _ := start(t, db, &forgetful{Destination: writer(t, server)})
+	sender, _ := start(t, db, &memory{}, &forgetful{Destination: writer(t, server)})
 	caughtUp(t, sender, now)
 	require.Equal(t, dump(t, db), dump(t, server.DB))
 	status := sender.Status()
@@ -301,13 +306,14 @@ func TestEndingDoesNotWaitForTheServer(t *testing.T) {
 	now := time.Now()
 	fill(t, db, now.Add(-5*time.Minute), now.Add(-time.Minute))
 	to := &silent{asked: make(chan struct{}, 1)}
-	sender, stop := start(t, db, to)
+	positions := &memory{}
+	sender, stop := start(t, db, positions, to)
 	<-to.asked
 	began := time.Now()
 	stop()
 	require.Less(t, time.Since(began), 10*time.Second)
 	require.Zero(t, sender.Status().Sent)
-	next, _ := start(t, db, writer(t, server))
+	next, _ := start(t, db, positions, writer(t, server))
 	caughtUp(t, next, now)
 	require.Equal(t, dump(t, db), dump(t, server.DB))
 }

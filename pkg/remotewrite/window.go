@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -30,8 +31,21 @@ type window struct {
 	sent map[uint64]struct{}
 	// doubtful are hashes of the series of which the server may have taken samples without saying so.
 	doubtful map[uint64]struct{}
+	// allDoubtful says so of all series: this was being sent when an earlier sender ended.
+	allDoubtful bool
 	// refusing is set while a whole batch was refused: the next one is not searched through either.
 	refusing bool
+}
+
+// nextWindow is what to send next: at most a span, and not beyond latest. The window in which an earlier sender ended is sent again as it was.
+func nextWindow(at progress, span time.Duration, latest int64) *window {
+	w := &window{from: at.cursor + 1, to: min(at.cursor+span.Milliseconds(), latest), sent: map[uint64]struct{}{}, doubtful: map[uint64]struct{}{}}
+	if w.from <= at.resend {
+		w.to = at.resend
+	}
+	w.to = max(w.to, w.from)
+	w.allDoubtful = w.from <= max(at.resend, at.doubtful)
+	return w
 }
 
 // batch is what one request sends.
@@ -64,7 +78,8 @@ func (s *Sender) attempt(ctx context.Context, w *window) error {
 		return fmt.Errorf("the stored samples cannot be read: %w", err)
 	}
 	defer func() { _ = querier.Close() }()
-	found := querier.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchNotEqual, model.MetricNameLabel, CursorMetric))
+	// In the same order each time, so that a window that is sent again is divided into the same requests.
+	found := querier.Select(ctx, true, nil, labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".+"))
 	group, limited := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	w.samples = 0
@@ -141,7 +156,7 @@ func (w *window) isDoubtful(hash uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, doubtful := w.doubtful[hash]
-	return doubtful
+	return doubtful || w.allDoubtful
 }
 
 // doubt notes that the server may have taken some of a batch.

@@ -28,7 +28,7 @@ func TestAlertsDocument(t *testing.T) {
 func TestReadmeCountsTheRules(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	require.Len(t, All(defaults()), 22)
+	require.Len(t, All(defaults()), 23)
 	require.Contains(t, string(text), "Twenty-two rules come with the plugin")
 }
 
@@ -113,6 +113,9 @@ func when(r Rule) string {
 func asks(q Query, r Rule) string {
 	if q.Unanswered {
 		return "`" + unanswered(r.By, q.Window) + "`"
+	}
+	if q.NotStored {
+		return "`" + notStored(r.By, q.Window) + "`"
 	}
 	text := fmt.Sprintf("the signal `%s`, %s over %s", q.Signal, q.Statistic, durationText(q.Window))
 	for _, l := range signal.Labels {

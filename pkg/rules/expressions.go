@@ -65,6 +65,8 @@ func (w *ruleExpressions) query(r Rule, q Query) (expr, missing string) {
 	switch {
 	case q.Unanswered:
 		return w.downShare(r.By, q.Window)
+	case q.NotStored:
+		return notStored(r.By, q.Window), ""
 	case q.Signal == signal.SLOViolation:
 		return w.violation(r, q)
 	case q.Signal == signal.SLOObjective:

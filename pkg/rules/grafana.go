@@ -174,11 +174,14 @@ func (o Options) dataQuery(r Rule, q Query) grafanaQuery {
 		span = relativeRange{From: int((q.Ago + q.Over).Seconds()), To: int(q.Ago.Seconds())}
 		m["instant"], m["maxDataPoints"], m["intervalMs"] = false, rangePoints, (q.Over / rangePoints).Milliseconds()
 	}
-	if q.Unanswered {
+	if q.Unanswered || q.NotStored {
 		for _, key := range []string{"signal", "statistics", "groupBy", "filters", "limit", "includeOthers", "window"} {
 			delete(m, key)
 		}
 		m["queryType"], m["expr"] = "promql", unanswered(r.By, q.Window)
+		if q.NotStored {
+			m["expr"] = notStored(r.By, q.Window)
+		}
 	}
 	kind, _ := m["queryType"].(string)
 	return grafanaQuery{RefID: q.Ref, QueryType: kind, RelativeTimeRange: span, DatasourceUID: literal(o.DataSourceUID), Model: m}

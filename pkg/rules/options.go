@@ -111,6 +111,9 @@ func (o *Options) readFolder(text string) error {
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == '/' || r == '\\' }) {
 		return errors.New("it must have no slash and no line break")
 	}
+	if !utf8.ValidString(text) {
+		return errors.New("it is not valid UTF-8")
+	}
 	o.Folder = text
 	return nil
 }

@@ -23,10 +23,11 @@ const (
 	ModelCache  = "Model cache"
 	Capacity    = "Capacity"
 	Autoscaling = "Autoscaling"
+	Collection  = "Data collection"
 )
 
 // Groups lists the groups.
-var Groups = []string{Objectives, BurnRates, ModelCache, Capacity, Autoscaling}
+var Groups = []string{Objectives, BurnRates, ModelCache, Capacity, Autoscaling, Collection}
 
 // Rule is one alert rule over everything that is served: it fires for each group of the labels By on its own.
 type Rule struct {
@@ -71,6 +72,8 @@ type Query struct {
 	MinimumRequests float64
 	// Unanswered, where set, queries the deployments without a successful scrape in the window instead.
 	Unanswered bool
+	// NotStored, where set, queries how many samples the plugin's storage refused in the window instead.
+	NotStored bool
 }
 
 // Reduction makes one number of a range. How is min, max, mean or last.
@@ -94,13 +97,14 @@ var (
 	byModel      = []signal.Label{signal.Environment, signal.Deployment, signal.Model}
 	byObjective  = []signal.Label{signal.Environment, signal.Deployment, signal.Model, signal.Objective}
 	byDeployment = []signal.Label{signal.Environment, signal.Deployment}
+	byReason     = []signal.Label{"reason"}
 	byGPU        = []signal.Label{signal.Environment, signal.Deployment, signal.Replica, signal.GPU}
 )
 
 // All are the rules, in the order of their groups.
 func All(o Options) []Rule {
 	var all []Rule
-	for _, group := range [][]Rule{objectives(o), burnRates(o), modelCache(o), capacity(o), autoscaling(o)} {
+	for _, group := range [][]Rule{objectives(o), burnRates(o), modelCache(o), capacity(o), autoscaling(o), collection(o)} {
 		all = append(all, group...)
 	}
 	for i := range all {

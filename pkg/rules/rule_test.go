@@ -11,6 +11,7 @@ import (
 
 	"github.com/coldhit/modelserving-datasource/pkg/objective"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
+	"github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
 var update = flag.Bool("update", false, "rewrite the files that are made from the rules")
@@ -71,7 +72,7 @@ func TestEveryQueryIsOneThatTheCatalogueKnows(t *testing.T) {
 	t.Parallel()
 	for _, r := range All(defaults()) {
 		for _, q := range r.Queries {
-			if q.Unanswered {
+			if q.Unanswered || q.NotStored {
 				continue
 			}
 			filters := map[string][]string{}
@@ -204,4 +205,10 @@ func TestForHoldsForAllRules(t *testing.T) {
 	for _, r := range All(o) {
 		require.Zero(t, r.For)
 	}
+}
+
+func TestRefusedSamplesAreThoseOfTheStorage(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, storage.RefusedMetric, refusedSamples)
+	require.Equal(t, storage.ReasonLabel, string(byReason[0]))
 }

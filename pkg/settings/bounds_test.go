@@ -12,6 +12,8 @@ import (
 	"github.com/alecthomas/units"
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 var update = flag.Bool("update", false, "rewrite the bounds that the config editor reads")
@@ -45,6 +47,7 @@ func sizeBounds(unset, least, most int64) bounds {
 func countBounds(unset, most int) bounds { return bounds{Default: unset, Min: 1, Max: most} }
 
 func allBounds() map[string]any {
+	credentialParts, credentialNames := redact.CredentialNames()
 	scrape, highest := DefaultScrapeLimits, highestScrapeLimits
 	response, highestResponse := DefaultResponseLimits, highestResponseLimits
 	return map[string]any{
@@ -59,11 +62,13 @@ func allBounds() map[string]any {
 			"labelNameLength":  countBounds(scrape.LabelNameLength, highest.LabelNameLength),
 			"labelValueLength": countBounds(scrape.LabelValueLength, highest.LabelValueLength),
 		},
-		"seriesLimit": countBounds(DefaultSeriesLimit, maxSeriesLimit),
-		"targets":     bounds{Max: maxTargets},
-		"profiles":    bounds{Max: maxProfiles},
-		"profileSize": bounds{Max: sizeText(maxProfileBytes)},
-		"remoteWrite": map[string]bounds{"history": durationBounds(0, 0, longestTime)},
+		// The names of parameters that a URL may not have.
+		"credentialParameters": map[string][]string{"parts": credentialParts, "names": credentialNames},
+		"targets":              bounds{Max: maxTargets},
+		"profiles":             bounds{Max: maxProfiles},
+		"profileSize":          bounds{Max: sizeText(maxProfileBytes)},
+		"remoteWrite":          map[string]bounds{"history": durationBounds(0, 0, longestTime)},
+		"seriesLimit":          countBounds(DefaultSeriesLimit, maxSeriesLimit),
 		"objectives": map[string]bounds{
 			"duration":          durationBounds(0, minObjective, maxObjective),
 			"overrides":         {Max: maxOverrides},

@@ -13,6 +13,8 @@ import (
 
 	"github.com/alecthomas/units"
 	"github.com/prometheus/common/model"
+
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // Defaults and bounds of the settings.
@@ -248,8 +250,9 @@ func decodeCounts(counts ...count) error {
 }
 
 var (
-	targetID   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	authScheme = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	targetID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	// A scheme is short. A longer word is a key that was pasted here, where everybody could read it.
+	authScheme = regexp.MustCompile(`^[A-Za-z0-9_-]{1,24}$`)
 )
 
 func (t storedTarget) decode(secrets map[string]string) (Target, error) {
@@ -269,7 +272,7 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	if strings.ContainsFunc(out.APIKey, unicode.IsControl) {
 		return Target{}, errors.New("its API key contains a line break or another control character; paste it again")
 	}
-	page, err := address(t.URL, "/metrics")
+	page, err := address(t.URL, "/metrics", insteadInTarget)
 	if err != nil {
 		return out, fmt.Errorf("its URL %w", err)
 	}
@@ -278,7 +281,7 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	}
 	out.URL = page.String()
 	if t.ManagementURL != "" {
-		management, err := address(t.ManagementURL, "/metrics")
+		management, err := address(t.ManagementURL, "/metrics", insteadInTarget)
 		if err != nil {
 			return out, fmt.Errorf("its management URL %w", err)
 		}
@@ -292,8 +295,12 @@ func (t storedTarget) decode(secrets map[string]string) (Target, error) {
 	return out, nil
 }
 
-// address parses a URL. Its errors never quote the URL, which may contain a secret. The path is that of the example in an error.
-func address(text, path string) (*url.URL, error) {
+// insteadInTarget is what to do with credentials in place of writing them into the URL of a target.
+const insteadInTarget = "enter the API key instead"
+
+// address parses a URL. Its errors never quote the URL, which may contain a secret. The path is that of the example in an error, and
+// instead names what replaces credentials in a URL: everybody who may use the data source could read them in Grafana's settings.
+func address(text, path, instead string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return nil, errors.New("is missing")
@@ -303,7 +310,10 @@ func address(text, path string) (*url.URL, error) {
 		return nil, fmt.Errorf("is not valid; enter it as http://host:port%s or https://…", path)
 	}
 	if u.User != nil {
-		return nil, errors.New("contains a user name or password; remove it and enter the API key instead")
+		return nil, fmt.Errorf("contains a user name or password; remove it and %s", instead)
+	}
+	if name := redact.CredentialIn(u.Query()); name != "" {
+		return nil, fmt.Errorf("contains the parameter %q, which every user of Grafana can read there; remove it and %s", name, instead)
 	}
 	if u.Fragment != "" {
 		return nil, errors.New("has a fragment (#…), which has no effect; remove it")

@@ -127,6 +127,12 @@ var refused = map[string]struct{ settings, sentence string }{
 	"a fragment":             {one(`, "managementUrl": "http://host#x"`), "target 1: its management URL has a fragment (#…), which has no effect"},
 	"management URL":         {one(`, "managementUrl": "host"`), "target 1: its management URL is not valid"},
 	"target's interval":      {one(`, "interval": "1ms"`), `target 1: the interval "1ms" must be between 1s and 1h`},
+	"a key as scheme":        {one(`, "authScheme": "0123456789abcdef0123456789abcdef"`), "target 1: its authorization scheme must be one word"},
+	"a token in the URL":     {`{"targets": [{"id": "one", "url": "http://host/metrics?format=x&Access-Token=` + secret + `"}]}`, `target 1: its URL contains the parameter "Access-Token", which every user of Grafana can read there; remove it and enter the API key instead`},
+	"a signed URL":           {`{"targets": [{"id": "one", "url": "http://host/metrics?X-Amz-Signature=` + secret + `"}]}`, `target 1: its URL contains the parameter "X-Amz-Signature"`},
+	"a key for management":   {`{"targets": [{"id": "one", "url": "http://host/metrics", "managementUrl": "http://host/?key=` + secret + `"}]}`, `target 1: its management URL contains the parameter "key"`},
+	"a remote-write token":   {`{"remoteWrite": {"enabled": true, "url": "http://host/?token=` + secret + `"}}`, `the remote-write URL contains the parameter "token", which every user of Grafana can read there; remove it and use basic authentication or a custom HTTP header instead`},
+	"a token as parameter":   {`{"mode": "prometheus", "prometheus": {"customQueryParameters": "dedup=true&api_key=` + secret + `"}}`, `the custom query parameters set "api_key", which every user of Grafana can read there; remove it and use basic authentication or a custom HTTP header instead`},
 	"a scheme with a key":    {one(`, "authScheme": "Bearer ` + secret + `"`), "target 1: its authorization scheme must be one word, such as Bearer, Api-Key or Token"},
 	"a scheme with a header": {one(`, "authScheme": "Bearer\r\nX-Evil:"`), "target 1: its authorization scheme must be one word"},
 	"too many targets":       {`{"targets": [` + strings.TrimSuffix(strings.Repeat(`{},`, 1001), ",") + `]}`, "1001 targets are configured; the maximum is 1000"},
@@ -188,7 +194,7 @@ func FuzzDecode(f *testing.F) {
 		for _, target := range e.Targets {
 			require.False(t, seen[target.ID])
 			seen[target.ID] = true
-			_, err := address(target.URL, "/metrics")
+			_, err := address(target.URL, "/metrics", insteadInTarget)
 			require.NoError(t, err, "what was accepted is accepted again: %q", target.URL)
 		}
 		held := s.Objectives.For("production", "vision", "llama-7b")

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // ModePrometheus queries a Prometheus-compatible server that scrapes and stores by itself.
@@ -202,6 +204,9 @@ func decodeParameters(text string) (url.Values, error) {
 		if parameters.Has(reserved) {
 			return nil, fmt.Errorf("the custom query parameters set %q, which every query sets itself; remove it", reserved)
 		}
+	}
+	if name := redact.CredentialIn(parameters); name != "" {
+		return nil, fmt.Errorf("the custom query parameters set %q, which every user of Grafana can read there; remove it and use basic authentication or a custom HTTP header instead", name)
 	}
 	return parameters, nil
 }

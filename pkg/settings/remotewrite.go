@@ -20,7 +20,7 @@ func (s storedWrite) decode(retention time.Duration) (out RemoteWrite, err error
 	}
 	out = RemoteWrite{Enabled: true, URL: strings.TrimSpace(s.URL), NativeHistograms: s.NativeHistograms}
 	if out.URL != "" {
-		if _, err := address(out.URL, "/api/v1/write"); err != nil {
+		if _, err := address(out.URL, "/api/v1/write", "use basic authentication or a custom HTTP header instead"); err != nil {
 			return out, fmt.Errorf("the remote-write URL %w", err)
 		}
 	}

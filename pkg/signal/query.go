@@ -68,8 +68,39 @@ func (c Catalogue) NewQuery(name string, statistics, groupBy []string, filters m
 	return q, nil
 }
 
+// Bounds of filters. A list of values in an editor has no more values.
+const (
+	maxFilters, maxFilterValues = 32, 5000
+	maxFilterValueBytes         = 1024
+)
+
+// CheckFilters returns an error for filters with more, or longer, values than any list offers.
+func CheckFilters(filters map[string][]string) error {
+	if len(filters) > maxFilters {
+		return fmt.Errorf("the query filters by %d labels and %d are allowed", len(filters), maxFilters)
+	}
+	all := 0
+	for label, values := range filters {
+		if len(label) > maxFilterValueBytes {
+			return fmt.Errorf("the name of a label to filter by has %d bytes and %d are allowed", len(label), maxFilterValueBytes)
+		}
+		if all += len(values); all > maxFilterValues {
+			return fmt.Errorf("the filters have more than %d values: choose fewer, or none for all", maxFilterValues)
+		}
+		for _, value := range values {
+			if len(value) > maxFilterValueBytes {
+				return fmt.Errorf("a value of the filter %s has %d bytes and %d are allowed", label, len(value), maxFilterValueBytes)
+			}
+		}
+	}
+	return nil
+}
+
 // NewFilters checks the labels of filters. A label without values filters nothing.
 func NewFilters(filters map[string][]string) (map[Label][]string, error) {
+	if err := CheckFilters(filters); err != nil {
+		return nil, err
+	}
 	parsed := map[Label][]string{}
 	for label, values := range filters {
 		if !slices.Contains(Labels, Label(label)) {

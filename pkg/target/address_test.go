@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/target"
 )
@@ -55,8 +56,8 @@ func TestRedactAndInstance(t *testing.T) {
 	} {
 		u, err := target.ParseURL(address)
 		require.NoError(t, err)
-		require.Equal(t, want.shown, target.Redact(u))
+		require.Equal(t, want.shown, redact.URL(u))
 		require.Equal(t, want.instance, target.Instance(u))
 	}
-	require.Equal(t, `Get "http://h/m?token=…": EOF`, target.RedactText(`Get "http://u:p@h/m?token=t": EOF`))
+	require.Equal(t, `Get "http://h/m?token=…": EOF`, redact.URLsIn(`Get "http://u:p@h/m?token=t": EOF`))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 )
 
@@ -98,7 +99,7 @@ func newParser(body []byte, contentType string) (textparse.Parser, error) {
 func (s Subject) parse(answer Response, limits settings.ScrapeLimits, added int) (Page, *Error) {
 	if len(bytes.TrimSpace(answer.Body)) == 0 {
 		return Page{}, s.problem(Empty, nil, "The page of %s is empty. Check the path (usually /metrics) and that metrics are enabled in the server.",
-			Redact(s.URL))
+			redact.URL(s.URL))
 	}
 	if looksLikeDocument(answer) {
 		return Page{}, s.notMetrics(nil)
@@ -129,7 +130,7 @@ func (s Subject) parse(answer Response, limits settings.ScrapeLimits, added int)
 	}
 	if page.Samples == 0 {
 		return Page{}, s.problem(Empty, nil, "The page of %s has no samples. Check the path (usually /metrics) and that metrics are enabled in the server.",
-			Redact(s.URL))
+			redact.URL(s.URL))
 	}
 	return page, nil
 }
@@ -145,7 +146,7 @@ func looksLikeDocument(answer Response) bool {
 }
 
 func (s Subject) notMetrics(cause error) *Error {
-	return s.problem(NotMetrics, cause, "%s answers, but not with a metrics page. Check the URL's port and path.", Redact(s.URL))
+	return s.problem(NotMetrics, cause, "%s answers, but not with a metrics page. Check the URL's port and path.", redact.URL(s.URL))
 }
 
 // explainParsing tells a page that breaks off from one that is wrong; read is how many of its lines were good.
@@ -154,12 +155,12 @@ func (s Subject) explainParsing(err error, samples int, body []byte, read int) *
 	switch {
 	case last && !bytes.HasSuffix(body, []byte("\n")):
 		return s.problem(HalfWritten, err, "The page of %s breaks off in line %d. The server may have been stopped while "+
-			"writing.", Redact(s.URL), line)
+			"writing.", redact.URL(s.URL), line)
 	case samples == 0 && read == 0:
 		return s.notMetrics(err)
 	}
 	return s.problem(Garbled, err, "The page of %s cannot be read from line %d on: it is not in Prometheus's text format.",
-		Redact(s.URL), line)
+		redact.URL(s.URL), line)
 }
 
 // lineOf is the number, from 1, of the line after the first read lines that are not blank, and whether it is the last
@@ -181,7 +182,7 @@ func lineOf(body []byte, read int) (number int, last bool) {
 }
 
 func (s Subject) overLimit(samples int, series labels.Labels, limits settings.ScrapeLimits, added int) *Error {
-	where := Redact(s.URL)
+	where := redact.URL(s.URL)
 	if limits.Samples > 0 && samples > limits.Samples {
 		return s.problem(TooManySamples, nil, "The page of %s has more than %d samples, which is the limit. Raise the limit or let "+
 			"the server export less.", where, limits.Samples)

@@ -1,15 +1,19 @@
 package target_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -285,6 +289,86 @@ func TestTLS(t *testing.T) {
 	t.Run("TLS to a plain HTTP server", func(t *testing.T) {
 		fails(t, strings.Replace(serve(t, page("a 1\n")), "http", "https", 1), settings.Embedded{}, target.PlainHTTPServer, "http://")
 	})
+}
+
+// An answer in another protocol, or one that its protocol ended, is explained as what it is.
+func TestOtherProtocols(t *testing.T) {
+	abort := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	half := func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, 2, r.ProtoMajor)
+		_, _ = w.Write([]byte("a 1\n"))
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	for name, handler := range map[string]http.HandlerFunc{"reset before the response": abort, "reset within the response": half} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewUnstartedServer(handler)
+			server.EnableHTTP2 = true
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			u, err := url.Parse(server.URL)
+			require.NoError(t, err)
+			// Scraping speaks HTTP/2, and gets these errors.
+			response, err := server.Client().Get(server.URL)
+			explain := target.Subject{URL: u}.Explain
+			if err == nil {
+				_, err = io.ReadAll(response.Body)
+				explain = target.Subject{URL: u}.ExplainReading
+			}
+			reason := explain(err)
+			require.Equal(t, target.StreamReset, reason.Problem, err)
+			require.Contains(t, reason.Sentence, "the HTTP/2 stream was reset (INTERNAL_ERROR). See the log of the server")
+		})
+	}
+	for name, test := range map[string]struct {
+		answer  string
+		problem target.Problem
+		words   string
+	}{
+		"HTTP/2 without TLS":  {"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80", target.HTTP2Server, "as gRPC ports do"},
+		"a TLS alert":         {"\x15\x03\x01\x00\x02\x02\x46", target.TLSServer, "speaks TLS only. Write the URL with https://."},
+		"a closed connection": {"", target.Unreachable, "If it speaks TLS only, write the URL with https://."},
+		"words of Apache": {"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nReason: You're speaking plain HTTP to an SSL-enabled server port.", target.TLSServer,
+			"https://"},
+		"words of nginx":    {"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n<h1>400</h1>The plain HTTP request was sent to HTTPS port", target.TLSServer, "https://"},
+		"no words with 400": {"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", target.UnexpectedStatus, "If the server speaks TLS only, write the URL with https://."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fails(t, answering(t, test.answer), settings.Embedded{}, test.problem, test.words)
+		})
+	}
+	t.Run("a client certificate is required", func(t *testing.T) {
+		server := httptest.NewUnstartedServer(page("a 1\n"))
+		server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		embedded := settings.Embedded{CACertificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))}
+		fails(t, server.URL, embedded, target.TLSFailed, "client certificate")
+	})
+}
+
+// answering is the address of a server that answers every connection with these bytes and closes it.
+func answering(t *testing.T, answer string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = http.ReadRequest(bufio.NewReader(c))
+				_, _ = io.WriteString(c, answer)
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
 }
 
 func TestContentsOfAPage(t *testing.T) {

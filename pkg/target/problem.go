@@ -10,8 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
+
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 )
 
 // Problem is why a target could not be read, for code to branch on.
@@ -29,6 +32,8 @@ const (
 	PlainHTTPServer     Problem = "tls_server_speaks_plain_http"
 	TLSServer           Problem = "plain_http_server_speaks_tls"
 	TLSFailed           Problem = "tls_failed"
+	HTTP2Server         Problem = "plain_http_server_speaks_http2"
+	StreamReset         Problem = "stream_reset"
 	Unauthorized        Problem = "unauthorized"
 	Forbidden           Problem = "forbidden"
 	NotFound            Problem = "not_found"
@@ -70,6 +75,8 @@ type Subject struct {
 	URL     *url.URL
 	KeySet  bool
 	Timeout time.Duration
+	// Secrets are redacted in what a server or a library wrote; nil for none.
+	Secrets *redact.Redactor
 }
 
 func (Subject) problem(p Problem, cause error, format string, args ...any) *Error {
@@ -83,7 +90,7 @@ func (s Subject) Explain(err error) *Error {
 	if errors.As(err, &known) {
 		return known
 	}
-	for _, explain := range []func(error) *Error{s.explainContext, s.explainTLS, s.explainNetwork} {
+	for _, explain := range []func(error) *Error{s.explainContext, s.explainProtocol, s.explainTLS, s.explainNetwork} {
 		if reason := explain(err); reason != nil {
 			return reason
 		}
@@ -93,17 +100,17 @@ func (s Subject) Explain(err error) *Error {
 	if errors.As(err, &inURL) {
 		inner = inURL.Err
 	}
-	return s.problem(Unreachable, err, "%s could not be read: %.200s.", Redact(s.URL), RedactText(inner.Error()))
+	return s.problem(Unreachable, err, "%s could not be read: %.200s.", redact.URL(s.URL), s.Secrets.Text(redact.URLsIn(inner.Error())))
 }
 
 func (s Subject) explainContext(err error) *Error {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
-		return s.problem(Cancelled, err, "Reading %s was cancelled.", Redact(s.URL))
+		return s.problem(Cancelled, err, "Reading %s was cancelled.", redact.URL(s.URL))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return s.problem(Timeout, err, "%s did not answer in full within %s. Check that the server is reachable and not "+
-			"overloaded, or allow a longer timeout.", Redact(s.URL), s.Timeout)
+			"overloaded, or allow a longer timeout.", redact.URL(s.URL), s.Timeout)
 	}
 	return nil
 }
@@ -131,10 +138,32 @@ func (s Subject) explainTLS(err error) *Error {
 		return s.problem(CertificateExpired, err, "The certificate of %s has expired or is not valid yet. Renew it, or check the "+
 			"clocks.", where)
 	case errors.As(err, &invalid), errors.As(err, &verify), errors.As(err, &alert):
-		return s.problem(TLSFailed, err, "The TLS connection to %s failed: %s.", where, innermost(err))
-	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`):
-		// A TLS server answers a plain request with a TLS alert record; net/http has no type for it.
+		return s.problem(TLSFailed, err, "The TLS connection to %s failed: %s.", where, s.Secrets.Text(innermost(err)))
+	}
+	return nil
+}
+
+// streamReset is the text of an error for a stream that was reset. HTTP/2 has several implementations, each with a type of its own.
+var streamReset = regexp.MustCompile(`stream error: stream ID \d+; ([A-Z0-9_]+)`)
+
+// explainProtocol recognises servers that speak another protocol than the URL says, and connections that HTTP/2 ended.
+func (s Subject) explainProtocol(err error) *Error {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, `malformed HTTP response "\x15\x03`):
+		// A TLS server answers a plain request with a TLS alert record. net/http has no type for it.
 		return s.tlsServer(err)
+	case strings.Contains(text, `malformed HTTP response "\x00\x00`):
+		// The first bytes of HTTP/2 are the length of its settings.
+		return s.problem(HTTP2Server, err, "%s speaks HTTP/2 without TLS, as gRPC ports do. Check the URL's port: metrics often have a port of their own.",
+			Instance(s.URL))
+	case strings.Contains(text, "server sent GOAWAY"):
+		return s.problem(StreamReset, err, "%s closed the HTTP/2 connection before the response was complete. See the log of the server and of any proxy between.",
+			redact.URL(s.URL))
+	}
+	if found := streamReset.FindStringSubmatch(text); found != nil {
+		return s.problem(StreamReset, err, "%s aborted the response: the HTTP/2 stream was reset (%s). See the log of the server and of any proxy between.",
+			redact.URL(s.URL), found[1])
 	}
 	return nil
 }
@@ -151,20 +180,28 @@ func (s Subject) explainNetwork(err error) *Error {
 	}
 	var operation *net.OpError
 	if errors.As(err, &operation) {
+		if operation.Op == "remote error" {
+			// An alert that the server sent: crypto/tls has no type for it that can be seen.
+			return s.problem(TLSFailed, err, "%s ended the TLS connection: %s. It may require a client certificate or another version of TLS.",
+				Instance(s.URL), s.Secrets.Text(operation.Err.Error()))
+		}
 		// Every system words it with "refused"; the error numbers differ between systems.
 		if operation.Op == "dial" && strings.Contains(operation.Err.Error(), "refused") {
 			return s.problem(Refused, err, "%s refused the connection: nothing listens there. Check the URL's host and port and "+
 				"that the server is running.", Instance(s.URL))
 		}
-		return s.problem(Unreachable, err, "The connection to %s failed: %s.", Instance(s.URL), operation.Err)
+		return s.problem(Unreachable, err, "The connection to %s failed: %s.", Instance(s.URL), s.Secrets.Text(operation.Err.Error()))
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return s.problem(HalfWritten, err, "%s ended before the page was complete. Check the server's log and any proxy "+
-			"between.", Redact(s.URL))
+			"between.", redact.URL(s.URL))
 	}
 	if errors.Is(err, io.EOF) {
-		return s.problem(Unreachable, err, "%s closed the connection without an answer. Check that the port serves HTTP.",
-			Instance(s.URL))
+		advice := "Check that the port serves HTTP."
+		if s.URL.Scheme == "http" {
+			advice = "Check that the port serves HTTP. If it speaks TLS only, write the URL with https://."
+		}
+		return s.problem(Unreachable, err, "%s closed the connection without an answer. %s", Instance(s.URL), advice)
 	}
 	return nil
 }
@@ -174,15 +211,18 @@ func (s Subject) ExplainReading(err error) *Error {
 	if reason := s.explainContext(err); reason != nil {
 		return reason
 	}
+	if reason := s.explainProtocol(err); reason != nil {
+		return reason
+	}
 	if reason := s.explainNetwork(err); reason != nil {
 		return reason
 	}
-	return s.problem(Garbled, err, "The page of %s cannot be read: it is not in Prometheus's text format.", Redact(s.URL))
+	return s.problem(Garbled, err, "The page of %s cannot be read: it is not in Prometheus's text format.", redact.URL(s.URL))
 }
 
 // ExplainStatus says what an HTTP status other than 200 means here. It does not repeat what the server wrote.
 func (s Subject) ExplainStatus(status int) *Error {
-	where := Redact(s.URL)
+	where := redact.URL(s.URL)
 	switch status {
 	case http.StatusUnauthorized:
 		if s.KeySet {
@@ -198,6 +238,10 @@ func (s Subject) ExplainStatus(status int) *Error {
 		return s.problem(NotFound, nil, "%s does not exist on the server (HTTP 404). Check the URL's path and port: metrics "+
 			"often have a port of their own.", where)
 	}
+	if status == http.StatusBadRequest && s.URL.Scheme == "http" {
+		return s.problem(UnexpectedStatus, nil, "%s answered HTTP 400 Bad Request instead of a page. If the server speaks TLS only, write the URL with https://. "+
+			"Otherwise see its log.", where)
+	}
 	if status >= 300 && status < 400 {
 		return s.problem(Redirected, nil, "%s redirects elsewhere (HTTP %d). With an API key no redirect is followed, so that the "+
 			"key reaches no other server: set the URL to where it leads.", where, status)
@@ -210,7 +254,7 @@ func innermost(err error) string {
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
-			return RedactText(err.Error())
+			return redact.URLsIn(err.Error())
 		}
 		err = next
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/coldhit/modelserving-datasource/pkg/executor"
 	"github.com/coldhit/modelserving-datasource/pkg/plan"
 	"github.com/coldhit/modelserving-datasource/pkg/promql"
+	"github.com/coldhit/modelserving-datasource/pkg/redact"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 )
 
@@ -68,7 +69,7 @@ func (o observed) LabelValues(ctx context.Context, label string, of []plan.Selec
 		attribute.String("executor", o.name), attribute.String("label", label), attribute.Int("selections", len(of))))
 	values, err := o.store.LabelValues(ctx, label, of, start, end, limit)
 	span.SetAttributes(attribute.Int("values", len(values)))
-	endSpan(span, err)
+	endSpan(span, redact.FromContext(ctx).Error(err))
 	return values, err
 }
 
@@ -77,14 +78,14 @@ func (o observed) execute(ctx context.Context, name string, text func() string, 
 	countsOf(ctx).plans.Add(1)
 	ctx, span := tracing.DefaultTracer().Start(ctx, name, trace.WithAttributes(attribute.String("executor", o.name), attribute.Int64("steps", steps)))
 	if span.IsRecording() {
-		span.SetAttributes(attribute.String("promql", truncate(text())))
+		span.SetAttributes(attribute.String("promql", truncate(redact.FromContext(ctx).Text(text()))))
 	}
 	begun := time.Now()
 	result, err := execute(ctx)
 	planSeconds.WithLabelValues(o.name).Observe(time.Since(begun).Seconds())
 	plans.WithLabelValues(o.name, string(planOutcome(ctx, err))).Inc()
 	span.SetAttributes(attribute.Int("series", len(result.Series)), attribute.Int("histograms", len(result.Histograms)))
-	endSpan(span, err)
+	endSpan(span, redact.FromContext(ctx).Error(err))
 	return result, err
 }
 

@@ -28,6 +28,10 @@ it.each([
   { url: 'file:///etc/passwd', want: 'must start with http://' },
   { url: 'http://user:hunter2@triton:8002/metrics', want: 'user and password' },
   { url: 'http://user@triton:8002/metrics', want: 'user and password' },
+  { url: 'http://triton:8002/metrics?format=x&token=hunter2', want: 'Remove token from the URL' },
+  { url: 'http://triton:8002/metrics?API-Key=hunter2', want: 'Enter the API key instead.' },
+  { url: 'http://triton:8002/metrics?X-Amz-Signature=hunter2', want: 'every user of Grafana can read it there' },
+  { url: 'http://triton:8002/metrics?name=a&collect[]=cpu', want: undefined },
   { url: 'http://triton:8002/metrics#top', want: 'after #' },
   { url: 'http://triton:80020/metrics', want: 'Enter the full URL' },
 ])('urlProblem($url)', ({ url, want }) => {
@@ -74,7 +78,8 @@ it.each([
   { scheme: 'Api-Key', ok: true },
   { scheme: 'Bearer hunter2', ok: false },
   { scheme: 'Bearer:', ok: false },
-  { scheme: 'x'.repeat(65), ok: false },
+  { scheme: 'AWS4-HMAC-SHA256', ok: true },
+  { scheme: '0123456789abcdef0123456789abcdef', ok: false },
 ])('authSchemeProblem($scheme)', ({ scheme, ok }) => {
   const problem = authSchemeProblem(scheme);
   expect(problem === undefined).toBe(ok);

@@ -65,18 +65,18 @@ export function countProblem(count: number | undefined, { max }: { max: number }
     : `Enter a whole number from 1 to ${max}, or leave the field empty.`;
 }
 
-export function urlProblem(text: string | undefined, example: string): Problem {
+export function urlProblem(text: string | undefined, example: string, instead = 'Enter the API key instead.'): Problem {
   if (!text?.trim()) {
     return undefined;
   }
-  const problem = addressProblem(text, example, 'Enter the API key instead.');
+  const problem = addressProblem(text, example, instead);
   if (!problem && new URL(text.trim()).hash) {
     return 'Remove the part after # from the URL: it has no effect.';
   }
   return problem;
 }
 
-/** Checks a URL. Instead names what replaces a user and a password in it. */
+/** Checks a URL. Instead names what replaces credentials in it. */
 export function addressProblem(text: string, example: string, instead: string): Problem {
   let url: URL;
   try {
@@ -87,12 +87,24 @@ export function addressProblem(text: string, example: string, instead: string): 
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     return `The URL must start with http:// or https://, such as ${example}.`;
   }
-  return url.username || url.password
-    ? `Remove the user and password from the URL: it is not stored encrypted. ${instead}`
-    : undefined;
+  if (url.username || url.password) {
+    return `Remove the user and password from the URL: it is not stored encrypted. ${instead}`;
+  }
+  const parameter = credentialIn(url.searchParams);
+  return parameter && `Remove ${parameter} from the URL: every user of Grafana can read it there. ${instead}`;
 }
 
-const AUTHORIZATION_SCHEME = /^[A-Za-z0-9_-]{1,64}$/;
+const { parts: CREDENTIAL_PARTS, names: CREDENTIAL_NAMES } = bounds.credentialParameters;
+
+/** The name of the first parameter that is named as credentials are. The backend compares names in the same way. */
+export function credentialIn(parameters: URLSearchParams): string | undefined {
+  return [...parameters.keys()].sort().find((name) => {
+    const plain = name.trim().toLowerCase().replace(/[-_.]/g, '');
+    return CREDENTIAL_NAMES.includes(plain) || CREDENTIAL_PARTS.some((part) => plain.includes(part));
+  });
+}
+
+const AUTHORIZATION_SCHEME = /^[A-Za-z0-9_-]{1,24}$/;
 
 /** Users paste the key here, where it would not be encrypted. */
 export function authSchemeProblem(scheme: string | undefined): Problem {

@@ -1,6 +1,6 @@
 import { LabelNames, PrometheusSettings } from '../types';
 import bounds from './bounds.json';
-import { addressProblem, countProblem, durationProblem, Problem, sizeProblem } from './problems';
+import { addressProblem, countProblem, credentialIn, durationProblem, Problem, sizeProblem } from './problems';
 import { AZURE_CLOUDS, CLOUDS, HTTP_METHODS, LABEL_FIELDS, labelNamesOf, PROMETHEUS_TYPES } from './prometheus';
 
 const accepted = bounds.prometheus;
@@ -101,7 +101,14 @@ function parametersProblem(text: string | undefined): Problem {
   // URLSearchParams would drop a leading question mark.
   const names = new URLSearchParams(`&${text}`);
   const reserved = RESERVED_PARAMETERS.find((name) => names.has(name));
-  return reserved && `Remove ${reserved}: every query sets it itself.`;
+  if (reserved) {
+    return `Remove ${reserved}: every query sets it itself.`;
+  }
+  const credential = credentialIn(names);
+  return (
+    credential &&
+    `Remove ${credential}: every user of Grafana can read it here. Use basic authentication or a custom HTTP header instead.`
+  );
 }
 
 const LABEL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

@@ -25,7 +25,7 @@ export function changeRemoteWrite(
 }
 
 export function writeUrlProblem(text: string | undefined): Problem {
-  return urlProblem(text, 'http://mimir:8080/api/v1/push');
+  return urlProblem(text, 'http://mimir:8080/api/v1/push', 'Use basic authentication or a custom HTTP header instead.');
 }
 
 export function historyProblem(text: string | undefined): Problem {

@@ -157,7 +157,7 @@ func TestHealthSaysWhyATargetDoesNotAnswer(t *testing.T) {
 	r := p.Check(s)
 	require.Equal(t, backend.HealthStatusError, r.Status)
 	require.Contains(t, r.Message, "18 of 19 targets have a problem: ")
-	require.Contains(t, r.Message, "and 14 more")
+	require.Contains(t, r.Message, "and 9 more")
 	require.NotContains(t, r.Message, "\n")
 	found := detailsOf(t, r)
 	require.Len(t, found.Targets, len(cases)+1)

@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -52,4 +53,27 @@ func TestSaveAndTestTellsHowRemoteWriteGoes(t *testing.T) {
 	require.Equal(t, "ERROR", health.Status.String())
 	require.Contains(t, health.Message, "Remote write is off: Remote write: the URL of the Prometheus-compatible server is missing")
 	require.NoError(t, p.Ask(faulty, time.Minute, query("requests", nil, "model"))["A"].Error, "panels are answered")
+}
+
+// The position of remote write is no series: a page that serves one by the name that it once had, far in the future, changes nothing.
+func TestAPageCannotMoveThePositionOfRemoteWrite(t *testing.T) {
+	t.Parallel()
+	server := prometheustest.New(t, prometheustest.WithoutLateSamples)
+	page := newFakeServer(t, fmt.Sprintf("nv_inference_request_success{model=\"a\",version=\"1\"} +1\nmodelserving_remote_write_sent_timestamp_seconds{destination=\"%s/api/v1/write\"} 4.1e9\n", server.URL))
+	s := driver.Embedded("position", page.target("one", "d"))
+	p := driver.Start(t, binary, t.TempDir())
+	require.Eventually(t, func() bool {
+		_, found := driver.Find(p.Ask(s, time.Minute, promQL("nv_inference_request_success"))["A"], map[string]string{"deployment": "d"})
+		return found
+	}, waitForScrape, pollEvery)
+
+	sending := writing("position", server.URL, page.target("one", "d"))
+	sending.Updated = s.Updated.Add(time.Second)
+	var health string
+	defer func() { t.Log(health) }()
+	require.Eventually(t, func() bool {
+		health = p.Check(sending).Message
+		return server.DB.Head().NumSeries() > 0
+	}, waitForScrape, time.Second, "samples arrive")
+	require.NotContains(t, health, "lag -")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coldhit/modelserving-datasource/tests/blackbox/driver"
@@ -19,7 +20,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	const key, wrong, inQuery, certificate = "key-f00d-secret", "wrong-f00d-secret", "query-f00d-secret", "certificate-f00d-secret"
 	asked := make(chan string, 1)
 	page := handle(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+key || r.URL.Query().Get("token") != inQuery {
+		if r.Header.Get("Authorization") != "Bearer "+key || r.URL.Query().Get("view") != inQuery {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = fmt.Fprintf(w, "no entry for %s", r.Header.Get("Authorization"))
 			return
@@ -31,20 +32,20 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		_, _ = w.Write(captures.Recording(t, "triton", "2-metrics-all-loaded"))
 	})
 	elsewhere := handle(t, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, page.URL+"/?token="+inQuery, http.StatusFound)
+		http.Redirect(w, r, page.URL+"/?view="+inQuery, http.StatusFound)
 	})
 	closing := handle(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	s := driver.Embedded("secrets",
-		unmanaged(t, "good", page.URL+"/metrics?token="+inQuery),
-		unmanaged(t, "wrong", page.URL+"/wrong?token="+inQuery),
-		unmanaged(t, "refused", refusing(t)+"/metrics?token="+inQuery),
-		unmanaged(t, "redirected", elsewhere.URL+"/metrics?token="+inQuery),
-		unmanaged(t, "closing", closing.URL+"/metrics?token="+inQuery),
+		unmanaged(t, "good", page.URL+"/metrics?view="+inQuery),
+		unmanaged(t, "wrong", page.URL+"/wrong?view="+inQuery),
+		unmanaged(t, "refused", refusing(t)+"/metrics?view="+inQuery),
+		unmanaged(t, "redirected", elsewhere.URL+"/metrics?view="+inQuery),
+		unmanaged(t, "closing", closing.URL+"/metrics?view="+inQuery),
 	)
 	s.Secrets = map[string]string{"apiKey.good": key, "apiKey.wrong": wrong, "apiKey.refused": key, "apiKey.redirected": key, "apiKey.closing": key}
 	p := driver.Start(t, binary, t.TempDir())
 	health := p.Check(s)
-	require.Equal(t, inQuery, (<-asked)[len("token="):], "the server does get it")
+	require.Equal(t, inQuery, (<-asked)[len("view="):], "the server does get it")
 	require.Contains(t, health.Message, "4 of 5 targets have a problem")
 	require.Eventually(t, func() bool {
 		_, found := driver.Find(p.Ask(s, time.Minute, query("requests", nil, "model", "replica"))["A"], map[string]string{"model": "fast"})
@@ -71,6 +72,14 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	broken.JSON = map[string]any{"targets": []map[string]any{driver.Target("one", "http://somebody:password-f00d-secret@host/metrics")}}
 	broken.Updated = s.Updated.Add(3 * time.Second)
 	shown = append(shown, p.Check(broken).Message)
+	broken.JSON = map[string]any{"targets": []map[string]any{driver.Target("one", page.URL+"/metrics?token="+inQuery)}}
+	broken.Updated = s.Updated.Add(4 * time.Second)
+	refused := p.Check(broken)
+	require.Equal(t, backend.HealthStatusError, refused.Status)
+	require.Contains(t, refused.Message, `target 1: its URL contains the parameter "token", which every user of Grafana can read there; remove it and enter the API key instead`)
+	panel := p.Ask(broken, time.Minute, promQL("up"))["A"]
+	require.ErrorContains(t, panel.Error, `its URL contains the parameter "token"`)
+	shown = append(shown, refused.Message, panel.Error.Error())
 	p.Stop()
 	shown = append(shown, p.Log.String())
 	for _, text := range shown {
@@ -89,6 +98,9 @@ func TestViewers(t *testing.T) {
 	status, body := p.Call(s, "targets", "")
 	require.Equal(t, http.StatusForbidden, status)
 	require.NotContains(t, fmt.Sprint(body), server.URL)
+	health := p.Check(s)
+	require.Equal(t, "1 target is up.", health.Message)
+	require.Empty(t, health.JSONDetails)
 	_, body = p.Call(s, "values", "label=model&filters="+`{"deployment":["demo"]}`)
 	require.Equal(t, []any{"cached", "failing", "fast", "pipe", "slow", "stream"}, body["values"])
 	for _, path := range []string{"signals", "profiles"} {
@@ -99,4 +111,37 @@ func TestViewers(t *testing.T) {
 		status, _ = p.CallMethod(s, method, "values", "label=model")
 		require.Equal(t, http.StatusMethodNotAllowed, status, method)
 	}
+}
+
+// A server that repeats the header that it was sent shows the key to nobody: not in a panel, not in the check, not in the log.
+func TestRepeatedKeysAreNeverShown(t *testing.T) {
+	t.Parallel()
+	const key = "key-f00d-repeated"
+	server := handle(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/metrics" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		_, _ = fmt.Fprintf(w, "nv_inference_request_success{model=%q,version=\"1\"} %d\n", "sent "+r.Header.Get("Authorization"), time.Now().Unix())
+	})
+	s := driver.Embedded("repeated", unmanaged(t, "page", server.URL+"/metrics"), unmanaged(t, "error", server.URL+"/error"))
+	s.Secrets = map[string]string{"apiKey.page": key, "apiKey.error": key}
+	s.Role = "Viewer"
+	p := driver.Start(t, binary, t.TempDir())
+	var shown string
+	require.Eventually(t, func() bool {
+		answer := p.Ask(s, time.Minute, query("requests", nil, "model"), promQL("{model!=\"\"}"), query("requests", nil, "replica"))
+		text, err := json.Marshal(answer)
+		require.NoError(t, err)
+		_, found := driver.Find(answer["A"], map[string]string{"model": "sent Bearer [redacted]"})
+		shown = string(text)
+		return found
+	}, waitForScrape, pollEvery)
+	health := p.Check(s)
+	s.Role = "Admin"
+	detailed := p.Check(s)
+	_, values := p.Call(s, "values", "label=model")
+	p.Stop()
+	shown += health.Message + detailed.Message + string(detailed.JSONDetails) + fmt.Sprint(values) + p.Log.String()
+	require.NotContains(t, shown, "f00d")
+	require.NotContains(t, health.Message, "127.0.0.1")
 }

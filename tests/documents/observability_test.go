@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/telemetry"
 )
@@ -30,6 +31,7 @@ func TestMetricsOfThePluginAreDocumented(t *testing.T) {
 	descriptions := make(chan *prometheus.Desc, 100)
 	engine.NewRegistry(engine.Options{DataPath: t.TempDir()}).Describe(descriptions)
 	telemetry.Describe(descriptions)
+	admission.New(admission.Limits{}).Describe(descriptions)
 	close(descriptions)
 	for d := range descriptions {
 		inCode = append(inCode, inDesc.FindStringSubmatch(d.String())[1])

@@ -86,6 +86,7 @@ func build(folder string) error {
 type program struct {
 	t        *testing.T
 	address  string
+	pid      int
 	scenario string
 	log      logbuffer.Buffer
 	ended    chan struct{}
@@ -115,6 +116,7 @@ func start(t *testing.T, o startOptions) *program {
 	command.Stderr = &p.log
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: o.user}
 	require.NoError(t, command.Start())
+	p.pid = command.Process.Pid
 	var result error
 	go func() {
 		result = command.Wait()

@@ -7,7 +7,7 @@ import { FilterEditor } from './FilterEditor';
 import { EditorProps } from './props';
 import { useSignals } from './useSignals';
 
-const EVENT_TYPES = ['loads', 'evictions', 'scaling', 'restarts'];
+const EVENT_TYPES = ['loads', 'evictions', 'scaling', 'restarts', 'losses'];
 
 /** Selects events, in panels and in annotations. */
 export function EventsQueryEditor({ query, onChange, onRunQuery, datasource, range }: EditorProps) {

@@ -33,7 +33,7 @@ const QUERY_TYPES: Array<SelectableValue<QueryType>> = [
     label: 'Events',
     ariaLabel: 'Events',
     value: 'events',
-    description: 'Loads, evictions, scaling and restarts of models',
+    description: 'Loads, evictions, scaling and restarts of models, and samples that were not stored',
   },
   { label: 'PromQL', ariaLabel: 'PromQL', value: 'promql', description: 'Query the stored metrics directly' },
 ];

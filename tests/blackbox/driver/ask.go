@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,12 +47,36 @@ func (p *Plugin) Request(s Source, queries ...backend.DataQuery) backend.Respons
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
-	request := &backend.QueryDataRequest{PluginContext: s.context(p.t), Queries: queries}
+	responses, err := p.TryRequest(ctx, s, queries...)
+	require.NoError(p.t, err)
+	return responses
+}
+
+// TryRequest sends queries in one request, until ctx ends. The error is that of the plugin protocol.
+func (p *Plugin) TryRequest(ctx context.Context, s Source, queries ...backend.DataQuery) (backend.Responses, error) {
+	request := &backend.QueryDataRequest{PluginContext: s.context(p.t), Headers: s.Headers, Queries: queries}
 	answer, err := p.queries.QueryData(ctx, backend.ToProto().QueryDataRequest(request))
-	require.NoError(p.t, err)
+	if err != nil {
+		return nil, err
+	}
 	decoded, err := backend.FromProto().QueryDataResponse(answer)
+	if err != nil {
+		return nil, err
+	}
+	return decoded.Responses, nil
+}
+
+// PeakMemory is the most resident memory that the process has had, in bytes. Only Linux tells.
+func (p *Plugin) PeakMemory() int64 {
+	p.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.ReattachConfig().Pid))
 	require.NoError(p.t, err)
-	return decoded.Responses
+	_, rest, found := strings.Cut(string(status), "VmHWM:")
+	require.True(p.t, found)
+	var kilobytes int64
+	_, err = fmt.Sscan(rest, &kilobytes)
+	require.NoError(p.t, err)
+	return kilobytes << 10
 }
 
 // Check is the health check, as Save & test does it.

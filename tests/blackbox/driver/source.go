@@ -21,6 +21,8 @@ type Source struct {
 	Secrets map[string]string
 	Updated time.Time
 	Role    string
+	// Headers are those of its query requests.
+	Headers map[string]string
 }
 
 func (s Source) context(t testing.TB) backend.PluginContext {

@@ -1,0 +1,217 @@
+package expression
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+const (
+	// maxVisits is how many samples a function may visit for one series: a second or two. Prometheus's engine looks whether its query was
+	// cancelled between series, not within one.
+	maxVisits = 200_000_000
+	// sortedWeight is what sorting a window costs for each of its samples, beside a sum.
+	sortedWeight = 16
+	// maxGrowth is how many times longer than the labels of the data labels may become. Each nested label_join multiplies them.
+	maxGrowth = 64
+	// defaultSubqueryStep is that of the engine.
+	defaultSubqueryStep = time.Minute
+	// templateBytes is about how long a label's value is, for what a template's own text adds.
+	templateBytes = 64
+)
+
+// Leaf is what an evaluation holds of one selector.
+type Leaf struct {
+	Matchers []*labels.Matcher
+	// Points is how many samples of each series are held at most.
+	Points int64
+	// Window is how long before the first step samples are read.
+	Window time.Duration
+	// AnyTime is set where samples of other times are read: by an offset or by @.
+	AnyTime bool
+}
+
+// Cost is what an evaluation needs at most.
+type Cost struct {
+	Leaves []Leaf
+	// Growth is how many times longer than those of the data labels become.
+	Growth float64
+	// visits is how many samples are visited for one series.
+	visits float64
+}
+
+// Estimate is the cost of a statement over series with a sample every interval.
+func Estimate(statement *parser.EvalStmt, interval time.Duration) Cost {
+	e := estimate{interval: max(interval, time.Millisecond)}
+	at := times{span: statement.End.Sub(statement.Start), step: max(statement.Interval, time.Millisecond)}
+	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta, false})
+	return Cost{Leaves: e.leaves, visits: e.visits, Growth: growth}
+}
+
+// Check returns an error for what could not be stopped once it runs.
+func (c Cost) Check() error {
+	if c.visits > maxVisits {
+		return fmt.Errorf("the query reads %.1g samples of each series again and again, and %.1g are allowed: choose a shorter range, a longer step, "+
+			"a longer subquery step or a shorter window", c.visits, float64(maxVisits))
+	}
+	if c.Growth > maxGrowth {
+		return fmt.Errorf("label_join and label_replace make labels up to %.0f times longer, and %d times are allowed: join fewer labels", c.Growth, maxGrowth)
+	}
+	return nil
+}
+
+// times are those at which an expression is evaluated.
+type times struct{ span, step time.Duration }
+
+func (t times) count() int64 { return int64(t.span/t.step) + 1 }
+
+// reach is which samples are read for a step: those of a while before it, or of any time.
+type reach struct {
+	before  time.Duration
+	anyTime bool
+}
+
+func (r reach) further(before, offset time.Duration, at *int64, startOrEnd parser.ItemType) reach {
+	return reach{r.before + before, r.anyTime || offset != 0 || at != nil || startOrEnd != 0}
+}
+
+type estimate struct {
+	interval time.Duration
+	leaves   []Leaf
+	visits   float64
+}
+
+// walk adds the cost of an expression and returns how much longer it makes labels. Its depth is bounded by Check on texts, and plans of the
+// project are not deep.
+func (e *estimate) walk(node parser.Expr, at times, reads reach) (growth float64) {
+	switch n := node.(type) {
+	case *parser.StepInvariantExpr:
+		return e.invariant(n, at, reads)
+	case *parser.VectorSelector:
+		e.leaf(n, at.count(), reads)
+		e.visits += float64(at.count())
+		return 1
+	case *parser.MatrixSelector:
+		return e.window(n, at, reads, 1)
+	case *parser.SubqueryExpr:
+		return e.subquery(n, at, reads, 1)
+	case *parser.Call:
+		return e.call(n, at, reads)
+	}
+	growth = 1
+	more := int64(0)
+	if _, binary := node.(*parser.BinaryExpr); binary { // operands and result are held together
+		more = at.count()
+	}
+	for child := range parser.ChildrenIter(node) {
+		if expr, ok := child.(parser.Expr); ok {
+			growth = max(growth, e.inside(expr, at, reads, more))
+		}
+	}
+	return growth
+}
+
+// invariant is evaluated once, and then repeated at every step.
+func (e *estimate) invariant(n *parser.StepInvariantExpr, at times, reads reach) float64 {
+	return e.inside(n.Expr, times{0, at.step}, reads, at.count()-1)
+}
+
+// inside walks an expression of whose series so many more points are made. Of an aggregation few series are left by then.
+func (e *estimate) inside(expr parser.Expr, at times, reads reach, more int64) float64 {
+	first := len(e.leaves)
+	growth := e.walk(expr, at, reads)
+	if _, aggregates := withoutParentheses(expr).(*parser.AggregateExpr); !aggregates {
+		for i := first; i < len(e.leaves); i++ {
+			e.leaves[i].Points += more
+		}
+	}
+	return growth
+}
+
+func withoutParentheses(expr parser.Expr) parser.Expr {
+	for {
+		paren, ok := expr.(*parser.ParenExpr)
+		if !ok {
+			return expr
+		}
+		expr = paren.Expr
+	}
+}
+
+func (e *estimate) leaf(n *parser.VectorSelector, points int64, reads reach) {
+	reads = reads.further(0, n.OriginalOffset, n.Timestamp, n.StartOrEnd)
+	e.leaves = append(e.leaves, Leaf{n.LabelMatchers, points, reads.before, reads.anyTime})
+}
+
+// window is a range of samples for each step.
+func (e *estimate) window(n *parser.MatrixSelector, at times, reads reach, weight float64) float64 {
+	inWindow := int64(n.Range/e.interval) + 1
+	if selector, ok := n.VectorSelector.(*parser.VectorSelector); ok {
+		e.leaf(selector, at.count()+inWindow, reach{reads.before + n.Range, reads.anyTime})
+	}
+	e.visits += weight * float64(at.count()) * float64(inWindow)
+	return 1
+}
+
+// subquery is a range of an expression's values for each step: they are computed once, and visited for each step.
+func (e *estimate) subquery(n *parser.SubqueryExpr, at times, reads reach, weight float64) float64 {
+	step := n.Step
+	if step <= 0 {
+		step = defaultSubqueryStep
+	}
+	if n.Timestamp != nil {
+		at.span = 0
+	}
+	e.visits += weight * float64(at.count()) * float64(int64(n.Range/step)+1)
+	return e.inside(n.Expr, times{at.span + n.Range, step}, reads.further(n.Range, n.OriginalOffset, n.Timestamp, n.StartOrEnd), at.count())
+}
+
+// sorting are the functions that sort each window.
+var sorting = map[string]bool{"quantile_over_time": true, "mad_over_time": true}
+
+func (e *estimate) call(n *parser.Call, at times, reads reach) float64 {
+	weight := 1.0
+	if sorting[n.Func.Name] {
+		weight = sortedWeight
+	}
+	growth := 1.0
+	for _, argument := range n.Args {
+		switch a := withoutParentheses(argument).(type) {
+		case *parser.MatrixSelector:
+			growth = max(growth, e.window(a, at, reads, weight))
+		case *parser.SubqueryExpr:
+			growth = max(growth, e.subquery(a, at, reads, weight))
+		default:
+			growth = max(growth, e.inside(a, at, reads, at.count())) // argument and result are held together
+		}
+	}
+	return growth * longer(n)
+}
+
+// longer is how many times longer a function makes a label at most.
+func longer(n *parser.Call) float64 {
+	text := func(i int) string {
+		if i < len(n.Args) {
+			if literal, ok := n.Args[i].(*parser.StringLiteral); ok {
+				return literal.Val
+			}
+		}
+		return ""
+	}
+	switch n.Func.Name {
+	case "label_join": // destination, separator and sources follow the vector
+		sources := float64(max(len(n.Args)-3, 1))
+		return sources * (1 + float64(len(text(2)))/templateBytes)
+	case "label_replace": // destination, replacement, source and regular expression follow the vector
+		references := 0
+		for _, c := range text(2) {
+			if c == '$' {
+				references++
+			}
+		}
+		return max(1, float64(references)+float64(len(text(2)))/templateBytes)
+	}
+	return 1
+}
