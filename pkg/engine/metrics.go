@@ -15,8 +15,13 @@ var engineLabels = []string{"org", "datasource"}
 var (
 	scrapesDesc = prometheus.NewDesc("modelserving_plugin_scrapes_total",
 		"Scrapes of targets by outcome (success, error), since the embedded engine was opened.", append([]string{"outcome"}, engineLabels...), nil)
-	targetsDesc     = prometheus.NewDesc("modelserving_plugin_targets", "Targets that the embedded engine scrapes.", engineLabels, nil)
-	headSeriesDesc  = prometheus.NewDesc("modelserving_plugin_head_series", "Series in memory of the embedded engine.", engineLabels, nil)
+	targetsDesc         = prometheus.NewDesc("modelserving_plugin_targets", "Targets that the embedded engine scrapes.", engineLabels, nil)
+	headSeriesDesc      = prometheus.NewDesc("modelserving_plugin_head_series", "Series in memory of the embedded engine.", engineLabels, nil)
+	headSeriesLimitDesc = prometheus.NewDesc("modelserving_plugin_head_series_limit",
+		"Series in memory from which on the embedded engine refuses new ones.", engineLabels, nil)
+	foldedModelsDesc = prometheus.NewDesc("modelserving_plugin_folded_models",
+		"Models of a target that are stored together as model=\"other\", because its page exceeds the limit of samples.",
+		append([]string{"target"}, engineLabels...), nil)
 	storageSizeDesc = prometheus.NewDesc("modelserving_plugin_storage_size_bytes",
 		"Size of the embedded engine's storage on disk: blocks, memory-mapped chunks and write-ahead log.", engineLabels, nil)
 	storingDesc = prometheus.NewDesc("modelserving_plugin_storing",
@@ -31,7 +36,9 @@ var (
 
 // Describe is that of prometheus.Collector.
 func (*Registry) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{scrapesDesc, targetsDesc, headSeriesDesc, storageSizeDesc, storingDesc, refusedDesc, compactionsFailedDesc, setAsideDesc} {
+	for _, d := range []*prometheus.Desc{
+		scrapesDesc, targetsDesc, headSeriesDesc, headSeriesLimitDesc, foldedModelsDesc, storageSizeDesc, storingDesc, refusedDesc, compactionsFailedDesc, setAsideDesc,
+	} {
 		to <- d
 	}
 }
@@ -77,6 +84,15 @@ func (e *engine) collect(to chan<- prometheus.Metric) {
 	}
 	to <- prometheus.MustNewConstMetric(compactionsFailedDesc, prometheus.CounterValue, float64(stored.CompactionFailures), of...)
 	to <- prometheus.MustNewConstMetric(setAsideDesc, prometheus.GaugeValue, float64(len(stored.SetAside)), of...)
+	e.collectLimits(to, of)
+}
+
+func (e *engine) collectLimits(to chan<- prometheus.Metric, of []string) {
+	limit, folded := e.ingest.Usage()
+	to <- prometheus.MustNewConstMetric(headSeriesLimitDesc, prometheus.GaugeValue, float64(limit), of...)
+	for _, page := range folded {
+		to <- prometheus.MustNewConstMetric(foldedModelsDesc, prometheus.GaugeValue, float64(page.Folded), append([]string{page.Job}, of...)...)
+	}
 }
 
 // scrapeCounts counts scrapes by looking at targets about once a second: Prometheus's scrape package counts none by outcome. A second

@@ -16,8 +16,8 @@ import (
 	stored "github.com/coldhit/modelserving-datasource/pkg/storage"
 )
 
-// maxPageFactor is how many times the limit of samples a page may have to be reduced. A larger one is refused while it is read.
-const maxPageFactor = 4
+// MaxPageFactor is how many times the limit of samples a page may have to be reduced. A larger one is refused while it is read.
+const MaxPageFactor = 4
 
 // PageError is why a page was refused as a whole. It is a sentence.
 type PageError struct{ Text string }

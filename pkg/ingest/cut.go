@@ -196,7 +196,7 @@ func (a *appender) reduce(at int64) error {
 		a.restart()
 	}
 	all := kept == nil
-	c.sums.begin(a, at, maxSums(a.limits.Samples))
+	c.sums.begin(at, maxSums(a.limits.Samples))
 	folded := 0
 	for i := range a.page {
 		s := &a.page[i]

@@ -40,7 +40,8 @@ type stand struct {
 	limits   ingest.Limits
 	server   ingest.Server
 	now      time.Time
-	tooNew   float64
+	// outOfBounds is what the scrape loops count.
+	outOfBounds float64
 }
 
 func newStand(t testing.TB, limits ingest.Limits) *stand {
@@ -65,7 +66,7 @@ func (s *stand) restart() {
 		Server:  func(*scrape.Target, labels.Labels, func(string) bool) ingest.Server { return s.server },
 		Biggest: func() ingest.Biggest { return ingest.Biggest{Metric: "m", Series: 1, Label: "l", Values: 2} },
 		Now:     func() time.Time { return s.now }, PolledMetrics: []string{reservedOne}, OwnMetrics: []string{reservedOwn},
-		OutOfBounds: func() float64 { return s.tooNew },
+		OutOfBounds: func() float64 { return s.outOfBounds },
 	})
 }
 
@@ -179,10 +180,13 @@ func (l *loop) take(app storage.AppenderV2, p point, at time.Time, tracked map[s
 		at = p.at
 	}
 	if at.After(l.now.Add(10 * time.Minute)) {
-		l.tooNew++
+		l.outOfBounds++
 		return nil
 	}
 	ref, err := app.Append(c.ref, set, st, at.UnixMilli(), p.v, p.h, nil, storage.AOptions{})
+	if errors.Is(err, storage.ErrOutOfBounds) {
+		l.outOfBounds++
+	}
 	switch {
 	case isCounted(err):
 		return nil

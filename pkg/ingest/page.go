@@ -19,9 +19,9 @@ func (a *appender) checkSize() error {
 	switch {
 	case t.refusal != "" && a.ingest.Now().Before(t.retry):
 		return a.refusePage(t.refusal)
-	case len(a.page) >= maxPageFactor*limit:
+	case len(a.page) >= MaxPageFactor*limit:
 		return a.refusePage(fmt.Sprintf("The page has more than %d samples, %d times the limit of %d, so it is not stored. Raise the limit or "+
-			"let the server export less", maxPageFactor*limit, maxPageFactor, limit))
+			"let the server export less", MaxPageFactor*limit, MaxPageFactor, limit))
 	case len(a.page) == limit && t.cut == nil:
 		a.recognize()
 		if a.server.Recognized && len(a.server.Fold.ModelLabels) == 0 {

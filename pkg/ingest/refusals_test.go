@@ -23,7 +23,7 @@ func TestSamplesThatTheStorageRefusesAreCounted(t *testing.T) {
 	l := s.loop("server")
 	require.NoError(t, l.scrape([]point{timed("a", start, 1), timed("b", start, 1), timed("c", start, 1)}))
 	require.NoError(t, l.scrape([]point{timed("a", start.Add(-time.Minute), 2), timed("b", start, 2), timed("c", start.Add(-5*time.Hour), 1), timed("d", start, 1)}))
-	require.NoError(t, l.scrape([]point{timed("e", l.now.Add(time.Hour), 2), timed("a", start, 1)}))
+	require.NoError(t, l.scrape([]point{timed("e", l.now.Add(time.Hour), 2), timed("f", l.now, 1)}))
 	require.NoError(t, l.scrape(nil))
 	for reason, detail := range map[stored.Reason]string{
 		stored.OutOfOrder: "A sample of 2025-12-31 23:59:00Z is older than a stored one of its series: the newest stored sample is at 2026-01-01 00:00:15Z.",
@@ -77,7 +77,7 @@ func TestNewSeriesAboveTheLimitAreRefused(t *testing.T) {
 	require.True(t, status.Near)
 	require.Equal(t, ingest.Biggest{Metric: "m", Series: 1, Label: "l", Values: 2}, status.Biggest)
 	require.Equal(t, 1000, status.Limit)
-	require.EqualValues(t, s.refused(stored.SeriesLimit).Samples, status.RefusedSeries)
+	require.Equal(t, s.refused(stored.SeriesLimit).Samples, status.RefusedSeries)
 
 	// A restart of the plugin forgets references. What is stored still goes on.
 	s.restart()
@@ -147,7 +147,7 @@ func TestReservedNamesAreRefused(t *testing.T) {
 					}
 				}
 				require.NoError(t, l.scrape(page))
-				require.EqualValues(t, test.refused*int64(i+1), s.refused(stored.ReservedName).Samples)
+				require.Equal(t, test.refused*int64(i+1), s.refused(stored.ReservedName).Samples)
 			}
 			require.Contains(t, s.refused(stored.ReservedName).Detail, "which the plugin itself writes for this target. Remove the metric from the page.")
 			require.Empty(t, s.read(reservedOwn))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -78,21 +79,27 @@ type Status struct {
 
 // Status is how near the limits are now.
 func (g *Ingest) Status() Status {
-	limits := g.Limits()
-	out := Status{Series: int(g.Head().NumSeries()), Limit: limits.Series, RefusedSeries: g.usage.refused.Load()}
+	out := Status{Series: int(min(g.Head().NumSeries(), math.MaxInt32)), RefusedSeries: g.usage.refused.Load()}
+	out.Limit, out.Folded = g.Usage()
 	if out.Near = nearLimit(out.Series, out.Limit); out.Near && g.Biggest != nil {
 		out.Biggest = g.Biggest()
 	}
+	return out
+}
+
+// Usage is the limit of series and the targets whose pages are reduced, by job; of several targets of one job, the one with most folded models.
+func (g *Ingest) Usage() (seriesLimit int, folded []FoldedPage) {
+	limits := g.Limits()
 	g.mu.Lock()
 	targets := slices.Collect(maps.Values(g.targets))
 	g.mu.Unlock()
 	for _, t := range targets {
 		if page, is := t.foldedPage(limits.Samples); is {
-			out.Folded = append(out.Folded, page)
+			folded = append(folded, page)
 		}
 	}
-	slices.SortFunc(out.Folded, func(a, b FoldedPage) int { return cmp.Compare(a.Job, b.Job) })
-	return out
+	slices.SortFunc(folded, func(a, b FoldedPage) int { return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(b.Folded, a.Folded)) })
+	return limits.Series, slices.CompactFunc(folded, func(a, b FoldedPage) bool { return a.Job == b.Job })
 }
 
 func (t *target) foldedPage(limit int) (FoldedPage, bool) {

@@ -86,7 +86,7 @@ func (f *sums) member(set labels.Labels) *member {
 }
 
 // begin starts a page.
-func (f *sums) begin(a *appender, at int64, most int) {
+func (f *sums) begin(at int64, most int) {
 	f.at, f.most, f.dropped, f.seen = at, most, 0, 0
 	if len(f.kinds) > most {
 		clear(f.kinds)

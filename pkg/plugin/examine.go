@@ -101,7 +101,7 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target, limited set
 	defer client.Close()
 	client.ShareMemory(large)
 	f.URL = redact.URL(client.URL())
-	result := client.Probe(ctx, limited.ScrapeLimits)
+	result := client.Probe(ctx, readableLimits(limited.ScrapeLimits))
 	if result.Err != nil {
 		f.Problem, f.reason = result.Err.Sentence, result.Err.Problem.Phrase()
 		if result.Err.Problem == target.Timeout {
@@ -118,6 +118,10 @@ func (d *Datasource) examine(ctx context.Context, t settings.Target, limited set
 	found, problem := d.recognize(t, f.URL, has)
 	if problem != "" {
 		f.Problem, f.reason = problem, "serve metrics that match no profile, or not theirs"
+		return f
+	}
+	if f.Problem = d.tooLarge(f, found); f.Problem != "" {
+		f.reason = target.TooManySamples.Phrase()
 		return f
 	}
 	p := found[0]

@@ -26,6 +26,7 @@ func (d *Datasource) partChecks() []func(context.Context) healthPart {
 		d.checkRemoteWrite,
 		d.checkEngine,
 		d.checkStorage,
+		d.checkLimits,
 	}
 }
 

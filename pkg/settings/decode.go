@@ -34,7 +34,8 @@ const (
 	maxProfiles     = 100
 	maxProfileBytes = 256 << 10
 	maxTargets      = 1000
-	// DefaultSeriesLimit is about 600 MB of memory: a series takes about 2 KB, its part of the index and of scrape caches included.
+	// DefaultSeriesLimit is one and a half times the page of a full recorder, and about 450 MB of heap: a series takes about 1.5 KB, with its
+	// part of the index.
 	DefaultSeriesLimit = 300_000
 	maxSeriesLimit     = 20_000_000
 )
