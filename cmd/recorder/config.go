@@ -116,6 +116,11 @@ const (
 
 func defaults() config {
 	c := config{Listen: defaultListen, Admin: defaultAdmin, ShutdownGrace: defaultShutdownGrace, BuiltinRoutes: recorder.DefaultRoutes}
+	c.Connections = connectionLimits{
+		Max: httpserver.DefaultConnections, Streams: httpserver.DefaultStreams, HeaderBytes: httpserver.DefaultHeaderBytes,
+		HeaderTimeout: httpserver.DefaultHeaderTimeout, BodyTimeout: recorder.DefaultBodyTimeout,
+		SendTimeout: httpserver.DefaultSendTimeout, IdleTimeout: httpserver.DefaultIdleTimeout,
+	}
 	c.Cold.Header.Cold = []string{"cold", "true", "1", "yes", "miss"}
 	c.Cold.Header.Hot = []string{"hot", "false", "0", "no", "hit"}
 	c.Cold.Management.Interval, c.Cold.Readiness.Interval = defaultPollInterval, defaultPollInterval

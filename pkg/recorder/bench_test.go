@@ -23,6 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coldhit/modelserving-datasource/pkg/httpserver"
 	"github.com/coldhit/modelserving-datasource/pkg/recorder"
 )
 
@@ -213,6 +214,9 @@ const (
 func BenchmarkOpenStreams(b *testing.B) {
 	for b.Loop() {
 		s := inFrontOf(b, startStreamServer(b), nil)
+		serving, end := context.WithCancel(context.Background())
+		b.Cleanup(end)
+		s.url = listenWithin(b, serving, s.recorder, httpserver.Limits{Streams: streams})
 		protocols := &http.Protocols{}
 		protocols.SetUnencryptedHTTP2(true)
 		transport := &http.Transport{Protocols: protocols}

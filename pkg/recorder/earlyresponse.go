@@ -41,8 +41,23 @@ func delayError(err error) {
 type plainConn struct {
 	net.Conn
 	received bool
-	// alerted says that the server answered with a TLS alert.
+	// alerted says that the server answered with a TLS alert, and alert when any connection last had one.
 	alerted atomic.Bool
+	alert   *lastAlert
+}
+
+// lastAlert is when a server last answered plain text with a TLS alert. A request that was to use the connection may fail for that in
+// words that do not say why.
+type lastAlert struct{ at atomic.Pointer[time.Time] }
+
+func (a *lastAlert) note() {
+	now := time.Now()
+	a.at.Store(&now)
+}
+
+func (a *lastAlert) since(start time.Time) bool {
+	at := a.at.Load()
+	return at != nil && !at.Before(start)
 }
 
 // Read returns errTLSServer if the server's first bytes are an alert: neither HTTP/1 nor HTTP/2 begins like that.
@@ -53,6 +68,7 @@ func (c *plainConn) Read(p []byte) (int, error) {
 		const alert, version = 0x15, 0x03
 		if n > 1 && p[0] == alert && p[1] == version {
 			c.alerted.Store(true)
+			c.alert.note()
 			return 0, errTLSServer
 		}
 	}
@@ -100,10 +116,10 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 }
 
 // dialPlain connects to a server without TLS.
-func dialPlain(ctx context.Context, network, address string) (net.Conn, error) {
+func (a *lastAlert) dialPlain(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	return &plainConn{Conn: conn}, nil
+	return &plainConn{Conn: conn, alert: a}, nil
 }

@@ -272,6 +272,13 @@ func (x *exchange) grpcCode(now time.Time) codes.Code {
 
 // failed notes why the request failed.
 func (x *exchange) failed(why failure, err error) {
+	alert := &x.recorder.httpAlert
+	if x.protocol == protocolGRPC {
+		alert = &x.recorder.grpcAlert
+	}
+	if why == serverGone && alert.since(x.arrival) {
+		why = serverSpeaksTLS
+	}
 	x.failure = why
 	name, _ := resetCode(err)
 	x.resetCode = resetGRPCCode(name)

@@ -57,9 +57,11 @@ const (
 	defaultIdleTimeout   = 5 * time.Minute
 	defaultMaxLabelBytes = 128
 	defaultWindow        = 5 * time.Minute
-	defaultBodyTimeout   = time.Minute
 	windowSlice          = time.Minute
 )
+
+// DefaultBodyTimeout is the default of BodyTimeout.
+const DefaultBodyTimeout = time.Minute
 
 func (o Options) withDefaults() (Options, error) {
 	if o.GRPCUpstream == nil {
@@ -80,7 +82,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxLabelBytes = withDefault(o.MaxLabelBytes, defaultMaxLabelBytes)
 	o.IdleTimeout = max(withDefault(o.IdleTimeout, defaultIdleTimeout), 0)
 	o.Window = withDefault(o.Window, defaultWindow)
-	o.BodyTimeout = withDefault(o.BodyTimeout, defaultBodyTimeout)
+	o.BodyTimeout = withDefault(o.BodyTimeout, DefaultBodyTimeout)
 	o.searchTime = withDefault(o.searchTime, defaultSearchTime)
 	o.drainTime = withDefault(o.drainTime, defaultDrainTime)
 	if err := o.checkBounds(); err != nil {

@@ -52,10 +52,10 @@ func NewServer(ctx context.Context, handler http.Handler, config *tls.Config, li
 	}, limits)
 }
 
-func (r *Recorder) newTransport(scheme string, protocols *http.Protocols) *http.Transport {
+func (r *Recorder) newTransport(scheme string, alert *lastAlert, protocols *http.Protocols) *http.Transport {
 	connect := dial
 	if scheme == "http" {
-		connect = dialPlain
+		connect = alert.dialPlain
 	}
 	transport := &http.Transport{
 		DialContext:           connect,
@@ -81,7 +81,7 @@ func (r *Recorder) newProxy() *httputil.ReverseProxy {
 	http1.SetHTTP1(true)
 	http2.SetHTTP2(r.options.GRPCUpstream.Scheme == "https")
 	http2.SetUnencryptedHTTP2(r.options.GRPCUpstream.Scheme == "http")
-	var transport http.RoundTripper = byProtocol{http: r.newTransport(r.options.Upstream.Scheme, http1), grpc: r.newTransport(r.options.GRPCUpstream.Scheme, http2)}
+	var transport http.RoundTripper = byProtocol{http: r.newTransport(r.options.Upstream.Scheme, &r.httpAlert, http1), grpc: r.newTransport(r.options.GRPCUpstream.Scheme, &r.grpcAlert, http2)}
 	if r.options.WaitForServer > 0 {
 		transport = connectRetry{next: transport, timeout: r.options.WaitForServer, logger: r.options.Logger}
 	}

@@ -24,6 +24,8 @@ type Recorder struct {
 	inFlight   sync.WaitGroup
 	// warned has the failures that were logged as warnings.
 	warned sync.Map
+	// httpAlert and grpcAlert are those of the two upstreams.
+	httpAlert, grpcAlert lastAlert
 }
 
 // New makes a recorder. Run must run for as long as it serves.
