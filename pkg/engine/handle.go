@@ -95,7 +95,9 @@ func (h *Handle) Since() time.Time { return h.engine.since() }
 func (h *Handle) Storage() storage.Status { return h.engine.db.Status() }
 
 // NotStored are sentences about what is missing of a time, because it was not stored or is damaged.
-func (h *Handle) NotStored(from, to time.Time) []string { return h.engine.db.Status().Missing(from, to) }
+func (h *Handle) NotStored(from, to time.Time) []string {
+	return h.engine.db.Status().Missing(from, to)
+}
 
 // Warnings are sentences about how the engine is set up.
 func (h *Handle) Warnings() []string { return slices.Clone(h.warnings) }
