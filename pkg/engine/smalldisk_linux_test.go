@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/settings"
 	"github.com/coldhit/modelserving-datasource/pkg/storage"
@@ -98,7 +99,9 @@ func runPages(address, folder string) {
 		}
 		stored.MaintenanceInterval = stored.BlockDuration / 4
 	}
-	registry := engine.NewRegistry(engine.Options{DataPath: folder, Logger: log.NewNullLogger(), Storage: stored})
+	// All that is stored is read at once.
+	limits := admission.Limits{Memory: 16 << 30, OrganizationMemory: 8 << 30, RequestMemory: 8 << 30}
+	registry := engine.NewRegistry(engine.Options{DataPath: folder, Logger: log.NewNullLogger(), Storage: stored, Admission: admission.New(limits)})
 	handle, err := registry.Acquire(context.Background(), mainKey, s, time.Time{})
 	if err != nil {
 		panic(err)
@@ -358,11 +361,11 @@ func TestKillsLoseNothingStored(t *testing.T) {
 	server, _ := pageServer(t)
 	random := rand.New(rand.NewPCG(13, uint64(kills)))
 	known := map[int64]*storedPage{}
-	for range kills {
+	for i := range kills {
 		e := startPages(t, server.URL, folder)
 		time.Sleep(time.Duration(random.Int64N(int64(2 * time.Second))))
 		now := e.report()
-		require.Empty(t, now.Failure)
+		require.Empty(t, now.Failure, "after %d kills", i)
 		requireKept(t, known, now.Stored)
 		known = now.Stored
 		time.Sleep(time.Duration(random.Int64N(int64(time.Second))))

@@ -23,7 +23,7 @@ func TestNoticesOfCollecting(t *testing.T) {
 		"reasons are for editors": {scraper{targets: []Target{{Scraped: true}, {}, {Up: true, Scraped: true}}, since: noon.Add(-time.Hour)},
 			"1 of 3 targets are down. Editors of the data source see the reasons in Save & test."},
 		"not stored": {scraper{targets: []Target{{Up: true}}, since: noon.Add(-time.Hour), missing: []string{"Nothing was stored from 11:50."}}, "Nothing was stored from 11:50."},
-		"a warning": {scraper{targets: []Target{{Up: true}}, warnings: []string{"The disk is full."}}, "The disk is full."},
+		"a warning":  {scraper{targets: []Target{{Up: true}}, warnings: []string{"The disk is full."}}, "The disk is full."},
 	} {
 		h := newHarness(t)
 		h.Collector = c.scraper

@@ -113,7 +113,7 @@ func (s *Store) listSetAside(missing []Part) error {
 			missing = append(missing, part)
 		}
 	}
-	s.setAside = append(found, missing...)
+	s.setAside = slices.Concat(found, missing)
 	return nil
 }
 

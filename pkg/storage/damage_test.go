@@ -96,8 +96,7 @@ var builtFolder string
 // of its samples.
 func build(t testing.TB) (folder string, times []int64) {
 	t.Helper()
-	// It outlives the test that makes it.
-	folder, err := os.MkdirTemp("", "storage")
+	folder, err := os.MkdirTemp("", "storage") //nolint:usetesting // The folder outlives the test.
 	require.NoError(t, err)
 	hour := time.Hour.Milliseconds()
 	// The head begins at a block's bound.

@@ -42,8 +42,7 @@ type point struct {
 	value float64
 }
 
-// note takes the counts of a time over. A counter that begins gets a zero to rise from. One that rests has points as long as there is one in
-// five minutes to compare with.
+// note takes the counts of a time over. A counter that begins gets a zero to rise from.
 func (h *history) note(refusals []Refusal, at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -56,8 +55,10 @@ func (h *history) note(refusals []Refusal, at time.Time) {
 			h.pending[r.Reason] = append(h.pending[r.Reason], point{now - historyInterval.Milliseconds(), 0})
 		}
 		h.last[r.Reason] = r.Samples
-		points := append(h.pending[r.Reason], point{now, float64(r.Samples)})
-		h.pending[r.Reason] = points[max(0, len(points)-maxPoints):]
+		h.pending[r.Reason] = append(h.pending[r.Reason], point{now, float64(r.Samples)})
+		if n := len(h.pending[r.Reason]); n > maxPoints {
+			h.pending[r.Reason] = h.pending[r.Reason][n-maxPoints:]
+		}
 	}
 }
 
@@ -153,7 +154,7 @@ func matches(set labels.Labels, matchers []*labels.Matcher) bool {
 
 // The methods of chunks.Sample.
 
-func (p point) ST() int64                   { return 0 }
+func (point) ST() int64                     { return 0 }
 func (p point) T() int64                    { return p.at }
 func (p point) F() float64                  { return p.value }
 func (point) H() *histogram.Histogram       { return nil }

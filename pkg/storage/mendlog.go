@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"strconv"
@@ -18,10 +17,6 @@ import (
 	"github.com/prometheus/prometheus/tsdb/wlog"
 	"github.com/prometheus/prometheus/util/compression"
 )
-
-// pageBytes is the size of a page of the log. A record begins where the one before ends, and the first one of a page at its start, so that
-// records behind damage are found at the next page.
-const pageBytes = 32 << 10
 
 // logReader goes through the log in order, and mends what it finds.
 type logReader struct {
@@ -163,128 +158,17 @@ func (r *logReader) fill(folder string, index int) error {
 	if err != nil {
 		return err
 	}
-	r.open = append(r.open, &pendingPart{name: r.name(folder, index), from: r.last})
+	r.open = append(r.open, &pendingPart{name: segmentName(folder, index), from: r.last})
 	return errors.Join(segment.Sync(), segment.Close())
 }
 
-// name is that of a segment in reports: 00000003, or checkpoint.00000002-00000000.
-func (r *logReader) name(folder string, index int) string {
+// segmentName is that of a segment in reports: 00000003, or checkpoint.00000002-00000000.
+func segmentName(folder string, index int) string {
 	name := filepath.Base(wlog.SegmentName("", index))
 	if base := filepath.Base(folder); base != logFolder {
 		name = base + "-" + name
 	}
 	return name
-}
-
-// reading is what was found in a segment.
-type reading struct {
-	// whole is where the first damage begins, and failure what it is; nil if there is none.
-	whole   int64
-	failure error
-	// torn is set if the damage is a record that was not written to its end.
-	torn bool
-	// recordsAfter and samplesAfter say that there are any behind the damage.
-	recordsAfter, samplesAfter bool
-	// before and after are the times of the newest sample before the damage and of the first one behind it, in unix milliseconds; 0 if unknown.
-	before, after int64
-}
-
-// read goes through a segment, page by page behind damage, and hands its records on.
-func (r *logReader) read(folder string, index int, each func([]byte) error) (out reading, err error) {
-	var size int64
-	for from := int64(0); from == 0 || from < size; {
-		whole, reached, length, failure, err := readSegment(folder, index, from, func(rec []byte) error {
-			samples, first := r.note(rec)
-			if out.failure != nil {
-				out.recordsAfter, out.samplesAfter = true, out.samplesAfter || samples
-				if out.after == 0 {
-					out.after = first
-				}
-			}
-			return each(rec)
-		})
-		if err != nil {
-			return out, err
-		}
-		size = length
-		if failure == nil {
-			break
-		}
-		if out.failure == nil {
-			out.whole, out.failure, out.before = whole, failure, r.last
-			out.torn = reached > size || isTorn(failure)
-		}
-		from = max((whole/pageBytes+1)*pageBytes, from+pageBytes)
-	}
-	out.torn = out.torn && !out.samplesAfter
-	return out, nil
-}
-
-// isTorn is whether a record ends where the next one begins, or the segment does.
-func isTorn(failure error) bool {
-	text := failure.Error()
-	return strings.Contains(text, "last record is torn") || strings.Contains(text, "unexpected full record") || strings.Contains(text, "unexpected first record")
-}
-
-// readSegment reads records from an offset on. whole is the end of the last one, reached how far was read, size that of the file. The
-// failure is damage, the error one of the file system or of each.
-func readSegment(folder string, index int, from int64, each func([]byte) error) (whole, reached, size int64, failure, err error) {
-	defer recovered(&failure)
-	segment, err := wlog.OpenReadSegment(wlog.SegmentName(folder, index))
-	if err != nil {
-		return from, from, 0, nil, err
-	}
-	defer func() { _ = segment.Close() }()
-	info, err := segment.Stat()
-	if err != nil {
-		return from, from, 0, nil, err
-	}
-	size, whole = info.Size(), from
-	stream, err := wlog.NewSegmentBufReaderWithOffset(int(from), segment)
-	if errors.Is(err, io.EOF) {
-		return from, from, size, nil, nil
-	}
-	if err != nil {
-		return from, from, size, nil, err
-	}
-	reader := wlog.NewReader(stream)
-	for reader.Next() {
-		if err := each(reader.Record()); err != nil {
-			return whole, whole, size, nil, err
-		}
-		whole = from + reader.Offset()
-	}
-	return whole, from + reader.Offset(), size, reader.Err(), nil
-}
-
-// note keeps the time of the newest sample of a record. It answers whether there are any, and the time of the first, 0 if unknown.
-func (r *logReader) note(rec []byte) (samples bool, first int64) {
-	decoder := record.NewDecoder(nil, slog.New(slog.DiscardHandler))
-	switch decoder.Type(rec) {
-	case record.Series:
-		series, err := decoder.Series(rec, nil)
-		if err == nil {
-			for _, one := range series {
-				r.known = max(r.known, one.Ref)
-			}
-		}
-		return false, 0
-	case record.Samples, record.SamplesV2:
-	case record.HistogramSamples, record.CustomBucketsHistogramSamples, record.FloatHistogramSamples, record.CustomBucketsFloatHistogramSamples:
-		return true, 0
-	default:
-		return false, 0
-	}
-	found, err := decoder.Samples(rec, nil)
-	if err != nil || len(found) == 0 {
-		return false, 0
-	}
-	first = found[0].T
-	for _, one := range found {
-		first, r.last, r.used = min(first, one.T), max(r.last, one.T), max(r.used, one.Ref)
-	}
-	r.close(first)
-	return true, first
 }
 
 // close ends the missing segments with the first sample behind them.
@@ -317,7 +201,7 @@ func (r *logReader) mend(folder string, index int, last bool) error {
 	if err != nil {
 		return fmt.Errorf("write segment %d of the log anew: %w", index, err)
 	}
-	part := &pendingPart{path: wlog.SegmentName(folder, index), name: r.name(folder, index), from: found.before, to: found.after, mended: mended}
+	part := &pendingPart{path: wlog.SegmentName(folder, index), name: segmentName(folder, index), from: found.before, to: found.after, mended: mended}
 	if part.to != 0 {
 		r.done = append(r.done, part)
 	} else {
@@ -328,7 +212,7 @@ func (r *logReader) mend(folder string, index int, last bool) error {
 
 // rewrite writes what can be read of a segment to a new file.
 func (r *logReader) rewrite(folder string, index int) (path string, err error) {
-	to := filepath.Join(r.store.options.Dir, mendingFolder, r.name(folder, index))
+	to := filepath.Join(r.store.options.Dir, mendingFolder, segmentName(folder, index))
 	log, err := wlog.NewSize(slog.New(slog.DiscardHandler), nil, to, 1<<30, compression.Snappy)
 	if err != nil {
 		return "", err

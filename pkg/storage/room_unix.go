@@ -14,7 +14,7 @@ func freeBytes(folder string) (uint64, bool) {
 	if err := unix.Statfs(folder, &found); err != nil || found.Blocks == 0 {
 		return 0, false
 	}
-	return uint64(found.Bavail) * uint64(found.Bsize), true
+	return uint64(found.Bavail) * uint64(found.Bsize), true //nolint:unconvert // Other systems have other types.
 }
 
 // isDiskFull is whether a write failed for lack of room: on the file system, or in a quota.
