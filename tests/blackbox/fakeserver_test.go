@@ -59,6 +59,13 @@ func (f *fakeServer) scrape() (string, bool) {
 	return b.String(), f.page != ""
 }
 
+// value is where a counter is, by its name, its labels and the blank behind them.
+func (f *fakeServer) value(series string) float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts[series]
+}
+
 // show turns to another page; counters go on where they are.
 func (f *fakeServer) show(page string) {
 	f.mu.Lock()
