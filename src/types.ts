@@ -191,6 +191,8 @@ export interface ModelServingOptions extends DataSourceJsonData, SigV4Settings {
   fileDiscovery?: boolean;
   remoteWrite?: RemoteWriteSettings;
   scrapeLimits?: ScrapeLimits;
+  /** Series in memory from which on new ones are refused. */
+  seriesLimit?: number;
   targets?: TargetSettings[];
   profiles?: ProfileSettings[];
   objectives?: ObjectiveSettings;

@@ -53,6 +53,7 @@ it('configures scraping, history and limits', async () => {
   type('Retention size', '10GB');
   type('Body size', '32MB');
   type('Samples', '5000');
+  type('Series', '70000');
   type('Labels', '');
   type('CA certificate', '-----BEGIN CERTIFICATE-----');
   fireEvent.click(screen.getByLabelText('File discovery'));
@@ -65,6 +66,7 @@ it('configures scraping, history and limits', async () => {
     retentionSize: '10GB',
     fileDiscovery: true,
     scrapeLimits: { bodySize: '32MB', samples: 5000, labels: undefined },
+    seriesLimit: 70000,
   });
   expect(current.settings.secureJsonData).toEqual({ caCertificate: '-----BEGIN CERTIFICATE-----' });
 });

@@ -40,7 +40,11 @@ export function ScrapeSections(section: SectionProps) {
         <RemoteWriteFields {...section} />
       </FieldSet>
       <FieldSet label="Scrape limits" disabled={disabled}>
-        <p>Pages above any limit are rejected entirely. Save &amp; test names the limit.</p>
+        <p>
+          Pages above a limit are rejected, and Save &amp; test names the limit. If a page has too many samples and its
+          server is recognized, the models with the least traffic are stored together instead. At the limit of series,
+          new series are rejected.
+        </p>
         <ScrapeLimitFields {...section} />
       </FieldSet>
     </>

@@ -56,6 +56,17 @@ export function ScrapeLimitFields({ settings, onChange }: SectionProps) {
           onChange={(text) => change({ [limit]: text === '' ? undefined : Number(text) })}
         />
       ))}
+      <TextField
+        label="Series"
+        description="In memory, all targets together"
+        placeholder={String(bounds.seriesLimit.default)}
+        type="number"
+        width={20}
+        value={settings.jsonData.seriesLimit?.toString() ?? ''}
+        problem={countProblem(settings.jsonData.seriesLimit, bounds.seriesLimit)}
+        disabled={settings.readOnly}
+        onChange={(text) => onChange(changeOptions(settings, { seriesLimit: text === '' ? undefined : Number(text) }))}
+      />
     </div>
   );
 }
