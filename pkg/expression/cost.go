@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -45,8 +46,8 @@ type Cost struct {
 // Estimate is the cost of a statement over series with a sample every interval.
 func Estimate(statement *parser.EvalStmt, interval time.Duration) Cost {
 	e := estimate{interval: max(interval, time.Millisecond)}
-	at := times{span: statement.End.Sub(statement.Start), step: max(statement.Interval, time.Millisecond)}
-	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta, false})
+	at := times{span: statement.End.UnixMilli() - statement.Start.UnixMilli(), step: max(statement.Interval.Milliseconds(), 1)}
+	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta.Milliseconds(), false})
 	return Cost{Leaves: e.leaves, visits: e.visits, Growth: growth}
 }
 
@@ -62,18 +63,24 @@ func (c Cost) Check() error {
 	return nil
 }
 
-// times are those at which an expression is evaluated.
-type times struct{ span, step time.Duration }
+// times are those at which an expression is evaluated, in milliseconds as the engine computes: the ranges of nested subqueries add up
+// to more than a time.Duration holds.
+type times struct{ span, step int64 }
 
-func (t times) count() int64 { return int64(t.span/t.step) + 1 }
+func (t times) count() int64 { return t.span/t.step + 1 }
 
-// reach is which samples are read for a step: those of a while before it, or of any time.
+// reach is which samples are read for a step: those of so many milliseconds before it, or of any time.
 type reach struct {
-	before  time.Duration
+	before  int64
 	anyTime bool
 }
 
-func (r reach) further(before, offset time.Duration, at *int64, startOrEnd parser.ItemType) reach {
+// window is as far as a time.Duration reaches.
+func (r reach) window() time.Duration {
+	return time.Duration(min(r.before, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
+
+func (r reach) further(before int64, offset time.Duration, at *int64, startOrEnd parser.ItemType) reach {
 	return reach{r.before + before, r.anyTime || offset != 0 || at != nil || startOrEnd != 0}
 }
 
@@ -142,14 +149,14 @@ func withoutParentheses(expr parser.Expr) parser.Expr {
 
 func (e *estimate) leaf(n *parser.VectorSelector, points int64, reads reach) {
 	reads = reads.further(0, n.OriginalOffset, n.Timestamp, n.StartOrEnd)
-	e.leaves = append(e.leaves, Leaf{n.LabelMatchers, points, reads.before, reads.anyTime})
+	e.leaves = append(e.leaves, Leaf{n.LabelMatchers, points, reads.window(), reads.anyTime})
 }
 
 // window is a range of samples for each step.
 func (e *estimate) window(n *parser.MatrixSelector, at times, reads reach, weight float64) float64 {
 	inWindow := int64(n.Range/e.interval) + 1
 	if selector, ok := n.VectorSelector.(*parser.VectorSelector); ok {
-		e.leaf(selector, at.count()+inWindow, reach{reads.before + n.Range, reads.anyTime})
+		e.leaf(selector, at.count()+inWindow, reach{reads.before + n.Range.Milliseconds(), reads.anyTime})
 	}
 	e.visits += weight * float64(at.count()) * float64(inWindow)
 	return 1
@@ -165,7 +172,7 @@ func (e *estimate) subquery(n *parser.SubqueryExpr, at times, reads reach, weigh
 		at.span = 0
 	}
 	e.visits += weight * float64(at.count()) * float64(int64(n.Range/step)+1)
-	return e.inside(n.Expr, times{at.span + n.Range, step}, reads.further(n.Range, n.OriginalOffset, n.Timestamp, n.StartOrEnd), at.count())
+	return e.inside(n.Expr, times{at.span + n.Range.Milliseconds(), max(step.Milliseconds(), 1)}, reads.further(n.Range.Milliseconds(), n.OriginalOffset, n.Timestamp, n.StartOrEnd), at.count())
 }
 
 // sorting are the functions that sort each window.

@@ -88,6 +88,8 @@ func TestWhatCannotBeStopped(t *testing.T) {
 		"max_over_time(max_over_time(up[1d:1s])[1d:1s])":                          "samples of each series",
 		"quantile_over_time(0.5, up[60d:1s])":                                     "samples of each series",
 		"sum(quantile_over_time(0.5, (up[60d:1s])))":                              "samples of each series",
+		"sum_over_time(sum_over_time(quantile_over_time(0.5, up[1y])[290y:3s])[10y:290y])": "samples of each series",
+		"sum_over_time(sum_over_time(sum_over_time(up[150y:1s])[150y:150y])[150y:150y])": "samples of each series",
 		joined(joined(joined("up", 5), 5), 5):                                     "131 times longer",
 		`label_replace(up, "a", "` + strings.Repeat("$1", 65) + `", "b", "(.*)")`: "times longer",
 	} {
@@ -98,6 +100,18 @@ func TestWhatCannotBeStopped(t *testing.T) {
 		`label_replace(up, "a", "$1-$2", "b", "(.*)-(.*)")`, "sum(increase(up[30d]))",
 	} {
 		require.NoError(t, costOf(t, text).Check(), text)
+	}
+}
+
+// The ranges of subqueries add up to more than 292 years, which is what a time.Duration holds.
+func TestCostsOfVeryLongRangesAreNotNegative(t *testing.T) {
+	for _, text := range []string{
+		"max_over_time(max_over_time(up[290y:290y])[290y:290y])",
+		"max_over_time(max_over_time(rate(up[290y])[290y:290y])[290y:290y])",
+	} {
+		leaf := costOf(t, text).Leaves[0]
+		require.Positive(t, leaf.Points, text)
+		require.GreaterOrEqual(t, leaf.Window, 290*365*24*time.Hour, text)
 	}
 }
 
