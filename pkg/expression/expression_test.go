@@ -17,7 +17,9 @@ func TestTexts(t *testing.T) {
 	long := `sum by (model) (rate(nv_inference_count{model=~"` + strings.Repeat("a-model-name|", 10_000) + `b"}[5m]))`
 	for name, good := range map[string]string{
 		"empty": "", "no PromQL": "(((", "many values of a variable": long, "in a string": `up{a="` + strings.Repeat("(", 1000) + `"}`,
-		"in a comment": "up # " + strings.Repeat("-", 1000), "a long sum": "1" + strings.Repeat(" + 1", 4000), "signs": "1 - -1 + - -1",
+		"the largest text": `up{a=~"` + strings.Repeat("a-model-name|", 20_000) + `b"}`, "a value that is no pattern": `up{a="` + strings.Repeat(".{999}", 400) + `"}`,
+		"usual patterns": "up{a=~`(?i)[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63}){0,8}`, b!~`\\p{L}{1,50}|{{x}}|[^]]*`}",
+		"in a comment":   "up # " + strings.Repeat("-", 1000), "a long sum": "1" + strings.Repeat(" + 1", 4000), "signs": "1 - -1 + - -1",
 		"as deep as allowed": strings.Repeat("abs(", 100) + "up" + strings.Repeat(")", 100),
 	} {
 		require.NoError(t, expression.Check(good), name)
@@ -28,6 +30,12 @@ func TestTexts(t *testing.T) {
 		"nested calls":           {strings.Repeat("abs(", 101) + "up", "nested more than 100 levels"},
 		"signs":                  {strings.Repeat("- ", 101) + "1", "nested more than 100 levels"},
 		"signs and parentheses":  {strings.Repeat("-(", 101) + "1", "nested more than 100 levels"},
+		"repetitions":            {`up{a=~"` + strings.Repeat(".{999}", 301) + `"}`, "have 300699 characters once their repetitions are written out"},
+		"many repetitions":       {strings.Repeat(`up{a!~"(x{10}){10}y{990}"} + `, 300) + "1", "repetitions"},
+		"nested repetitions":     {`up{a=~"` + strings.Repeat("((a|b){10,31}c{2,}){31}", 200) + `"}`, "repetitions"},
+		"repetitions of a label": {"label_replace(up, 'a', '$1', 'b', '" + strings.Repeat(".{999}", 301) + "')", "repetitions"},
+		"unicode classes":        {"up{a=~`" + strings.Repeat(`\pL`, 601) + "`}", "classes like"},
+		"ranges without case":    {"up{a=~`(?si)[" + strings.Repeat(`B-\x{10ffff}`, 61) + "]`}", "characters"},
 		"tokens":                 {"1" + strings.Repeat("+1", 5000), "more than 10000 names"},
 	} {
 		var before, after runtime.MemStats
@@ -85,13 +93,13 @@ func TestSamplesOfOtherTimes(t *testing.T) {
 
 func TestWhatCannotBeStopped(t *testing.T) {
 	for text, says := range map[string]string{
-		"max_over_time(max_over_time(up[1d:1s])[1d:1s])":                          "samples of each series",
-		"quantile_over_time(0.5, up[60d:1s])":                                     "samples of each series",
-		"sum(quantile_over_time(0.5, (up[60d:1s])))":                              "samples of each series",
+		"max_over_time(max_over_time(up[1d:1s])[1d:1s])":                                   "samples of each series",
+		"quantile_over_time(0.5, up[60d:1s])":                                              "samples of each series",
+		"sum(quantile_over_time(0.5, (up[60d:1s])))":                                       "samples of each series",
 		"sum_over_time(sum_over_time(quantile_over_time(0.5, up[1y])[290y:3s])[10y:290y])": "samples of each series",
-		"sum_over_time(sum_over_time(sum_over_time(up[150y:1s])[150y:150y])[150y:150y])": "samples of each series",
-		joined(joined(joined("up", 5), 5), 5):                                     "131 times longer",
-		`label_replace(up, "a", "` + strings.Repeat("$1", 65) + `", "b", "(.*)")`: "times longer",
+		"sum_over_time(sum_over_time(sum_over_time(up[150y:1s])[150y:150y])[150y:150y])":   "samples of each series",
+		joined(joined(joined("up", 5), 5), 5):                                              "131 times longer",
+		`label_replace(up, "a", "` + strings.Repeat("$1", 65) + `", "b", "(.*)")`:          "times longer",
 	} {
 		require.ErrorContains(t, costOf(t, text).Check(), says, text)
 	}
