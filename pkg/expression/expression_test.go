@@ -82,6 +82,15 @@ func TestLeaves(t *testing.T) {
 	require.Equal(t, time.Hour+5*time.Minute+time.Minute, costOf(t, "max_over_time(rate(up[5m])[1h:1m])").Leaves[0].Window)
 }
 
+func TestRoomForSeriesOfFewSamples(t *testing.T) {
+	for text, want := range map[string]int64{
+		"up": 0, "rate(up[5m])": 0, "sum(up) + 1": 0, "up + 1": 241, "abs(up)": 241, "abs(max_over_time(up[5d:1m]))": 241 + 241,
+		`count_values("v", up)`: 241 * (241 + 32), `1 + count_values("v", rate(up[5m]))`: 241 * (241 + 32), `count_values("v", up @ 100)`: 1 + 32,
+	} {
+		require.Equal(t, want, costOf(t, text).Leaves[0].Allocated, text)
+	}
+}
+
 func TestSamplesOfOtherTimes(t *testing.T) {
 	for text, want := range map[string]bool{
 		"up": false, "up offset 1h": true, "up offset -1h": true, "up @ 100": true, "rate(up[5m] @ end())": true,
