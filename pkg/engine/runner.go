@@ -23,10 +23,14 @@ const (
 
 	// evaluatedSampleBytes is a sample in the engine, with a quarter for what grows beside it.
 	evaluatedSampleBytes = 20
+	// allocatedSampleBytes is a sample in the engine by itself.
+	allocatedSampleBytes = 16
 	// seriesBytes is about what a series of a result takes beside its samples: a map of its labels.
 	seriesBytes = 500
 	// resultSampleBytes is a sample of a result, with the copy that is made of it on its way to a frame.
 	resultSampleBytes = 40
+	// unboundedBytes is more than any limit, and a sum of many of them is still a number.
+	unboundedBytes = 1 << 48
 	// unmeasuredBytes is what a query may need for its series not to be counted before.
 	unmeasuredBytes = 8 << 20
 )
@@ -122,27 +126,30 @@ func (e *engine) memoryOf(ctx context.Context, query engineql.Query) (int64, err
 		return 0, err
 	}
 	stored := e.db.SeriesBound()
-	bound := int64(0)
+	constant := evaluationBytes(1, expression.Leaf{Points: cost.Constants, Allocated: cost.Allocated}, 0)
+	bound := constant
 	for _, leaf := range cost.Leaves {
-		bound += evaluationBytes(stored, leaf.Points, cost.Growth)
+		bound += evaluationBytes(stored, leaf, cost.Growth)
 	}
 	if bound <= unmeasuredBytes {
 		return bound, nil
 	}
-	bytes := int64(0)
+	bytes := constant
 	for _, leaf := range cost.Leaves {
 		n, err := e.countSeries(ctx, leaf, statement)
 		if err != nil {
 			return 0, err
 		}
-		bytes += evaluationBytes(n, leaf.Points, cost.Growth)
+		bytes += evaluationBytes(n, leaf, cost.Growth)
 	}
 	return bytes, nil
 }
 
-// evaluationBytes is what so many series of so many points take. More samples than the engine holds it refuses.
-func evaluationBytes(seriesCount, points int64, growth float64) int64 {
-	return min(seriesCount*points, maxQuerySamples)*evaluatedSampleBytes + int64(float64(seriesCount)*seriesBytes*growth)
+// evaluationBytes is what so many series of a leaf take. More samples than the engine holds it refuses, but not room for more.
+func evaluationBytes(seriesCount int64, leaf expression.Leaf, growth float64) int64 {
+	samples := min(seriesCount*leaf.Points, maxQuerySamples) * evaluatedSampleBytes
+	room := min(float64(seriesCount)*float64(leaf.Allocated)*allocatedSampleBytes, unboundedBytes)
+	return max(samples, int64(room)) + int64(float64(seriesCount)*seriesBytes*growth)
 }
 
 // countSeries counts the series that a selector has in the range that is read, without their samples.

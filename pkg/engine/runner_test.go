@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -110,6 +111,22 @@ func TestQueriesWaitForMemoryAndLeaveTheirSlot(t *testing.T) {
 	cancel()
 	_, err := e.rangeQuery(admission.WithRequest(cancelled, request), "count(x_bucket)", whole)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestSeriesOfEachValueAreRefused sends what makes a series of each sample, for each of which Prometheus's engine makes room for all steps.
+func TestSeriesOfEachValueAreRefused(t *testing.T) {
+	e, end := filled(t, admission.Limits{}, 1)
+	for _, expr := range []string{`count_values("v", vector(time()))`, `count_values("v", x_bucket)`, `max_over_time(count_values("v", vector(time()))[1d:10s])`} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := e.rangeQuery(t.Context(), expr, executor.Range{Start: end.Add(-4999 * time.Second), End: end, Step: time.Second})
+		runtime.ReadMemStats(&after)
+		var limit *admission.LimitError
+		require.ErrorAs(t, err, &limit, "%s: allocated %d MiB", expr, (after.TotalAlloc-before.TotalAlloc)>>20)
+		require.Equal(t, admission.EvaluationMemory, limit.Bound, expr)
+	}
+	_, err := e.rangeQuery(t.Context(), `count_values("v", x_bucket)`, executor.Range{Start: end.Add(-time.Hour), End: end, Step: 10 * time.Second})
+	require.NoError(t, err)
 }
 
 func TestResultsCountAgainstTheirRequest(t *testing.T) {

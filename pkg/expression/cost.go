@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -18,6 +19,10 @@ const (
 	maxGrowth = 64
 	// defaultSubqueryStep is that of the engine.
 	defaultSubqueryStep = time.Minute
+	// mostAllocated is for how many samples of a series that an operator or function makes the engine makes room at once.
+	mostAllocated = 5000
+	// seriesSamples is how many samples take as much memory as the labels of a series.
+	seriesSamples = 32
 	// templateBytes is about how long a label's value is, for what a template's own text adds.
 	templateBytes = 64
 )
@@ -27,6 +32,8 @@ type Leaf struct {
 	Matchers []*labels.Matcher
 	// Points is how many samples of each series are held at most.
 	Points int64
+	// Allocated is for how many samples of each series room is made, however few it has.
+	Allocated int64
 	// Window is how long before the first step samples are read.
 	Window time.Duration
 	// AnyTime is set where samples of other times are read: by an offset or by @.
@@ -36,6 +43,8 @@ type Leaf struct {
 // Cost is what an evaluation needs at most.
 type Cost struct {
 	Leaves []Leaf
+	// Constants is how many samples are held of numbers and times, and Allocated for how many more room is made.
+	Constants, Allocated int64
 	// Growth is how many times longer than those of the data labels become.
 	Growth float64
 	// visits is how many samples are visited for one series.
@@ -45,9 +54,9 @@ type Cost struct {
 // Estimate is the cost of a statement over series with a sample every interval.
 func Estimate(statement *parser.EvalStmt, interval time.Duration) Cost {
 	e := estimate{interval: max(interval, time.Millisecond)}
-	at := times{span: statement.End.Sub(statement.Start), step: max(statement.Interval, time.Millisecond)}
-	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta, false})
-	return Cost{Leaves: e.leaves, visits: e.visits, Growth: growth}
+	at := times{span: statement.End.UnixMilli() - statement.Start.UnixMilli(), step: max(statement.Interval.Milliseconds(), 1)}
+	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta.Milliseconds(), false})
+	return Cost{Leaves: e.leaves, Constants: e.constants, Allocated: e.allocated, visits: e.visits, Growth: growth}
 }
 
 // Check returns an error for what could not be stopped once it runs.
@@ -62,18 +71,24 @@ func (c Cost) Check() error {
 	return nil
 }
 
-// times are those at which an expression is evaluated.
-type times struct{ span, step time.Duration }
+// times are those at which an expression is evaluated, in milliseconds as the engine computes: the ranges of nested subqueries add up
+// to more than a time.Duration holds.
+type times struct{ span, step int64 }
 
-func (t times) count() int64 { return int64(t.span/t.step) + 1 }
+func (t times) count() int64 { return t.span/t.step + 1 }
 
-// reach is which samples are read for a step: those of a while before it, or of any time.
+// reach is which samples are read for a step: those of so many milliseconds before it, or of any time.
 type reach struct {
-	before  time.Duration
+	before  int64
 	anyTime bool
 }
 
-func (r reach) further(before, offset time.Duration, at *int64, startOrEnd parser.ItemType) reach {
+// window is as far as a time.Duration reaches.
+func (r reach) window() time.Duration {
+	return time.Duration(min(r.before, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
+
+func (r reach) further(before int64, offset time.Duration, at *int64, startOrEnd parser.ItemType) reach {
 	return reach{r.before + before, r.anyTime || offset != 0 || at != nil || startOrEnd != 0}
 }
 
@@ -81,6 +96,8 @@ type estimate struct {
 	interval time.Duration
 	leaves   []Leaf
 	visits   float64
+	// constants and allocated are those of Cost.
+	constants, allocated int64
 }
 
 // walk adds the cost of an expression and returns how much longer it makes labels. Its depth is bounded by Check on texts, and plans of the
@@ -93,12 +110,18 @@ func (e *estimate) walk(node parser.Expr, at times, reads reach) (growth float64
 		e.leaf(n, at.count(), reads)
 		e.visits += float64(at.count())
 		return 1
+	case *parser.NumberLiteral:
+		e.constants += at.count()
+		return 1
 	case *parser.MatrixSelector:
 		return e.window(n, at, reads, 1)
 	case *parser.SubqueryExpr:
 		return e.subquery(n, at, reads, 1)
 	case *parser.Call:
 		return e.call(n, at, reads)
+	}
+	if n, aggregates := node.(*parser.AggregateExpr); aggregates && n.Op == parser.COUNT_VALUES {
+		return e.countValues(n, at, reads)
 	}
 	growth = 1
 	more := int64(0)
@@ -125,7 +148,22 @@ func (e *estimate) inside(expr parser.Expr, at times, reads reach, more int64) f
 	if _, aggregates := withoutParentheses(expr).(*parser.AggregateExpr); !aggregates {
 		for i := first; i < len(e.leaves); i++ {
 			e.leaves[i].Points += more
+			e.leaves[i].Allocated += min(more, mostAllocated)
 		}
+	}
+	return growth
+}
+
+// countValues makes a series of each value, of which each sample may be another one, and room for all steps in each.
+func (e *estimate) countValues(n *parser.AggregateExpr, at times, reads reach) float64 {
+	first, constants := len(e.leaves), e.constants
+	growth := e.walk(n.Expr, at, reads)
+	room := at.count() * (min(at.count(), mostAllocated) + seriesSamples)
+	for i := first; i < len(e.leaves); i++ {
+		e.leaves[i].Allocated += room
+	}
+	if e.constants > constants {
+		e.allocated += room
 	}
 	return growth
 }
@@ -142,14 +180,14 @@ func withoutParentheses(expr parser.Expr) parser.Expr {
 
 func (e *estimate) leaf(n *parser.VectorSelector, points int64, reads reach) {
 	reads = reads.further(0, n.OriginalOffset, n.Timestamp, n.StartOrEnd)
-	e.leaves = append(e.leaves, Leaf{n.LabelMatchers, points, reads.before, reads.anyTime})
+	e.leaves = append(e.leaves, Leaf{n.LabelMatchers, points, 0, reads.window(), reads.anyTime})
 }
 
 // window is a range of samples for each step.
 func (e *estimate) window(n *parser.MatrixSelector, at times, reads reach, weight float64) float64 {
 	inWindow := int64(n.Range/e.interval) + 1
 	if selector, ok := n.VectorSelector.(*parser.VectorSelector); ok {
-		e.leaf(selector, at.count()+inWindow, reach{reads.before + n.Range, reads.anyTime})
+		e.leaf(selector, at.count()+inWindow, reach{reads.before + n.Range.Milliseconds(), reads.anyTime})
 	}
 	e.visits += weight * float64(at.count()) * float64(inWindow)
 	return 1
@@ -165,7 +203,7 @@ func (e *estimate) subquery(n *parser.SubqueryExpr, at times, reads reach, weigh
 		at.span = 0
 	}
 	e.visits += weight * float64(at.count()) * float64(int64(n.Range/step)+1)
-	return e.inside(n.Expr, times{at.span + n.Range, step}, reads.further(n.Range, n.OriginalOffset, n.Timestamp, n.StartOrEnd), at.count())
+	return e.inside(n.Expr, times{at.span + n.Range.Milliseconds(), max(step.Milliseconds(), 1)}, reads.further(n.Range.Milliseconds(), n.OriginalOffset, n.Timestamp, n.StartOrEnd), at.count())
 }
 
 // sorting are the functions that sort each window.
@@ -175,6 +213,9 @@ func (e *estimate) call(n *parser.Call, at times, reads reach) float64 {
 	weight := 1.0
 	if sorting[n.Func.Name] {
 		weight = sortedWeight
+	}
+	if len(n.Args) == 0 { // time() and the like
+		e.constants += at.count()
 	}
 	growth := 1.0
 	for _, argument := range n.Args {

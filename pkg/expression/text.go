@@ -24,24 +24,32 @@ func Check(text string) error {
 		return fmt.Errorf("the PromQL expression has %d bytes and %d are allowed: shorten it, or use fewer values of a variable", len(text), MaxBytes)
 	}
 	var depth, signs, tokens int
+	var patterns float64
+	var before parser.ItemType
 	lexer := parser.Lex(text)
 	for {
 		var item parser.Item
 		lexer.NextItem(&item)
 		switch item.Typ {
 		case parser.EOF, parser.ERROR:
-			return nil
+			return checkPatterns(patterns)
 		case parser.LEFT_PAREN, parser.LEFT_BRACE, parser.LEFT_BRACKET:
 			depth++
 			signs = 0
 		case parser.RIGHT_PAREN, parser.RIGHT_BRACE, parser.RIGHT_BRACKET:
 			depth--
 			signs = 0
+		case parser.STRING: // a regular expression of a selector, or an argument that may be one
+			if before != parser.EQL && before != parser.NEQ {
+				patterns += patternSize(item.Val)
+			}
+			signs = 0
 		case parser.ADD, parser.SUB:
 			signs++ // one of a run may be an operator, the others are signs of what follows
 		default:
 			signs = 0
 		}
+		before = item.Typ
 		if tokens++; tokens > maxTokens {
 			return fmt.Errorf("the PromQL expression has more than %d names, numbers and operators: split it into several queries", maxTokens)
 		}
