@@ -254,7 +254,7 @@ func TestBoundsHoldUnderLoad(t *testing.T) {
 			t.Errorf("%d bytes, %d panels of %d running", c.memory, c.panels, c.running)
 		}
 		for org, u := range c.orgs {
-			if u.memory > limits.OrganizationMemory || u.memory < 0 || u.slots() > limits.Slots+limits.AlertSlots-1 {
+			if u.memory > limits.OrganizationMemory+limits.AlertMemory || u.memory < 0 || u.slots() > limits.Slots+limits.AlertSlots-1 {
 				t.Errorf("organisation %d: %d bytes, %d slots", org, u.memory, u.slots())
 			}
 		}
@@ -287,4 +287,25 @@ func TestBoundsHoldUnderLoad(t *testing.T) {
 	}
 	all.Wait()
 	requireIdle(t, c)
+}
+
+// TestPanelsLeaveMemoryToAlertRulesOfTheirOrganization fills what panels of an organisation may take.
+func TestPanelsLeaveMemoryToAlertRulesOfTheirOrganization(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Limits{})
+		panels := begin(c, 1, "a", Panel)
+		require.NoError(t, panels.Take(t.Context(), c.limits.RequestMemory))
+		more := begin(c, 1, "a", Panel)
+		require.NoError(t, more.Take(t.Context(), c.limits.OrganizationMemory-c.limits.RequestMemory))
+		requireBound(t, OrganizationMemory, begin(c, 1, "a", Panel).Take(t.Context(), 1))
+
+		alert := begin(c, 1, "a", Alert)
+		leave := enter(t, alert, 1<<20)
+		require.NoError(t, alert.Take(t.Context(), 1<<20))
+		leave()
+		alert.End()
+		panels.End()
+		more.End()
+		requireIdle(t, c)
+	})
 }

@@ -34,7 +34,8 @@ type Limits struct {
 	Of string
 	// Memory is how many bytes evaluations and results may take together, AlertMemory the part of it that panels leave free.
 	Memory, AlertMemory int64
-	// OrganizationMemory and RequestMemory bound one organisation and the results of one request.
+	// OrganizationMemory and RequestMemory bound one organisation and the results of one request. An organisation's alert rules may take
+	// AlertMemory beyond.
 	OrganizationMemory, RequestMemory int64
 	// Wait is how long a query waits for a slot and memory, MemoryWait how long a result waits for memory.
 	Wait, MemoryWait time.Duration
@@ -169,14 +170,15 @@ func (c *Controller) forget(org int64) {
 
 // fits reports whether a request's organisation and class may take so many bytes more. The caller holds mu.
 func (c *Controller) fits(r *Request, bytes int64) (Bound, bool) {
-	process := c.limits.Memory
+	// Panels leave a part to alert rules, of the process and of their own organisation.
+	process, organization := c.limits.Memory, c.limits.OrganizationMemory+c.limits.AlertMemory
 	if r.class == Panel {
-		process -= c.limits.AlertMemory
+		process, organization = process-c.limits.AlertMemory, c.limits.OrganizationMemory
 	}
 	switch {
 	case c.memory+bytes > process:
 		return ProcessMemory, false
-	case c.memoryOf(r.tenant.OrgID)+bytes > c.limits.OrganizationMemory:
+	case c.memoryOf(r.tenant.OrgID)+bytes > organization:
 		return OrganizationMemory, false
 	}
 	return "", true

@@ -107,7 +107,7 @@ func Of(a Result) data.Frames {
 		if len(s.Provenance) > 0 {
 			f.Meta.Custom = Custom{Provenance: s.Provenance, Bucket: bucketOf(s.Newest), Interval: intervalOf(s.Interval)}
 		}
-		f.Meta.ExecutedQueryString = cut(s.Executed, maxSeriesExecuted)
+		f.Meta.ExecutedQueryString = cut(s.Executed, MaxSeriesExecuted)
 		out = append(out, f)
 	}
 	out[0].Meta.Notices = a.Notices
@@ -115,9 +115,9 @@ func Of(a Result) data.Frames {
 	return out
 }
 
-// maxExecuted and maxSeriesExecuted bound what the query inspector shows of a response and of each of its series, which may be a
+// MaxSeriesExecuted and maxExecuted bound what the query inspector shows of a response and of each of its series, which may be a
 // thousand. Only filters of very many values are longer.
-const maxExecuted, maxSeriesExecuted = 256 << 10, 16 << 10
+const maxExecuted, MaxSeriesExecuted = 256 << 10, 16 << 10
 
 // cut shortens a text to about so many bytes, between two characters, and says so.
 func cut(text string, longest int) string {

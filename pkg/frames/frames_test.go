@@ -211,7 +211,7 @@ func TestExecutedTextsAreBounded(t *testing.T) {
 		{Series: series.Series{Labels: labels{"model": "a"}, Times: []int64{1}, Values: []float64{1}}, Executed: "short"},
 		{Series: series.Series{Labels: labels{"model": "b"}, Times: []int64{1}, Values: []float64{1}}, Executed: long},
 	}})
-	for i, most := range []int{maxExecuted, maxSeriesExecuted} {
+	for i, most := range []int{maxExecuted, MaxSeriesExecuted} {
 		text := got[i].Meta.ExecutedQueryString
 		require.Less(t, len(text), most+100)
 		require.True(t, utf8.ValidString(text))

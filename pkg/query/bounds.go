@@ -3,8 +3,10 @@ package query
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/coldhit/modelserving-datasource/pkg/admission"
+	"github.com/coldhit/modelserving-datasource/pkg/frames"
 	"github.com/coldhit/modelserving-datasource/pkg/series"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
 )
@@ -17,6 +19,8 @@ const (
 
 	// frameSampleBytes is what a sample takes in a frame and in its encoding, and frameBytes a frame beside its samples.
 	frameSampleBytes, frameBytes = 72, 4096
+	// textCopies is how often a text of a frame is held until it is sent: in the frame, in its encoding and in the response.
+	textCopies = 3
 )
 
 // check returns an error for a request that holds more than any panel needs.
@@ -43,11 +47,21 @@ func (r Request) check() error {
 	return signal.CheckFilters(r.Filters)
 }
 
-// reserve books the memory of a result's frames before they are made.
-func reserve(ctx context.Context, all int, sizes func(i int) series.Series) error {
-	samples := 0
+// reserve books the memory of a result's frames before they are made, and of the texts that each has beside its samples.
+func reserve(ctx context.Context, all int, of func(i int) (s series.Series, texts int)) error {
+	bytes := 0
 	for i := range all {
-		samples += len(sizes(i).Values)
+		s, texts := of(i)
+		bytes += len(s.Values)*frameSampleBytes + frameBytes + texts*textCopies
 	}
-	return admission.FromContext(ctx).Take(ctx, int64(samples)*frameSampleBytes+int64(all)*frameBytes)
+	return admission.FromContext(ctx).Take(ctx, int64(bytes))
+}
+
+// frameTexts is how many bytes the executed query, the legend and the labels of a frame have.
+func frameTexts(executed, legend string, labels map[string]string) int {
+	longest := 0
+	for _, value := range labels {
+		longest = max(longest, len(value))
+	}
+	return min(len(executed), frames.MaxSeriesExecuted) + len(legend) + strings.Count(legend, "{{")*longest
 }

@@ -57,7 +57,7 @@ func (e *Evaluator) promqlQuery(ctx context.Context, r Request) (data.Frames, er
 		}
 		notices = appendNotice(notices, data.NoticeSeverityInfo, e.collecting(status))
 	}
-	if err := reserve(ctx, len(finite), func(i int) series.Series { return finite[i] }); err != nil {
+	if err := reserve(ctx, len(finite), func(i int) (series.Series, int) { return finite[i], frameTexts("", r.Legend, finite[i].Labels) }); err != nil {
 		return nil, err
 	}
 	return frames.Raw(finite, r.Legend, r.step(), expr, notices), nil

@@ -61,7 +61,9 @@ func (e *Evaluator) signalQuery(ctx context.Context, r Request) (data.Frames, er
 	if err := run.explain(ctx, len(answer) > 0); err != nil {
 		return nil, err
 	}
-	if err := reserve(ctx, len(answer), func(i int) series.Series { return answer[i].Series }); err != nil {
+	if err := reserve(ctx, len(answer), func(i int) (series.Series, int) {
+		return answer[i].Series, frameTexts(answer[i].Executed, r.Legend, answer[i].Labels)
+	}); err != nil {
 		return nil, err
 	}
 	return frames.Of(frames.Result{
