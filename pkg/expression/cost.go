@@ -148,7 +148,9 @@ func (e *estimate) inside(expr parser.Expr, at times, reads reach, more int64) f
 	if _, aggregates := withoutParentheses(expr).(*parser.AggregateExpr); !aggregates {
 		for i := first; i < len(e.leaves); i++ {
 			e.leaves[i].Points += more
-			e.leaves[i].Allocated += min(more, mostAllocated)
+			// What is made of an operand is freed when its result has been made, so that two of a chain are held.
+			room := min(more, mostAllocated)
+			e.leaves[i].Allocated = max(e.leaves[i].Allocated, min(e.leaves[i].Allocated+room, 2*room))
 		}
 	}
 	return growth

@@ -84,7 +84,7 @@ func TestLeaves(t *testing.T) {
 
 func TestRoomForSeriesOfFewSamples(t *testing.T) {
 	for text, want := range map[string]int64{
-		"up": 0, "rate(up[5m])": 0, "sum(up) + 1": 0, "up + 1": 241, "abs(up)": 241, "abs(max_over_time(up[5d:1m]))": 241 + 241,
+		"up": 0, "rate(up[5m])": 0, "sum(up) + 1": 0, "up + 1": 241, "abs(up)": 241, "abs(abs(abs(up)))": 482, "abs(max_over_time(up[5d:1m]))": 241 + 241,
 		`count_values("v", up)`: 241 * (241 + 32), `1 + count_values("v", rate(up[5m]))`: 241 * (241 + 32), `count_values("v", up @ 100)`: 1 + 32,
 	} {
 		require.Equal(t, want, costOf(t, text).Leaves[0].Allocated, text)

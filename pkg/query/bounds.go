@@ -16,6 +16,9 @@ const (
 	maxListed = 64
 	// maxNameBytes bounds names and words, maxLegendBytes a legend.
 	maxNameBytes, maxLegendBytes = 256, 4096
+	// maxFilterBytes has room for the names of some thousands of models. A plan repeats its filters in each of its selectors, in the worst
+	// case hundreds of times.
+	maxFilterBytes = 128 << 10
 
 	// frameSampleBytes is what a sample takes in a frame and in its encoding, and frameBytes a frame beside its samples.
 	frameSampleBytes, frameBytes = 72, 4096
@@ -43,6 +46,15 @@ func (r Request) check() error {
 	}
 	if len(r.Legend) > maxLegendBytes {
 		return fmt.Errorf("the legend has %d bytes and %d are allowed", len(r.Legend), maxLegendBytes)
+	}
+	bytes := 0
+	for _, values := range r.Filters {
+		for _, value := range values {
+			bytes += len(value)
+		}
+	}
+	if bytes > maxFilterBytes {
+		return fmt.Errorf("the values of the filters have %d bytes and %d are allowed: choose fewer, or none for all", bytes, maxFilterBytes)
 	}
 	return signal.CheckFilters(r.Filters)
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,4 +27,17 @@ func TestTextsOfFramesAreBooked(t *testing.T) {
 	var limit *admission.LimitError
 	require.ErrorAs(t, err, &limit)
 	require.Equal(t, admission.RequestMemory, limit.Bound)
+}
+
+func TestBytesOfFilters(t *testing.T) {
+	usual := slices.Repeat([]string{"a-model-with-a-usual-name"}, 5000)
+	require.NoError(t, Request{Filters: map[string][]string{"model": usual}}.check())
+	long := slices.Repeat([]string{strings.Repeat("m", 1000)}, 132)
+	require.ErrorContains(t, Request{Filters: map[string][]string{"model": long}}.check(), "have 132000 bytes and 131072 are allowed")
+}
+
+func TestEventTypesAreReadOnce(t *testing.T) {
+	kinds, err := validEventTypes(slices.Repeat([]string{kindScaling, kindLoads}, 32))
+	require.NoError(t, err)
+	require.Equal(t, []string{kindLoads, kindScaling}, kinds)
 }

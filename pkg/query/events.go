@@ -85,7 +85,7 @@ func (e *Evaluator) eventsQuery(ctx context.Context, r Request) (data.Frames, er
 	return frames.Events(run.found, strings.Join(run.executed, "\n\n"), run.notices), nil
 }
 
-// validEventTypes are the event types that a query names; all if it names none.
+// validEventTypes are the event types that a query names; all if it names none. Each costs a pass over the range, and is there once.
 func validEventTypes(kinds []string) ([]string, error) {
 	for _, k := range kinds {
 		if !slices.Contains(eventKinds, k) {
@@ -95,7 +95,7 @@ func validEventTypes(kinds []string) ([]string, error) {
 	if len(kinds) == 0 {
 		return eventKinds, nil
 	}
-	return kinds, nil
+	return slices.Compact(slices.Sorted(slices.Values(kinds))), nil
 }
 
 func (e *Evaluator) newEventsRun(ctx context.Context, r Request) (*eventsRun, error) {
