@@ -35,7 +35,7 @@ func explainQuery(ctx context.Context, err error) error {
 	)
 	switch {
 	case errors.As(err, &timeout):
-		return fmt.Errorf("the query ran longer than %s: choose a shorter range, a longer step or fewer series", maxQueryTime)
+		return errTooLong
 	case errors.As(err, &samples):
 		return fmt.Errorf("the query needs more than %d samples at once: choose a shorter range, a longer step or fewer series",
 			maxQuerySamples)

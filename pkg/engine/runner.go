@@ -56,6 +56,9 @@ func newQueryRunner(controller *admission.Controller) *queryRunner {
 	}
 }
 
+// errTooLong is the cause of the end of a query that ran too long.
+var errTooLong = fmt.Errorf("the query ran longer than %s: choose a shorter range, a longer step or fewer series", maxQueryTime)
+
 // newQuery is one of the PromQL engine's constructors with its arguments bound.
 type newQuery func(ctx context.Context, options engineql.QueryOpts) (engineql.Query, error)
 
@@ -134,6 +137,8 @@ func (e *engine) memoryOf(ctx context.Context, query engineql.Query) (int64, err
 	if bound <= unmeasuredBytes {
 		return bound, nil
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, maxQueryTime, errTooLong)
+	defer cancel()
 	bytes := constant
 	for _, leaf := range cost.Leaves {
 		n, err := e.countSeries(ctx, leaf, statement)

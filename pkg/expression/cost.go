@@ -3,6 +3,7 @@ package expression
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -15,6 +16,8 @@ const (
 	maxVisits = 200_000_000
 	// sortedWeight is what sorting a window costs for each of its samples, beside a sum.
 	sortedWeight = 16
+	// maxReplacing is the size of a regular expression that is matched against a label of every series.
+	maxReplacing = 2000
 	// maxGrowth is how many times longer than the labels of the data labels may become. Each nested label_join multiplies them.
 	maxGrowth = 64
 	// defaultSubqueryStep is that of the engine.
@@ -47,8 +50,8 @@ type Cost struct {
 	Constants, Allocated int64
 	// Growth is how many times longer than those of the data labels become.
 	Growth float64
-	// visits is how many samples are visited for one series.
-	visits float64
+	// visits is how many samples are visited for one series, replacing the size of the largest regular expression of a label_replace.
+	visits, replacing float64
 }
 
 // Estimate is the cost of a statement over series with a sample every interval.
@@ -56,7 +59,7 @@ func Estimate(statement *parser.EvalStmt, interval time.Duration) Cost {
 	e := estimate{interval: max(interval, time.Millisecond)}
 	at := times{span: statement.End.UnixMilli() - statement.Start.UnixMilli(), step: max(statement.Interval.Milliseconds(), 1)}
 	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta.Milliseconds(), false})
-	return Cost{Leaves: e.leaves, Constants: e.constants, Allocated: e.allocated, visits: e.visits, Growth: growth}
+	return Cost{Leaves: e.leaves, Constants: e.constants, Allocated: e.allocated, visits: e.visits, replacing: e.replacing, Growth: growth}
 }
 
 // Check returns an error for what could not be stopped once it runs.
@@ -64,6 +67,10 @@ func (c Cost) Check() error {
 	if c.visits > maxVisits {
 		return fmt.Errorf("the query reads %.1g samples of each series again and again, and %.1g are allowed: choose a shorter range, a longer step, "+
 			"a longer subquery step or a shorter window", c.visits, float64(maxVisits))
+	}
+	if c.replacing > maxReplacing {
+		return fmt.Errorf("the regular expression of a label_replace has %.0f characters once its repetitions are written out, and %d are allowed: "+
+			"shorten it", c.replacing, maxReplacing)
 	}
 	if c.Growth > maxGrowth {
 		return fmt.Errorf("label_join and label_replace make labels up to %.0f times longer, and %d times are allowed: join fewer labels", c.Growth, maxGrowth)
@@ -96,6 +103,8 @@ type estimate struct {
 	interval time.Duration
 	leaves   []Leaf
 	visits   float64
+	// replacing is that of Cost.
+	replacing float64
 	// constants and allocated are those of Cost.
 	constants, allocated int64
 }
@@ -230,7 +239,22 @@ func (e *estimate) call(n *parser.Call, at times, reads reach) float64 {
 			growth = max(growth, e.inside(a, at, reads, at.count())) // argument and result are held together
 		}
 	}
+	e.replacing = max(e.replacing, replacingPattern(n))
 	return growth * longer(n)
+}
+
+// replacingPattern is the size of the regular expression with which label_replace matches every series, without looking whether its query
+// was cancelled.
+func replacingPattern(n *parser.Call) float64 {
+	const patternArgument = 4
+	if n.Func.Name != "label_replace" || len(n.Args) <= patternArgument {
+		return 0
+	}
+	literal, ok := withoutParentheses(n.Args[patternArgument]).(*parser.StringLiteral)
+	if !ok {
+		return 0
+	}
+	return patternSize(strconv.Quote(literal.Val))
 }
 
 // longer is how many times longer a function makes a label at most.

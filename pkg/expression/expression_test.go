@@ -109,6 +109,7 @@ func TestWhatCannotBeStopped(t *testing.T) {
 		"sum_over_time(sum_over_time(sum_over_time(up[150y:1s])[150y:150y])[150y:150y])":   "samples of each series",
 		joined(joined(joined("up", 5), 5), 5):                                              "131 times longer",
 		`label_replace(up, "a", "` + strings.Repeat("$1", 65) + `", "b", "(.*)")`:          "times longer",
+		`label_replace(up, "a", "$1", "b", "(.{999}){3}")`:                                 "of a label_replace has",
 	} {
 		require.ErrorContains(t, costOf(t, text).Check(), says, text)
 	}

@@ -101,6 +101,7 @@ func TestLimitsAreNobodysBug(t *testing.T) {
 		got := failure(t.Context(), fmt.Errorf("wrapped: %w", backend.DownstreamError(&admission.LimitError{Bound: bound})))
 		require.Equal(t, want, got.Status, bound)
 		require.Equal(t, backend.ErrorSourceDownstream, got.ErrorSource, bound)
+		require.EqualValues(t, want, statusOfError(&admission.LimitError{Bound: bound}))
 	}
 	_, err := decode(queryOf(`{"filters": {"model": ["`+strings.Repeat("x", 1025)+`"]}}`), executor.Scraped(1))
 	require.NoError(t, err, "the evaluator checks it")

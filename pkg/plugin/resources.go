@@ -11,6 +11,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"github.com/coldhit/modelserving-datasource/pkg/admission"
 	"github.com/coldhit/modelserving-datasource/pkg/engine"
 	"github.com/coldhit/modelserving-datasource/pkg/query"
 	"github.com/coldhit/modelserving-datasource/pkg/signal"
@@ -90,7 +91,7 @@ func (d *Datasource) listValues(w http.ResponseWriter, r *http.Request) {
 	}
 	values, err := d.LabelValues(r.Context(), label, filters, from, to)
 	if err != nil {
-		d.refuse(w, r, http.StatusInternalServerError, err.Error())
+		d.refuse(w, r, statusOfError(err), err.Error())
 		return
 	}
 	truncated := len(values) > query.MaxLabelValues
@@ -155,12 +156,12 @@ func (d *Datasource) listTargets(w http.ResponseWriter, r *http.Request) {
 	}
 	targets, err := d.targets(r.Context())
 	if err != nil {
-		d.refuse(w, r, http.StatusInternalServerError, err.Error())
+		d.refuse(w, r, statusOfError(err), err.Error())
 		return
 	}
 	models, err := d.modelsServed(r.Context())
 	if err != nil {
-		d.refuse(w, r, http.StatusInternalServerError, err.Error())
+		d.refuse(w, r, statusOfError(err), err.Error())
 		return
 	}
 	all := []targetResponse{}
@@ -196,4 +197,16 @@ func (d *Datasource) refuse(w http.ResponseWriter, r *http.Request, status int, 
 	if err := json.NewEncoder(w).Encode(map[string]string{"message": message}); err != nil {
 		d.logger.FromContext(r.Context()).Debug("Failed to write a response", "error", err)
 	}
+}
+
+// statusOfError is the HTTP status of a failed resource: a limit of the plugin is no fault of its own.
+func statusOfError(err error) int {
+	var limit *admission.LimitError
+	switch {
+	case errors.As(err, &limit) && limit.Busy():
+		return http.StatusTooManyRequests
+	case errors.As(err, &limit):
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
 }
