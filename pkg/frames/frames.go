@@ -115,9 +115,11 @@ func Of(a Result) data.Frames {
 	return out
 }
 
-// MaxSeriesExecuted and maxExecuted bound what the query inspector shows of a response and of each of its series, which may be a
-// thousand. Only filters of very many values are longer.
-const maxExecuted, MaxSeriesExecuted = 256 << 10, 16 << 10
+// maxExecuted bounds what the query inspector shows of a response. Only filters of very many values are longer.
+const maxExecuted = 256 << 10
+
+// MaxSeriesExecuted bounds what it shows of each series, of which there may be a thousand.
+const MaxSeriesExecuted = 16 << 10
 
 // cut shortens a text to about so many bytes, between two characters, and says so.
 func cut(text string, longest int) string {
