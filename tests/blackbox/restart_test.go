@@ -115,7 +115,7 @@ func TestTargetsWithAKeyWaitForGrafanaAfterARestart(t *testing.T) {
 	certificate := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	server := prometheustest.New(t)
 	s := writing("keyed", server.URL,
-		deployed(t, "plain", plain.url, "plain"), deployed(t, "locked", locked.url, "locked"), deployed(t, "token", token.url+"?token="+inQuery, "token"),
+		deployed(t, "plain", plain.url, "plain"), deployed(t, "locked", locked.url, "locked"), deployed(t, "token", token.url+"?view="+inQuery, "token"),
 		deployed(t, "secure", secure.URL+"/metrics", "secure"))
 	s.JSON["basicAuth"] = true
 	s.Secrets = map[string]string{"apiKey.locked": key, "caCertificate": certificate, "basicAuthPassword": password}

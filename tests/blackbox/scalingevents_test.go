@@ -65,7 +65,10 @@ func TestLoadsAreNotRestarts(t *testing.T) {
 	const failures = "nv_inference_request_failure{model=\"a\",reason=\"OTHER\",version=\"1\"} 0\nnv_inference_request_failure{model=\"b\",reason=\"OTHER\",version=\"1\"} 0\n"
 	server := newFakeServer(t, failures+model("a", "9", "0")+model("b", "5", "0"))
 	p := driver.Start(t, binary, t.TempDir())
-	s := driver.Embedded("loads", server.target("tail", "tail"))
+	// Of a Triton the plugin itself reports loads, and takes them from no page.
+	tail := server.target("tail", "tail")
+	tail["profile"] = "modelserving"
+	s := driver.Embedded("loads", tail)
 	events := func() []string {
 		return titles(t, p.Ask(s, 5*time.Minute, map[string]any{"queryType": "events"})["A"])
 	}

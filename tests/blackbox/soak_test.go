@@ -21,7 +21,7 @@ func soakTime(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("MODELSERVING_TEST_SOAK")
 	if text == "" {
-		return 20 * time.Second
+		return time.Minute
 	}
 	d, err := time.ParseDuration(text)
 	require.NoError(t, err)
@@ -78,6 +78,7 @@ func medianUsage(all []usage) usage {
 // TestSoak changes targets, labels and settings all the time, queries, and checks health. After the first third memory, goroutines and
 // descriptors have to be flat. Labels come back in turns, as those of deployments do: new ones for ever would be new series.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	const servers, turns = 6, 8
 	var pages []*counting
 	for range servers {
@@ -118,10 +119,13 @@ func TestSoak(t *testing.T) {
 	}
 	before, after := medianUsage(warm), medianUsage(flat)
 	t.Logf("after a third of %s: %s; in the last third: %s", whole, before, after)
-	require.LessOrEqual(t, after.goroutines, before.goroutines*1.1+10)
-	require.LessOrEqual(t, after.descriptors, before.descriptors*1.1+10)
-	// In a short run the series of the turns are still being made.
-	const slack = 32 << 20
-	require.LessOrEqual(t, after.heap, before.heap*1.2+slack)
-	require.LessOrEqual(t, after.resident, before.resident*1.2+slack)
+	// In a short run idle connections, which end after half a minute, and the series of the turns are still being made.
+	share, more, slack := 1.1, 10.0, 16.0*(1<<20)
+	if whole < 10*time.Minute {
+		share, more, slack = 1.5, 50, 48*(1<<20)
+	}
+	require.LessOrEqual(t, after.goroutines, before.goroutines*share+more)
+	require.LessOrEqual(t, after.descriptors, before.descriptors*share+more)
+	require.LessOrEqual(t, after.heap, before.heap*share+slack)
+	require.LessOrEqual(t, after.resident, before.resident*share+slack)
 }
