@@ -175,6 +175,6 @@ func (r *recorder) notes() []string {
 	if len(missing) == 0 {
 		return out
 	}
-	return append(out, fmt.Sprintf("After a restart of the plugin, %s with an API key or another secret are scraped from the first request on, because no secret is stored "+
-		"on disk. An alert rule on the data source makes requests.", strings.Join(missing, " and ")))
+	return append(out, fmt.Sprintf("After a restart of the plugin, scraping of %s with an API key or another secret starts with the first request, because no secret is "+
+		"stored on disk. An alert rule on the data source makes requests.", strings.Join(missing, " and ")))
 }

@@ -140,7 +140,7 @@ func TestRestartNotesCountWhatNeedsASecret(t *testing.T) {
 	first.APIKey, second.APIKey = "key", "key"
 	registry := newRegistry(t, engine.Options{})
 	require.Empty(t, acquire(t, registry, mainKey, everySecond(plain)).RestartNotes())
-	const of = " with an API key or another secret are scraped from the first request on"
+	const of = " with an API key or another secret starts with the first request"
 	require.Contains(t, acquire(t, registry, mainKey, everySecond(plain, first)).RestartNotes()[0], "1 target"+of)
 	s := everySecond(plain, first, second)
 	secure := httptest.NewTLSServer(nil)

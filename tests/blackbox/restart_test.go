@@ -125,7 +125,7 @@ func TestTargetsWithAKeyWaitForGrafanaAfterARestart(t *testing.T) {
 	requireStored(t, p, s, "token", 2)
 	requireStored(t, p, s, "secure", 7)
 	details := string(p.Check(s).JSONDetails)
-	require.Contains(t, details, "After a restart of the plugin, 3 targets with an API key or another secret are scraped from the first request on")
+	require.Contains(t, details, "After a restart of the plugin, scraping of 3 targets with an API key or another secret starts with the first request")
 	kill(t, p)
 
 	before, waiting := locked.scrape.Load(), token.scrape.Load()

@@ -70,9 +70,12 @@ func observe(t *testing.T, server subject) *observer {
 	if server.apiKey != "" {
 		o.source.Secrets = map[string]string{"apiKey.server": server.apiKey}
 	}
-	health := o.plugin.Check(o.source)
+	var health *backend.CheckHealthResult
+	require.Eventually(t, func() bool { // a management API may be slow while its server starts
+		health = o.plugin.Check(o.source)
+		return strings.Contains(health.Message, server.recognized)
+	}, time.Minute, time.Second, server.recognized)
 	require.Equal(t, backend.HealthStatusOk, health.Status, health.Message)
-	require.Contains(t, health.Message, server.recognized)
 	require.Equal(t, server.unmanaged, strings.Contains(health.Message, "management"), "whether the management endpoint is missing: %s", health.Message)
 	require.Contains(t, string(health.JSONDetails), "Recognized by ")
 	t.Log(health.Message)
