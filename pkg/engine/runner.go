@@ -124,7 +124,7 @@ func (e *engine) memoryOf(ctx context.Context, query engineql.Query) (int64, err
 	if !ok {
 		return 0, fmt.Errorf("the query is a %T, not an expression", query.Statement())
 	}
-	cost := expression.Estimate(statement, e.scrapeInterval())
+	cost := expression.Estimate(statement, e.scrapeInterval(), e.history())
 	if err := cost.Check(); err != nil {
 		return 0, err
 	}
@@ -148,6 +148,16 @@ func (e *engine) memoryOf(ctx context.Context, query engineql.Query) (int64, err
 		bytes += evaluationBytes(n, leaf, cost.Growth)
 	}
 	return bytes, nil
+}
+
+// history is how long ago the oldest sample is. It is a day longer, because targets may write times that are ahead.
+func (e *engine) history() time.Duration {
+	const slack = 24 * time.Hour
+	oldest, err := e.db.StartTime()
+	if err != nil || oldest == math.MaxInt64 {
+		return slack
+	}
+	return time.Since(time.UnixMilli(oldest)) + slack
 }
 
 // evaluationBytes is what so many series of a leaf take. More samples than the engine holds it refuses, but not room for more.

@@ -78,6 +78,7 @@ func TestSeriesAreCountedWhereMuchMayBeRead(t *testing.T) {
 	require.InDelta(t, 5*(721*evaluatedSampleBytes+seriesBytes), reserved(`x_bucket{model="model7"}`), 1)
 	require.InDelta(t, 5*(721*evaluatedSampleBytes+seriesBytes), reserved(`x_bucket{model="model7"} offset 1w`), 1, "of any time")
 	require.Zero(t, reserved(`x_bucket{model="none"}`))
+	require.Less(t, reserved("sum by (le) (rate(x_bucket[30d]))"), reserved("sum by (le) (x_bucket)")+(6<<20), "a window is held of one series at a time")
 }
 
 func TestQueriesWaitForMemoryAndLeaveTheirSlot(t *testing.T) {

@@ -54,12 +54,14 @@ type Cost struct {
 	visits, replacing float64
 }
 
-// Estimate is the cost of a statement over series with a sample every interval.
-func Estimate(statement *parser.EvalStmt, interval time.Duration) Cost {
-	e := estimate{interval: max(interval, time.Millisecond)}
+// Estimate is the cost of a statement over series with a sample every interval, and with samples of so long a history.
+func Estimate(statement *parser.EvalStmt, interval, history time.Duration) Cost {
+	interval = max(interval, time.Millisecond)
+	e := estimate{interval: interval, most: int64(max(history, 0)/interval) + 1}
 	at := times{span: statement.End.UnixMilli() - statement.Start.UnixMilli(), step: max(statement.Interval.Milliseconds(), 1)}
 	growth := e.walk(statement.Expr, at, reach{statement.LookbackDelta.Milliseconds(), false})
-	return Cost{Leaves: e.leaves, Constants: e.constants, Allocated: e.allocated, visits: e.visits, replacing: e.replacing, Growth: growth}
+	// The samples of a window are held for one series at a time.
+	return Cost{Leaves: e.leaves, Constants: e.constants + e.window, Allocated: e.allocated, visits: e.visits, replacing: e.replacing, Growth: growth}
 }
 
 // Check returns an error for what could not be stopped once it runs.
@@ -107,6 +109,8 @@ type estimate struct {
 	replacing float64
 	// constants and allocated are those of Cost.
 	constants, allocated int64
+	// most is how many samples a series has at most, window how many the longest window of a function has.
+	most, window int64
 }
 
 // walk adds the cost of an expression and returns how much longer it makes labels. Its depth is bounded by Check on texts, and plans of the
@@ -123,7 +127,7 @@ func (e *estimate) walk(node parser.Expr, at times, reads reach) (growth float64
 		e.constants += at.count()
 		return 1
 	case *parser.MatrixSelector:
-		return e.window(n, at, reads, 1)
+		return e.matrix(n, at, reads)
 	case *parser.SubqueryExpr:
 		return e.subquery(n, at, reads, 1)
 	case *parser.Call:
@@ -194,14 +198,29 @@ func (e *estimate) leaf(n *parser.VectorSelector, points int64, reads reach) {
 	e.leaves = append(e.leaves, Leaf{n.LabelMatchers, points, 0, reads.window(), reads.anyTime})
 }
 
-// window is a range of samples for each step.
-func (e *estimate) window(n *parser.MatrixSelector, at times, reads reach, weight float64) float64 {
-	inWindow := int64(n.Range/e.interval) + 1
-	if selector, ok := n.VectorSelector.(*parser.VectorSelector); ok {
-		e.leaf(selector, at.count()+inWindow, reach{reads.before + n.Range.Milliseconds(), reads.anyTime})
-	}
-	e.visits += weight * float64(at.count()) * float64(inWindow)
+// samplesOf is how many samples a range of a series has at most.
+func (e *estimate) samplesOf(n *parser.MatrixSelector) int64 {
+	return min(int64(n.Range/e.interval)+1, e.most)
+}
+
+// matrix is a range of samples as a result: those of all series are held.
+func (e *estimate) matrix(n *parser.MatrixSelector, at times, reads reach) float64 {
+	e.windowed(n, at, reads, e.samplesOf(n), 1)
 	return 1
+}
+
+// argument is a range of samples for each step of a function: those of one series are held at a time.
+func (e *estimate) argument(n *parser.MatrixSelector, at times, reads reach, weight float64) float64 {
+	e.windowed(n, at, reads, 0, weight)
+	e.window = max(e.window, e.samplesOf(n))
+	return 1
+}
+
+func (e *estimate) windowed(n *parser.MatrixSelector, at times, reads reach, more int64, weight float64) {
+	if selector, ok := n.VectorSelector.(*parser.VectorSelector); ok {
+		e.leaf(selector, at.count()+more, reach{reads.before + n.Range.Milliseconds(), reads.anyTime})
+	}
+	e.visits += weight * float64(at.count()) * float64(e.samplesOf(n))
 }
 
 // subquery is a range of an expression's values for each step: they are computed once, and visited for each step.
@@ -232,7 +251,7 @@ func (e *estimate) call(n *parser.Call, at times, reads reach) float64 {
 	for _, argument := range n.Args {
 		switch a := withoutParentheses(argument).(type) {
 		case *parser.MatrixSelector:
-			growth = max(growth, e.window(a, at, reads, weight))
+			growth = max(growth, e.argument(a, at, reads, weight))
 		case *parser.SubqueryExpr:
 			growth = max(growth, e.subquery(a, at, reads, weight))
 		default:
