@@ -3,6 +3,7 @@ package blackbox
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +39,8 @@ func TestSaveAndTestTellsHowRemoteWriteGoes(t *testing.T) {
 		require.Contains(t, health.Message, "Remote write to "+server.URL+"/api/v1/write: ")
 		return server.DB.Head().NumSeries() > 100
 	}, time.Minute, time.Second, "samples arrive")
-	require.Contains(t, p.Check(s).Message, "up to date")
+	// A check is shared for some seconds.
+	require.Eventually(t, func() bool { return strings.Contains(p.Check(s).Message, "up to date") }, time.Minute, time.Second)
 
 	broken := writing("broken", nowhere.URL, triton.target("two"))
 	broken.ID = 52
