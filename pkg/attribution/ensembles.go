@@ -51,7 +51,7 @@ func (ps *pages) newModels(key pageKey, read reading) []string {
 	return names
 }
 
-// unconfigured are the models of a reading that the server has not told of. The only model is no ensemble: that has steps beside it.
+// unconfigured are the models of a reading that the server does not report. The only model is no ensemble: that has steps beside it.
 func (p *page) unconfigured(key pageKey, read *reading) []string {
 	listed := read.names()
 	if key.models == "" || len(listed) < 2 {

@@ -38,7 +38,7 @@ type connection struct {
 const (
 	// headerPatience is how long a client that sends its header slowly is safe from those who wait for a place.
 	headerPatience = time.Second
-	// mostRefusing bounds the connections that are told why they get no place. The rest is closed.
+	// mostRefusing bounds the connections that get a 503. The rest is closed.
 	mostRefusing  = 256
 	refusalPeriod = time.Second
 )

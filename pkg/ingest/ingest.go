@@ -57,7 +57,7 @@ type Head interface {
 
 // Options are what an Ingest needs. All fields are required except those that say otherwise.
 type Options struct {
-	// Next stores. Its appenders implement storage.GetRef, by which new series are told from stored ones.
+	// Next stores. Its appenders implement storage.GetRef, which distinguishes new series from stored ones.
 	Next storage.AppendableV2
 	// Stored reads what is stored.
 	Stored   storage.Queryable

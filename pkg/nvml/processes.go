@@ -30,7 +30,7 @@ type process struct {
 	accounted      *accountingStats
 }
 
-// accountingStats is what accounting mode tells of a process's whole life.
+// accountingStats are the totals that accounting mode reports over a process's whole life.
 type accountingStats struct {
 	utilization float64 // 0..1
 	memoryMax   uint64  // bytes
